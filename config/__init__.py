@@ -1,0 +1,1 @@
+"""Settings, the tables of Appendix A and B, the error tree and logging: what every other room may import."""

@@ -1,0 +1,104 @@
+"""Structured logs on standard error, with phone numbers, texts and secrets masked.
+
+`configure` is called once by each process' command. Everything else asks `logger(name)` and passes values
+as keyword arguments: `log.info("job refused", job_id=job_id, to=to)`. Masking is by key for texts and
+secrets, and by form for numbers, so that a number inside an exception's message is masked too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+SECRET_KEYS = frozenset({"password", "secret", "token", "authorization", "redis_url", "broker_url"})
+TEXT_KEYS = frozenset({"text", "short_message", "body", "message_payload", "content"})
+NUMBER_KEYS = frozenset(
+    {"to", "destination", "destination_addr", "source", "source_addr", "sender", "number"}
+)
+
+# 7-15 digits in a row, as E.164 numbers are; longer runs and runs inside hexadecimal ids are left alone.
+_NUMBER = re.compile(r"(?<![0-9A-Za-z_.:-])\+?(\d{7,15})(?![0-9A-Za-z_])")
+_URL_PASSWORD = re.compile(r"(\w+://[^:/@\s]*):[^@\s]+@")
+
+
+def mask_number(number: str) -> str:
+    """A number with all but its first two and last two digits hidden: `27*******67`."""
+    return number[:2] + "*" * (len(number) - 4) + number[-2:] if len(number) > 4 else "*" * len(number)
+
+
+def mask_string(value: str) -> str:
+    """Any string with the numbers and URL passwords in it masked."""
+    masked = _NUMBER.sub(lambda match: mask_number(match[1]), value)
+    return _URL_PASSWORD.sub(r"\1:***@", masked)
+
+
+def mask_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The structlog processor that masks one log event, by key and by form."""
+    for key, value in event.items():
+        if key in SECRET_KEYS:
+            event[key] = "***"
+        elif key in TEXT_KEYS:
+            event[key] = f"<{len(value)} hidden>" if isinstance(value, str | bytes) else "<hidden>"
+        elif key in NUMBER_KEYS and isinstance(value, str):
+            event[key] = mask_number(value.lstrip("+"))
+        elif key != "timestamp":
+            event[key] = _masked(value)
+    return event
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask_string(value)
+    if isinstance(value, BaseException):
+        return mask_string(f"{value.__class__.__name__}: {value}")
+    if isinstance(value, dict):
+        return dict(mask_event(None, "", dict(value)))
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return value
+
+
+def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = None) -> None:
+    """Send all logs, those of libraries too, to `stream` (default: stderr) as JSON lines or for people."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        mask_event,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A structured logger; nothing is bound or configured at import."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound

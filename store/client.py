@@ -1,0 +1,208 @@
+"""Running calls on a server: `Store` blocks, `AsyncStore` awaits; what they run is the same `Call`.
+
+A `Call` is one command (mostly one script) and the reading of its reply. The modules beside this one build
+calls; nothing else in the project speaks to Redis about our keys. Errors of the Redis client are translated
+here: what may pass later is `StoreUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from smsfleet.config.errors import Fenced, StoreError, StoreUnavailable
+from smsfleet.store.scripts import Script
+
+T = TypeVar("T")
+
+SOCKET_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One command for the server and how its reply is read.
+
+    `arguments` is the whole command, or, with a `script`, what follows its SHA: the number of keys, the keys,
+    the arguments. `blocks` marks a read that may wait at the server.
+    """
+
+    arguments: Sequence[Any]
+    parse: Callable[[Any], T]
+    script: Script | None = None
+
+
+def eval_call(
+    script: Script, keys: Sequence[bytes], arguments: Iterable[Any], parse: Callable[[Any], T]
+) -> Call[T]:
+    """The call of a script with its keys and arguments."""
+    return Call((len(keys), *keys, *arguments), parse, script)
+
+
+def fenced(parse: Callable[[Any], T]) -> Callable[[Any], T]:
+    """The reading of a fenced script's reply: raises Fenced when another binder holds the fence."""
+
+    def read(reply: Any) -> T:
+        if reply == b"FENCED":
+            raise Fenced("another binder holds the fence: this one must step down")
+        return parse(reply)
+
+    return read
+
+
+_PASSING = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.BusyLoadingError,
+    redis.ReadOnlyError,
+    redis.OutOfMemoryError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+    OSError,
+)
+
+_PASSING_WORDS = ("MISCONF", "NOREPLICAS", "OOM", "BUSY ", "MASTERDOWN", "LOADING", "UNBLOCKED")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the Redis client's errors into ours."""
+    try:
+        yield
+    except redis.AuthenticationError as error:
+        raise StoreError(
+            f"Redis refused the login: check the user and password in SMSFLEET_REDIS_URL ({error})"
+        ) from error
+    except _PASSING as error:
+        raise StoreUnavailable(f"Redis cannot be used now: {error}") from error
+    except redis.ResponseError as error:
+        if str(error).startswith(_PASSING_WORDS):
+            raise StoreUnavailable(f"Redis cannot take the write now: {error}") from error
+        raise StoreError(f"Redis refused a command: {error}") from error
+
+
+def _options(name: str) -> dict[str, Any]:
+    # Protocol 2 and no response callbacks: replies stay as the server sent them and are read by `Call.parse`.
+    # No retries by the client: a script that may have run is only run again by whoever knows what it did.
+    return {
+        "protocol": 2,
+        "client_name": f"smsfleet-{name}",
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_keepalive": True,
+        "health_check_interval": 0,
+        "decode_responses": False,
+    }
+
+
+class Store:
+    """Calls on a server, blocking. Safe to share between threads; make a new one after a fork."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._client.response_callbacks.clear()
+        self._command: Callable[..., Any] = client.execute_command
+
+    @classmethod
+    def connect(cls, url: str, name: str = "client") -> Store:
+        """A store on `url`; the connection is made by the first call."""
+        return cls(redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options(name)))
+
+    def run(self, call: Call[T]) -> T:
+        """Run one call.
+
+        Raises StoreUnavailable (try later), StoreError, or what the call's reading raises.
+        """
+        with translated():
+            reply = self._execute(call)
+        return call.parse(reply)
+
+    def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Run calls in one round trip; each is atomic, all together are not."""
+        with translated():
+            for script in {call.script for call in calls if call.script}:
+                self._load(script)
+            pipeline = self._client.pipeline(transaction=False)
+            queue: Callable[..., Any] = pipeline.execute_command
+            for call in calls:
+                queue(*_command(call))
+            replies = pipeline.execute() if calls else []
+        return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _execute(self, call: Call[Any]) -> Any:
+        try:
+            return self._command(*_command(call))
+        except redis.exceptions.NoScriptError:
+            assert call.script is not None
+            self._command("SCRIPT LOAD", call.script.source)
+            return self._command(*_command(call))
+
+    def _load(self, script: Script) -> None:
+        if self._command("SCRIPT EXISTS", script.sha) != [1]:
+            self._command("SCRIPT LOAD", script.source)
+
+
+class AsyncStore:
+    """Calls on a server, awaited."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client = client
+        self._client.response_callbacks.clear()
+        self._command: Callable[..., Awaitable[Any]] = client.execute_command
+
+    @classmethod
+    def connect(cls, url: str, name: str = "client") -> AsyncStore:
+        """A store on `url`; the connection is made by the first call."""
+        from redis.asyncio.retry import Retry as AsyncRetry  # noqa: PLC0415
+
+        return cls(redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(name)))
+
+    async def run(self, call: Call[T]) -> T:
+        """Run one call; raises as `Store.run`."""
+        with translated():
+            reply = await self._execute(call)
+        return call.parse(reply)
+
+    async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
+        """Run calls in one round trip; each is atomic, all together are not."""
+        with translated():
+            for script in {call.script for call in calls if call.script}:
+                await self._load(script)
+            pipeline = self._client.pipeline(transaction=False)
+            queue: Callable[..., Any] = pipeline.execute_command
+            for call in calls:
+                queue(*_command(call))
+            replies = await pipeline.execute() if calls else []
+        return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _execute(self, call: Call[Any]) -> Any:
+        try:
+            return await self._command(*_command(call))
+        except redis.exceptions.NoScriptError:
+            assert call.script is not None
+            await self._command("SCRIPT LOAD", call.script.source)
+            return await self._command(*_command(call))
+
+    async def _load(self, script: Script) -> None:
+        if await self._command("SCRIPT EXISTS", script.sha) != [1]:
+            await self._command("SCRIPT LOAD", script.source)
+
+
+def _command(call: Call[Any]) -> Sequence[Any]:
+    return ("EVALSHA", call.script.sha, *call.arguments) if call.script else call.arguments

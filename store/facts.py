@@ -1,0 +1,231 @@
+"""What the relay asks of the store: raw facts in, states and statuses out. Facts are not fenced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from smsfleet.store.client import Call, eval_call
+from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
+from smsfleet.store.scripts import script
+from smsfleet.store.wire import create_group
+
+KEPT_MO = 100_000
+"""Mobile-originated messages that the stream `mo` keeps."""
+
+KEPT_DEAD = 10_000
+"""Unreadable facts that the stream `dead` keeps."""
+
+
+class ResponseFact(NamedTuple):
+    """One answer to a submit_sm, as the binder heard it."""
+
+    entry_id: bytes
+    ref: bytes
+    attempt: int
+    command_status: int
+    message_id: bytes
+    body: bytes
+    """the refused submit_sm body, empty when accepted or when the attempt was not in flight any more"""
+
+
+class DeliveryFact(NamedTuple):
+    """One deliver_sm, as the binder heard it."""
+
+    entry_id: bytes
+    body: bytes
+    received_ms: int
+
+
+class Verdict(NamedTuple):
+    """What a response means for its segment."""
+
+    outcome: str
+    """ok | retry (bounded) | wait (not counted) | reject"""
+    shown_status: int
+    """the Appendix B number that a rejected segment is shown with"""
+    delay_ms: int
+    """until the next attempt"""
+
+
+class ReceiptFact(NamedTuple):
+    """One parsed delivery receipt."""
+
+    entry_id: bytes
+    message_id: bytes
+    status: int | None
+    """Appendix B number; None when the word is not in the table"""
+    raw: str
+    """what was said, for the history"""
+
+
+class Facts:
+    """The relay's calls for one account."""
+
+    def __init__(
+        self, keys: Keys, *, text_ttl_s: int, index_ttl_s: int, max_attempts: int, now_ms: int = 0
+    ) -> None:
+        self._keys = keys
+        self._text_ttl_s = text_ttl_s
+        self._index_ttl_s = index_ttl_s
+        self._max_attempts = max_attempts
+        self._now_ms = now_ms
+
+    def create_groups(self) -> list[Call[bool]]:
+        """Make the streams of facts and their group, from the beginning of each stream."""
+        return [create_group(key, RELAY_GROUP) for key in (self._keys.responses, self._keys.deliveries)]
+
+    def read(
+        self, consumer: str, count: int, block_ms: int
+    ) -> Call[tuple[list[ResponseFact], list[DeliveryFact]]]:
+        """Up to `count` new facts of each stream for this consumer; waits up to `block_ms`."""
+        command = (
+            b"XREADGROUP", b"GROUP", RELAY_GROUP, consumer, b"COUNT", count, b"BLOCK", block_ms,
+            b"STREAMS", self._keys.responses, self._keys.deliveries, b">", b">",
+        )  # fmt: skip
+        return Call(command, self._facts)
+
+    def _facts(self, reply: Any) -> tuple[list[ResponseFact], list[DeliveryFact]]:
+        rows = dict(reply or ())
+        return (
+            _responses(rows.get(self._keys.responses, ())),
+            _deliveries(rows.get(self._keys.deliveries, ())),
+        )
+
+    def claim_responses(self, consumer: str, idle_ms: int, count: int) -> Call[list[ResponseFact]]:
+        """Take over responses that another consumer read at least `idle_ms` ago and never applied."""
+        return Call(_claim(self._keys.responses, consumer, idle_ms, count), lambda r: _responses(r[1]))
+
+    def claim_deliveries(self, consumer: str, idle_ms: int, count: int) -> Call[list[DeliveryFact]]:
+        """Take over deliveries that another consumer read at least `idle_ms` ago and never applied."""
+        return Call(_claim(self._keys.deliveries, consumer, idle_ms, count), lambda r: _deliveries(r[1]))
+
+    def forget_consumer(self, consumer: str) -> list[Call[int]]:
+        """Remove a consumer that has nothing pending, as a stopping worker does."""
+        return [
+            eval_call(script("forget_consumer"), [stream], (RELAY_GROUP, consumer), int)
+            for stream in (self._keys.responses, self._keys.deliveries)
+        ]
+
+    def apply_responses(
+        self, facts: Sequence[ResponseFact], verdicts: Sequence[Verdict], day: int
+    ) -> Call[list[str]]:
+        """Apply answers; reply: a word for each, see apply_response.lua. `day` is the index's of today."""
+        keys = self._keys
+        script_keys = [keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans]
+        arguments: list[Any] = [
+            RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
+        ]  # fmt: skip
+        for fact, verdict in zip(facts, verdicts, strict=True):
+            job_id, _, number = fact.ref.rpartition(b"#")
+            script_keys += (
+                keys.job(job_id), keys.content(job_id),
+                keys.index(fact.message_id, day), keys.orphan(fact.message_id),
+            )  # fmt: skip
+            arguments += (
+                fact.entry_id, fact.ref, number, fact.attempt, verdict.outcome, fact.command_status,
+                verdict.shown_status, verdict.delay_ms, fact.body, fact.message_id,
+            )  # fmt: skip
+        return eval_call(script("apply_response"), script_keys, arguments, _words)
+
+    def find(self, message_ids: Sequence[bytes], days: Sequence[int]) -> Call[list[bytes]]:
+        """The refs of message ids (empty when unknown), looked up in the index of the given days in turn."""
+        script_keys = [self._keys.index(message_id, day) for message_id in message_ids for day in days]
+        return eval_call(script("find"), script_keys, (len(days), *message_ids), list)
+
+    def days(self, day: int) -> list[int]:
+        """The days whose index may hold an id: today, tomorrow (a clock ahead of ours), then backwards."""
+        oldest = self._index_ttl_s * 1000 // DAY_MS
+        return [day, day - 1, day + 1, *range(day - 2, day - oldest - 1, -1)]
+
+    def apply_receipts(
+        self, receipts: Sequence[ReceiptFact], references: Sequence[bytes], day: int
+    ) -> Call[list[str]]:
+        """Apply receipts with their refs as looked up; reply: a word for each, see apply_receipt.lua."""
+        keys = self._keys
+        script_keys = [keys.deliveries, keys.status, keys.orphans]
+        arguments: list[Any] = [RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s]
+        for receipt, reference in zip(receipts, references, strict=True):
+            job_id, _, number = reference.rpartition(b"#")
+            message_id = receipt.message_id
+            script_keys += (
+                keys.job(job_id), keys.content(job_id), keys.orphan(message_id),
+                keys.index(message_id, day), keys.index(message_id, day - 1),
+            )  # fmt: skip
+            status = "" if receipt.status is None else receipt.status
+            arguments += (receipt.entry_id, reference, number, message_id, status, receipt.raw)
+        return eval_call(script("apply_receipt"), script_keys, arguments, _words)
+
+    def keep_mo(self, fact: DeliveryFact) -> Call[int]:
+        """Move a mobile-originated message to the stream `mo`."""
+        return self._forward(fact, self._keys.mo, KEPT_MO)
+
+    def bury(self, fact: DeliveryFact, reason: str) -> Call[int]:
+        """Move an unreadable deliver_sm to the stream `dead`, with the reason."""
+        return self._forward(fact, self._keys.dead, KEPT_DEAD, "why", reason)
+
+    def _forward(self, fact: DeliveryFact, target: bytes, kept: int, *more: str) -> Call[int]:
+        arguments = (RELAY_GROUP, fact.entry_id, kept, "p", fact.body, "t", fact.received_ms, *more)
+        return eval_call(script("forward"), [self._keys.deliveries, target], arguments, int)
+
+    def due(self, now_ms: int, count: int) -> Call[list[bytes]]:
+        """Refs whose delay is over at `now_ms`."""
+        return Call(("ZRANGEBYSCORE", self._keys.delayed, "-inf", now_ms, "LIMIT", 0, count), list)
+
+    def promote(self, references: Sequence[bytes]) -> Call[list[str]]:
+        """Put delayed segments back into their outbound streams; reply: a word for each, see promote.lua."""
+        script_keys, arguments = self._waiting(self._keys.delayed, references)
+        return eval_call(script("promote"), script_keys, arguments, _words)
+
+    def hold_over(self, now_ms: int, count: int) -> Call[list[bytes]]:
+        """Refs whose hold timer is over at `now_ms`."""
+        return Call(("ZRANGEBYSCORE", self._keys.held, "-inf", now_ms, "LIMIT", 0, count), list)
+
+    def release_held(self, references: Sequence[bytes], decision: str) -> Call[list[str]]:
+        """End holds by `timer`, `resend` or `fail`; reply: a word for each, see release_held.lua."""
+        script_keys, arguments = self._waiting(self._keys.held, references)
+        with_decisions = arguments[:2]
+        for reference, number in zip(arguments[2::2], arguments[3::2], strict=True):
+            with_decisions += (reference, number, decision)
+        return eval_call(script("release_held"), script_keys, with_decisions, _words)
+
+    def _waiting(self, queue: bytes, references: Sequence[bytes]) -> tuple[list[bytes], list[Any]]:
+        keys = self._keys
+        script_keys = [keys.waiting, queue, keys.status, *keys.outbounds()]
+        arguments: list[Any] = [self._now_ms, self._text_ttl_s]
+        for reference in references:
+            job_id, _, number = reference.rpartition(b"#")
+            script_keys += (keys.job(job_id), keys.content(job_id))
+            arguments += (reference, number)
+        return script_keys, arguments
+
+
+def _claim(stream: bytes, consumer: str, idle_ms: int, count: int) -> tuple[Any, ...]:
+    return ("XAUTOCLAIM", stream, RELAY_GROUP, consumer, idle_ms, "0-0", "COUNT", count)
+
+
+def _responses(rows: Any) -> list[ResponseFact]:
+    facts = []
+    for entry_id, fields in rows:
+        if fields:
+            values = dict(zip(fields[::2], fields[1::2], strict=True))
+            facts.append(
+                ResponseFact(
+                    entry_id, values[b"r"], int(values[b"a"]), int(values[b"c"]), values[b"m"],
+                    values.get(b"b", b""),
+                )
+            )  # fmt: skip
+    return facts
+
+
+def _deliveries(rows: Any) -> list[DeliveryFact]:
+    facts = []
+    for entry_id, fields in rows:
+        if fields:
+            values = dict(zip(fields[::2], fields[1::2], strict=True))
+            facts.append(DeliveryFact(entry_id, values[b"p"], int(values[b"t"])))
+    return facts
+
+
+def _words(reply: Any) -> list[str]:
+    return [word.decode() for word in reply]

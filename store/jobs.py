@@ -1,0 +1,128 @@
+"""What applications and worker tasks ask of the store: jobs in, segments out, status back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from smsfleet.store.client import Call, eval_call
+from smsfleet.store.keys import LANES, Keys
+from smsfleet.store.records import LANE_LETTER, POLICY_LETTER, JobRecord, read_job
+from smsfleet.store.scripts import script
+
+
+class Admission(NamedTuple):
+    """One job, ready for the wire."""
+
+    job_id: str
+    lane: str
+    on_ambiguous: str
+    max_ambiguous: int
+    deadline_ms: int | None
+    bodies: Sequence[bytes]
+    """a submit_sm body for each segment"""
+
+
+class Admitted(NamedTuple):
+    """What became of a batch of admissions."""
+
+    results: list[int]
+    """1 admitted, 0 known already, -1 no such job, -2 refused or closed; may be shorter than the batch"""
+    wait_ms: int
+    """0, or after how long the jobs behind the last result may be asked again"""
+
+
+class TakenIn(NamedTuple):
+    """What became of an intake."""
+
+    new: bool
+    """True: publish it; False: the id or the idempotency key is known"""
+    job_id: str
+
+
+class Pace(NamedTuple):
+    """The limits of admission."""
+
+    rate: float
+    """segments per second"""
+    bulk_reserve: float
+    """share of the burst that bulk leaves to the other lanes"""
+    outbound_limit: int
+    """most entries of one outbound stream"""
+
+    @property
+    def burst(self) -> float:
+        """Tokens that an idle account saves up: a tenth of a second, so that no second is far above it."""
+        return max(1.0, self.rate / 10)
+
+    @property
+    def backlog(self) -> int:
+        """Entries that an outbound stream may hold: about two seconds of traffic."""
+        return max(10, min(self.outbound_limit, int(self.rate * 2)))
+
+
+class Jobs:
+    """The calls about jobs of one account."""
+
+    def __init__(self, keys: Keys, *, job_ttl_s: int, text_ttl_s: int, now_ms: int = 0) -> None:
+        self._keys = keys
+        self._job_ttl_s = job_ttl_s
+        self._text_ttl_s = text_ttl_s
+        self._now_ms = now_ms
+
+    def take_in(
+        self, job_id: str, *, lane: str, destination: str, content: str, idempotency_key: str | None = None
+    ) -> Call[TakenIn]:
+        """Store a job once, before it is published. A known id or key gives the first job's id."""
+        alias = idempotency_key or job_id
+        keys = [
+            self._keys.job(job_id), self._keys.content(job_id),
+            self._keys.intake[lane], self._keys.job(alias),
+        ]  # fmt: skip
+        arguments = (job_id, alias, self._now_ms, LANE_LETTER[lane], destination, content, self._job_ttl_s)
+        return eval_call(
+            script("intake"), keys, arguments, lambda reply: TakenIn(reply[0] == 1, reply[1].decode())
+        )
+
+    def contents(self, job_ids: Sequence[str]) -> Call[list[bytes | None]]:
+        """The contents of jobs, None where there is none (any more)."""
+        return Call(("MGET", *(self._keys.content(job_id) for job_id in job_ids)), list)
+
+    def admit(self, admissions: Sequence[Admission], pace: Pace) -> Call[Admitted]:
+        """Put segments into the outbound streams within the account's rate; idempotent for each job."""
+        keys = [self._keys.rate, self._keys.status]
+        arguments: list[Any] = [self._now_ms, pace.rate, pace.burst, pace.backlog]
+        for job_id, lane, policy, max_ambiguous, deadline_ms, bodies in admissions:
+            keys += (
+                self._keys.job(job_id), self._keys.intake[lane],
+                self._keys.watermark[lane], self._keys.outbound[lane],
+            )  # fmt: skip
+            floor = pace.burst * pace.bulk_reserve if lane == "bulk" else 0
+            arguments += (job_id, floor, f"{POLICY_LETTER[policy]}{max_ambiguous}")
+            arguments += ("" if deadline_ms is None else deadline_ms, len(bodies), *bodies)
+        return eval_call(script("admit"), keys, arguments, lambda reply: Admitted(reply[1:], reply[0]))
+
+    def refuse(self, job_id: str, lane: str, reason: str, shown_status: int) -> Call[int]:
+        """Close a job that can never become segments, with its reason: 1 refused, 0 too late, -1 unknown."""
+        keys = [
+            self._keys.job(job_id), self._keys.content(job_id), self._keys.intake[lane], self._keys.status,
+        ]  # fmt: skip
+        return eval_call(
+            script("refuse"), keys, (job_id, self._now_ms, reason, shown_status, self._text_ttl_s), int
+        )
+
+    def read(self, job_id: str) -> Call[JobRecord | str | None]:
+        """A job, the id of the job that this one is an alias of, or None."""
+        return Call(("HGETALL", self._keys.job(job_id)), lambda reply: read_job(job_id, reply))
+
+    def overtaken(self, lane: str, *, margin_s: float, queue_is_empty: bool, limit: int) -> Call[list[str]]:
+        """Jobs whose message seems lost; each is given out once and moves to the end of the ledger."""
+        keys = [self._keys.intake[lane], self._keys.watermark[lane]]
+        arguments = (self._now_ms, round(margin_s * 1000), int(queue_is_empty), limit)
+        return eval_call(
+            script("overtaken"), keys, arguments, lambda reply: [job_id.decode() for job_id in reply]
+        )
+
+    def waiting_intake(self) -> list[Call[int]]:
+        """How many jobs of each lane are taken in and not admitted."""
+        return [Call(("ZCARD", self._keys.intake[lane]), int) for lane in LANES]

@@ -1,0 +1,106 @@
+"""Every key of one account, in one place. All share the hash tag `{account}`: one Redis Cluster slot.
+
+Lifetimes: `job_ttl_s` (30 days) for jobs, `text_ttl_s` (a day after the final status) for contents,
+`index_ttl_s` (8 days: the gateway holds receipts for 7, guide §4) for the message-id index and orphans.
+Keys without a TTL, and why:
+
+- `fence`, `lease:number`: a fence that expired would let an old binder back in.
+- streams and their groups: entries are deleted by the script that applies them; `status` is capped.
+- `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`: work that is not done must not expire.
+- `rate`: one small hash for each account.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+LANES = ("high", "normal", "bulk")
+"""The lanes in the order in which they are served."""
+
+OUTBOUND_GROUP = "binder"
+"""Consumer group of the outbound streams, and its only consumer: whoever holds the fence is `binder`."""
+
+RELAY_GROUP = "workers"
+"""Consumer group of the streams of facts."""
+
+INDEX_BUCKETS = 4096
+"""Message ids of one day are spread over this many hashes, so that each stays a compact listpack."""
+
+DAY_MS = 86_400_000
+
+
+class Keys:
+    """The keys of one account as bytes; built once, asked per message."""
+
+    def __init__(self, account: str) -> None:
+        self.prefix = b"{" + account.encode("ascii") + b"}:"
+        prefix = self.prefix
+        self.outbound = {lane: prefix + b"outbound:" + lane.encode() for lane in LANES}
+        """stream, by lane: segments that wait for the wire; fields `r` ref, `b` submit_sm body"""
+        self.intake = {lane: prefix + b"intake:" + lane.encode() for lane in LANES}
+        """sorted set, by lane: jobs taken in and not yet admitted; score = when published (ms)"""
+        self.watermark = {lane: prefix + b"watermark:" + lane.encode() for lane in LANES}
+        """string, by lane: the latest intake score that was admitted"""
+        self.inflight = prefix + b"inflight"
+        """hash: ref -> `attempt,lane,entry,token` of every segment between begin and settle"""
+        self.responses = prefix + b"responses"
+        """stream: raw answers to submit_sm"""
+        self.deliveries = prefix + b"deliveries"
+        """stream: raw deliver_sm bodies"""
+        self.status = prefix + b"status"
+        """stream, capped: changes of a job's status"""
+        self.mo = prefix + b"mo"
+        """stream, capped: mobile-originated messages, raw"""
+        self.dead = prefix + b"dead"
+        """stream, capped: facts that could not be read"""
+        self.waiting = prefix + b"waiting"
+        """hash: ref -> submit_sm body of a segment that is delayed or held"""
+        self.delayed = prefix + b"delayed"
+        """sorted set: ref -> when it may be sent again (ms)"""
+        self.held = prefix + b"held"
+        """sorted set: ref -> when its hold ends (ms, or inf: only an operator or a late fact ends it)"""
+        self.orphans = prefix + b"orphans"
+        """sorted set: message id of a receipt that waits for its response -> when it came (ms)"""
+        self.rate = prefix + b"rate"
+        """hash: the token bucket of the account"""
+        self.lease = prefix + b"lease"
+        """string with a short TTL: the token of the binder that leads"""
+        self.fence = prefix + b"fence"
+        """string: the newest token ever given; command scripts refuse any other"""
+        self.lease_number = prefix + b"lease:number"
+        """integer: counts leases"""
+
+    def job(self, job_id: str | bytes) -> bytes:
+        """hash: one job, its segments as packed fields."""
+        return self.prefix + b"job:" + _octets(job_id)
+
+    def content(self, job_id: str | bytes) -> bytes:
+        """string: the JSON of what was asked (text and options)."""
+        return self.prefix + b"content:" + _octets(job_id)
+
+    def orphan(self, message_id: bytes) -> bytes:
+        """list: receipts that came before the response with this message id."""
+        return self.prefix + b"orphan:" + message_id
+
+    def index(self, message_id: bytes, day: int) -> bytes:
+        """hash: message id -> ref, for the ids accepted on `day` (days since the epoch)."""
+        return b"%sindex:%d:%03x" % (self.prefix, day, zlib.crc32(message_id) % INDEX_BUCKETS)
+
+    def outbounds(self) -> list[bytes]:
+        """The outbound streams in lane order."""
+        return [self.outbound[lane] for lane in LANES]
+
+
+def ref(job_id: str, number: int) -> str:
+    """How a segment is named everywhere: `job_id#number`, numbers from 1. Job ids never hold a `#`."""
+    return f"{job_id}#{number}"
+
+
+def split_ref(reference: str) -> tuple[str, int]:
+    """The job id and the segment number of a ref."""
+    job_id, _, number = reference.rpartition("#")
+    return job_id, int(number)
+
+
+def _octets(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("ascii")

@@ -1,0 +1,43 @@
+"""The lease and the fence: at most one binder acts, and an old one cannot change anything any more."""
+
+from __future__ import annotations
+
+from smsfleet.store.client import Call, eval_call
+from smsfleet.store.keys import Keys
+from smsfleet.store.scripts import script
+
+
+class Lease:
+    """The calls of the lease of one account. A token is `n:redis_time_ms:owner`."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def acquire(self, owner: str, ttl_s: float) -> Call[str | None]:
+        """Become the one binder; None when somebody else leads."""
+        keys = [self._keys.lease, self._keys.fence, self._keys.lease_number]
+        return eval_call(
+            script("lease_acquire"), keys, (owner, _ms(ttl_s)), lambda reply: reply.decode() or None
+        )
+
+    def renew(self, token: str, ttl_s: float) -> Call[bool]:
+        """Stay the one binder; False when deposed: step down."""
+        return eval_call(
+            script("lease_renew"), [self._keys.lease, self._keys.fence], (token, _ms(ttl_s)), bool
+        )
+
+    def release(self, token: str) -> Call[bool]:
+        """Give the lease back, so that a standby need not wait for its end."""
+        return eval_call(script("lease_release"), [self._keys.lease], (token,), bool)
+
+    def reclaim(self, owner: str) -> Call[bool]:
+        """Take the lease from `owner`, of which this host's lock has proven that it is dead."""
+        return eval_call(script("lease_release"), [self._keys.lease], (f"*:{owner}",), bool)
+
+    def holder(self) -> Call[str | None]:
+        """The token of the binder that leads now."""
+        return Call(("GET", self._keys.lease), lambda reply: reply.decode() if reply else None)
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,67 @@
+-- admit.lua: put the segments of jobs on the wire's side, within the account's rate; idempotent for each job.
+-- KEYS[1] rate hash  KEYS[2] status stream; then four for each job: job hash, intake sorted set, watermark string,
+--   outbound stream
+-- ARGV[1] now_ms (0: the server's clock)  ARGV[2] rate (segments/s)  ARGV[3] burst (tokens)
+-- ARGV[4] outbound limit (entries of one stream)
+-- then for each job: id, floor (tokens that its lane leaves to others), policy, deadline_ms or '',
+--   number of segments, and that many submit_sm bodies
+-- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
+--   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed
+-- uses: lib_time
+local now = server_ms(ARGV[1])
+local rate, burst, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local bucket = redis.call('HMGET', KEYS[1], 'v', 't')
+local tokens = burst
+if bucket[1] then
+  tokens = math.min(burst, tonumber(bucket[1]) + math.max(0, now - tonumber(bucket[2])) * rate / 1000)
+end
+local results = { 0 }
+local a, k = 5, 3
+while a <= #ARGV do
+  local id, floor, policy, deadline, n = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3], tonumber(ARGV[a + 4])
+  local job, intake, watermark, outbound = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
+  local found = redis.call('HMGET', job, 'c', '1', 'e', 'l')
+  local result
+  if not found[1] then
+    result = -1
+  elseif found[2] then
+    result = 0
+  elseif found[3] then
+    result = -2
+  else
+    if tokens <= floor then
+      results[1] = math.max(1, math.ceil((floor - tokens) * 1000 / rate))
+      break
+    end
+    if redis.call('XLEN', outbound) + n > limit then
+      results[1] = math.max(1, math.ceil(1000 * math.min(1, n / rate)))
+      break
+    end
+    tokens = tokens - n
+    local fields = { 'p', policy, 'h', string.format('%dQ;', math.max(0, now - tonumber(found[1]))) }
+    if deadline ~= '' then fields[#fields + 1] = 'x'; fields[#fields + 1] = deadline end
+    if n > 1 then
+      fields[#fields + 1] = 'n'; fields[#fields + 1] = n
+      fields[#fields + 1] = 'k'; fields[#fields + 1] = 'Q:' .. n
+    end
+    for i = 1, n do
+      fields[#fields + 1] = i
+      fields[#fields + 1] = 'Q0,,,,,,'
+      redis.call('XADD', outbound, '*', 'r', id .. '#' .. i, 'b', ARGV[a + 4 + i])
+    end
+    redis.call('HSET', job, unpack(fields))
+    result = 1
+  end
+  local published = redis.call('ZSCORE', intake, id)
+  if published then
+    redis.call('ZREM', intake, id)
+    if tonumber(published) > tonumber(redis.call('GET', watermark) or '0') then
+      redis.call('SET', watermark, published)
+    end
+  end
+  results[#results + 1] = result
+  a = a + 5 + n
+  k = k + 4
+end
+redis.call('HSET', KEYS[1], 'v', string.format('%.6f', tokens), 't', string.format('%d', now))
+return results

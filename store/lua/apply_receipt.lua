@@ -1,0 +1,45 @@
+-- apply_receipt.lua: join delivery receipts to their segments; park those that came before their response.
+-- KEYS[1] deliveries stream  KEYS[2] status stream  KEYS[3] orphans sorted set
+-- then five for each receipt: job hash, content string, orphan list, index hash of today, index hash of yesterday
+--   (job and content are only used when the ref is known; else they may be any key)
+-- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
+-- ARGV[4] orphan ttl in seconds
+-- then for each receipt: entry id, ref as looked up ('' = the message id is not known), number, message_id,
+--   status ('' = a word that the table does not list), raw (what was said, for the history)
+-- returns a word for each receipt: applied (the status rose) | unchanged | parked (no response yet: kept) |
+--   again (the response came since the look-up: nothing done, look up again) | unknown (the job is gone)
+-- uses: lib_time lib_job
+local now = server_ms(ARGV[2])
+local results, entries = {}, {}
+local k = 4
+for a = 5, #ARGV, 6 do
+  local ref, message_id, status, raw = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
+  local result
+  if ref ~= '' then
+    local job = load_job(KEYS[k], ref, ARGV[a + 2])
+    if not job then
+      result = 'unknown'
+    else
+      local entry = 'D' .. status .. raw
+      local fresh = not string.find(job.history, entry .. ';', 1, true)
+      result = join(job.segment, status) and 'applied' or 'unchanged'
+      if fresh then note(job, now, entry) end
+      if fresh or result == 'applied' then save_job(job, now, KEYS[k + 1], KEYS[2], ARGV[3]) end
+    end
+  elseif redis.call('HEXISTS', KEYS[k + 3], message_id) == 1 or redis.call('HEXISTS', KEYS[k + 4], message_id) == 1 then
+    result = 'again'
+  else
+    redis.call('RPUSH', KEYS[k + 2], status .. ';' .. raw)
+    redis.call('EXPIRE', KEYS[k + 2], ARGV[4])
+    redis.call('ZADD', KEYS[3], string.format('%d', now), message_id)
+    result = 'parked'
+  end
+  if result ~= 'again' then entries[#entries + 1] = ARGV[a] end
+  results[#results + 1] = result
+  k = k + 5
+end
+if #entries > 0 then
+  redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
+  redis.call('XDEL', KEYS[1], unpack(entries))
+end
+return results

@@ -1,0 +1,99 @@
+-- apply_response.lua: turn answers to submit_sm into states. Facts are accepted from any binder and matched by
+-- attempt: an acceptance always counts, a refusal only for the attempt that is the last one.
+-- KEYS[1] responses stream  KEYS[2] status stream  KEYS[3] waiting hash  KEYS[4] delayed sorted set
+-- KEYS[5] held sorted set  KEYS[6] orphans sorted set
+-- then four for each fact: job hash, content string, index hash of today, orphan list
+-- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
+-- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
+-- then for each fact: entry id, ref, number, attempt, outcome (ok | retry | wait | reject), command_status (decimal),
+--   status to show when rejected, delay_ms until the next attempt, submit_sm body or '', message_id
+-- returns a word for each fact: accepted | duplicate (accepted before under another message id) | known (this very
+--   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown
+-- uses: lib_time lib_job
+local now = server_ms(ARGV[2])
+local results, entries = {}, {}
+
+local function unpark(job)
+  redis.call('HDEL', KEYS[3], job.ref)
+  redis.call('ZREM', KEYS[4], job.ref)
+  redis.call('ZREM', KEYS[5], job.ref)
+end
+
+local function accept(job, message_id, index, orphan)
+  local s = job.segment
+  if message_id ~= '' then
+    if redis.call('HGET', index, message_id) == job.ref then return 'known' end
+    if redis.call('HSET', index, message_id, job.ref) == 1 and redis.call('HLEN', index) == 1 then
+      redis.call('EXPIRE', index, ARGV[4])
+    end
+  end
+  local result = 'accepted'
+  if s.state == 'A' then
+    s.duplicates = s.duplicates + 1
+    result = 'duplicate'
+  else
+    if s.state == 'W' or s.state == 'H' then unpark(job) end
+    s.state = 'A'
+    s.status = ''
+    s.error = ''
+    s.message_id = message_id
+  end
+  note(job, now, 'A8')
+  join(s, '8')
+  if redis.call('EXISTS', orphan) == 1 then
+    for _, parked in ipairs(redis.call('LRANGE', orphan, 0, -1)) do
+      local status, raw = string.match(parked, '^(%d*);(.*)$')
+      join(s, status)
+      note(job, now, 'D' .. status .. raw)
+    end
+    redis.call('DEL', orphan)
+    redis.call('ZREM', KEYS[6], message_id)
+  end
+  return result
+end
+
+local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
+  local s = job.segment
+  local state = s.state
+  if s.attempt ~= attempt or (state ~= 'S' and state ~= 'H' and state ~= 'F') then return 'stale' end
+  if state == 'H' then
+    body = redis.call('HGET', KEYS[3], job.ref) or ''
+    unpark(job)
+  end
+  s.error = code
+  note(job, now, 'X' .. code)
+  if outcome ~= 'reject' and body ~= '' then
+    if outcome == 'retry' then s.tries = s.tries + 1 end
+    if s.tries <= tonumber(ARGV[5]) then
+      redis.call('HSET', KEYS[3], job.ref, body)
+      redis.call('ZADD', KEYS[4], string.format('%d', now + delay_ms), job.ref)
+      s.state = 'W'
+      return outcome
+    end
+  end
+  s.state = 'R'
+  s.status = shown
+  return 'rejected'
+end
+
+local k = 7
+for a = 6, #ARGV, 10 do
+  entries[#entries + 1] = ARGV[a]
+  local result
+  local job = load_job(KEYS[k], ARGV[a + 1], ARGV[a + 2])
+  if not job then
+    result = 'unknown'
+  elseif ARGV[a + 4] == 'ok' then
+    result = accept(job, ARGV[a + 9], KEYS[k + 2], KEYS[k + 3])
+  else
+    result = refuse(job, ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], tonumber(ARGV[a + 7]), ARGV[a + 8])
+  end
+  if result ~= 'unknown' and result ~= 'known' and result ~= 'stale' then
+    save_job(job, now, KEYS[k + 1], KEYS[2], ARGV[3])
+  end
+  results[#results + 1] = result
+  k = k + 4
+end
+redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
+redis.call('XDEL', KEYS[1], unpack(entries))
+return results

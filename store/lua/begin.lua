@@ -1,0 +1,43 @@
+-- begin.lua: the write-ahead intent: mark segments SENDING before their octets reach the socket. Fenced.
+-- KEYS[1] fence string  KEYS[2] inflight hash  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
+-- then two for each segment: job hash, content string
+-- ARGV[1] token  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
+-- then for each segment: ref, number, lane (1..3), entry id
+-- returns 'FENCED' | an integer for each segment: the attempt (>= 1), write it;
+--   0 it is not queued any more (accepted late, expired, cancelled, gone): its entry was dropped;
+--   -1 it is in flight already: leave it
+-- uses: lib_time lib_job lib_outbound
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
+local now = server_ms(ARGV[2])
+local results, intents = {}, {}
+local k = 7
+for a = 4, #ARGV, 4 do
+  local ref, entry = ARGV[a], ARGV[a + 3]
+  local lane = tonumber(ARGV[a + 2])
+  local job = load_job(KEYS[k], ref, ARGV[a + 1])
+  local state = job and job.segment.state
+  if state == 'Q' and job.deadline and now >= job.deadline then
+    job.segment.state = 'E'
+    note(job, now, 'E')
+    save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+    state = 'E'
+  end
+  if state == 'Q' then
+    local attempt = string.format('%d', tonumber(job.segment.attempt) + 1)
+    job.segment.state = 'S'
+    job.segment.attempt = attempt
+    note(job, now, 'S')
+    save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+    intents[#intents + 1] = ref
+    intents[#intents + 1] = attempt .. ',' .. lane .. ',' .. entry .. ',' .. ARGV[1]
+    results[#results + 1] = tonumber(attempt)
+  elseif state == 'S' then
+    results[#results + 1] = -1
+  else
+    drop_entry(KEYS[3 + lane], entry)
+    results[#results + 1] = 0
+  end
+  k = k + 2
+end
+if #intents > 0 then redis.call('HSET', KEYS[2], unpack(intents)) end
+return results

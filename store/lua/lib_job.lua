@@ -1,0 +1,142 @@
+-- lib_job.lua: a job's hash, its packed segments, the roll-up to the job's status. Included by the scripts
+-- that change a segment; above it store/scripts.py puts RANK (status -> rank), STATUS (rank -> status) and
+-- FINAL (status -> true) from config/statuses.py, and REACHED, the rank of 004.
+--
+-- Fields of a job:  c created (ms)  t destination  l lane (h n b)  p on_ambiguous and its limit (R1 H1 D1 F1)
+--   n segments (only above 1)  x deadline (ms)  s status shown  e error  h history  k counts (only above 1)
+--   1..n a segment each: <state><attempt>,<status>,<error>,<tries>,<ambiguous>,<duplicates>,<message_id>
+-- States of a segment: Q queued, W queued but waiting for its time, S sending, H held, A accepted,
+--   R rejected (its status is the one it is shown with), F failed unknown, E expired, C cancelled.
+-- History: <ms since created>[#segment]<letter>[status or code][ raw], entries end with ';'.
+
+local LETTER_STATUS = { E = '10', C = '6', F = '1' }
+local HISTORY_OCTETS = 480
+
+local function unpack_segment(packed)
+  local state, attempt, status, error, tries, ambiguous, duplicates, message_id =
+    string.match(packed, '^(%u)(%d*),(%d*),(%d*),(%d*),(%d*),(%d*),(.*)$')
+  return {
+    state = state, attempt = attempt, status = status, error = error, tries = tonumber(tries) or 0,
+    ambiguous = tonumber(ambiguous) or 0, duplicates = tonumber(duplicates) or 0, message_id = message_id,
+  }
+end
+
+local function pack_segment(s)
+  local function number(n) if n == 0 then return '' end return string.format('%d', n) end
+  return s.state .. s.attempt .. ',' .. s.status .. ',' .. s.error .. ',' .. number(s.tries) .. ','
+    .. number(s.ambiguous) .. ',' .. number(s.duplicates) .. ',' .. s.message_id
+end
+
+-- What the roll-up counts: the state, and for accepted and rejected ones their status too.
+local function label_of(s)
+  if s.state == 'A' or s.state == 'R' then return s.state .. s.status end
+  return s.state
+end
+
+-- rank of a label, and whether nothing more is expected of it
+local function weigh(label)
+  local state = string.sub(label, 1, 1)
+  if state == 'A' or state == 'R' then
+    local status = string.sub(label, 2)
+    return RANK[status] or 0, state == 'R' or FINAL[status] or false
+  end
+  local status = LETTER_STATUS[state]
+  if status then return RANK[status], true end
+  return 0, false
+end
+
+-- counts: {label = number of segments}. Open: the lowest rank. Closed: the worst final, and 004 only when
+-- every segment is 004, because a text with a missing segment cannot be read.
+local function roll(counts)
+  local lowest, worst, closed = nil, 0, true
+  for label in pairs(counts) do
+    local rank, done = weigh(label)
+    if not done then closed = false end
+    if not lowest or rank < lowest then lowest = rank end
+    if rank ~= REACHED and rank > worst then worst = rank end
+  end
+  if closed then return STATUS[worst] or STATUS[REACHED], true end
+  return STATUS[lowest] or '', false
+end
+
+local function unpack_counts(packed)
+  local counts = {}
+  for label, count in string.gmatch(packed, '(%u%d*):(%d+)') do counts[label] = tonumber(count) end
+  return counts
+end
+
+local function pack_counts(counts)
+  local parts = {}
+  for label, count in pairs(counts) do
+    if count > 0 then parts[#parts + 1] = label .. ':' .. string.format('%d', count) end
+  end
+  table.sort(parts)
+  return table.concat(parts, ' ')
+end
+
+-- nil when the job or the segment is not there (any more)
+local function load_job(key, ref, number)
+  local v = redis.call('HMGET', key, number, 'n', 'k', 's', 'h', 'c', 'l', 'p', 'x')
+  if not v[1] then return nil end
+  local segment = unpack_segment(v[1])
+  return {
+    key = key, ref = ref, number = number, n = tonumber(v[2]) or 1, counts = v[3], shown = v[4] or '',
+    history = v[5] or '', created = tonumber(v[6]) or 0, lane = v[7], policy = v[8] or '',
+    deadline = tonumber(v[9]), segment = segment, label = label_of(segment), noted = false,
+  }
+end
+
+local function note(job, now, entry)
+  local mark = ''
+  if job.n > 1 then mark = '#' .. job.number end
+  local history = job.history .. string.format('%d', math.max(0, now - job.created)) .. mark .. entry .. ';'
+  if #history > HISTORY_OCTETS then
+    -- the beginning and the end say most: what is cut lies between, marked by '~'
+    local head = string.match(string.sub(history, 1, 160), '^(.*;)') or ''
+    local tail = string.match(string.sub(history, -(HISTORY_OCTETS - 170)), ';(.*)$') or ''
+    history = string.gsub(head, '~;$', '') .. '~;' .. tail
+  end
+  job.history = history
+  job.noted = true
+end
+
+-- Write the changed segment, the counts and the status; say so in the status stream when what is shown changes.
+local function save_job(job, now, content_key, status_stream, text_ttl)
+  local label = label_of(job.segment)
+  local fields = { job.number, pack_segment(job.segment) }
+  if job.noted then fields[3] = 'h'; fields[4] = job.history end
+  if label ~= job.label then
+    local shown, closed, was_closed
+    if job.n == 1 then
+      shown, closed = roll({ [label] = 1 })
+      was_closed = select(2, weigh(job.label))
+    else
+      local counts = unpack_counts(job.counts)
+      was_closed = select(2, roll(counts))
+      counts[job.label] = counts[job.label] - 1
+      if counts[job.label] == 0 then counts[job.label] = nil end
+      counts[label] = (counts[label] or 0) + 1
+      shown, closed = roll(counts)
+      fields[#fields + 1] = 'k'
+      fields[#fields + 1] = pack_counts(counts)
+    end
+    if shown ~= job.shown then fields[#fields + 1] = 's'; fields[#fields + 1] = shown end
+    if shown ~= job.shown or closed ~= was_closed then
+      local id = string.match(job.ref, '^(.*)#')
+      redis.call('XADD', status_stream, 'MAXLEN', '~', 100000, '*', 'j', id, 's', shown, 'f', closed and '1' or '0')
+    end
+    if closed and not was_closed then redis.call('EXPIRE', content_key, text_ttl) end
+    job.label = label
+    job.shown = shown
+  end
+  redis.call('HSET', job.key, unpack(fields))
+end
+
+-- A fact about the message at the gateway: the status only rises. Returns whether it rose.
+local function join(segment, status)
+  if (RANK[status] or 0) > (RANK[segment.status] or 0) then
+    segment.status = status
+    return true
+  end
+  return false
+end

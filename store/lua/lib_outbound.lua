@@ -1,0 +1,42 @@
+-- lib_outbound.lua: entries of the outbound streams and the policies of an unknown outcome.
+-- The submit_sm body of a segment that is not settled lives in exactly one place: its entry, or `waiting`.
+
+local LANE_NUMBER = { h = 1, n = 2, b = 3 }
+
+local function body_of(stream, entry)
+  local found = redis.call('XRANGE', stream, entry, entry)[1]
+  if not found then return nil end
+  for i = 1, #found[2], 2 do
+    if found[2][i] == 'b' then return found[2][i + 1] end
+  end
+  return nil
+end
+
+local function drop_entry(stream, entry)
+  redis.call('XACK', stream, 'binder', entry)
+  redis.call('XDEL', stream, entry)
+end
+
+-- The outcome of a SENDING segment is unknown: resend, hold or fail, as its job says. The entry of a segment
+-- that is sent again stays where it is, so that it goes before younger ones. Returns the new state's letter.
+local function ambiguous(job, now, stream, entry, waiting, held, hold_ms)
+  local s = job.segment
+  s.ambiguous = s.ambiguous + 1
+  local policy, limit = string.sub(job.policy, 1, 1), tonumber(string.sub(job.policy, 2)) or 1
+  local expired = job.deadline and now >= job.deadline
+  note(job, now, 'U')
+  if policy == 'R' and s.ambiguous <= limit and not expired then
+    s.state = 'Q'
+  elseif policy == 'H' or policy == 'D' then
+    local body = body_of(stream, entry)
+    redis.call('HSET', waiting, job.ref, body or '')
+    redis.call('ZADD', held, policy == 'D' and now + hold_ms or '+inf', job.ref)
+    drop_entry(stream, entry)
+    s.state = 'H'
+  else
+    drop_entry(stream, entry)
+    s.state = 'F'
+    note(job, now, 'F')
+  end
+  return s.state
+end

@@ -1,0 +1,41 @@
+-- promote.lua: put segments whose delay after a temporary error is over back into their outbound stream.
+-- KEYS[1] waiting hash  KEYS[2] delayed sorted set  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
+-- then two for each segment: job hash, content string
+-- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds; then for each segment: ref, number
+-- returns a word for each segment: queued | expired | early (its time has not come) | gone (not waiting any more)
+-- uses: lib_time lib_job lib_outbound
+local now = server_ms(ARGV[1])
+local results = {}
+local k = 7
+for a = 3, #ARGV, 2 do
+  local ref = ARGV[a]
+  local due = redis.call('ZSCORE', KEYS[2], ref)
+  local result
+  if not due then
+    result = 'gone'
+  elseif tonumber(due) > now then
+    result = 'early'
+  else
+    local job = load_job(KEYS[k], ref, ARGV[a + 1])
+    local body = redis.call('HGET', KEYS[1], ref)
+    redis.call('ZREM', KEYS[2], ref)
+    redis.call('HDEL', KEYS[1], ref)
+    if not job or job.segment.state ~= 'W' or not body then
+      result = 'gone'
+    elseif job.deadline and now >= job.deadline then
+      job.segment.state = 'E'
+      note(job, now, 'E')
+      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+      result = 'expired'
+    else
+      redis.call('XADD', KEYS[3 + LANE_NUMBER[job.lane]], '*', 'r', ref, 'b', body)
+      job.segment.state = 'Q'
+      note(job, now, 'Q')
+      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+      result = 'queued'
+    end
+  end
+  results[#results + 1] = result
+  k = k + 2
+end
+return results

@@ -1,0 +1,149 @@
+"""A job as it is stored: the reading of its hash. Its writing is in the Lua scripts (lib_job.lua)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from smsfleet.config.errors import RecordError
+
+LANE_LETTER = {"high": "h", "normal": "n", "bulk": "b"}
+LANE_OF_LETTER = {letter: lane for lane, letter in LANE_LETTER.items()}
+
+POLICY_LETTER = {"resend": "R", "hold": "H", "hold_then_resend": "D", "fail": "F"}
+POLICY_OF_LETTER = {letter: policy for policy, letter in POLICY_LETTER.items()}
+
+_SEGMENT = re.compile(r"([A-Z])(\d*),(\d*),(\d*),(\d*),(\d*),(\d*),(.*)", re.DOTALL)
+_EVENT = re.compile(r"(~)?(\d+)(?:#(\d+))?([A-Z])(\d*)(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """One segment: a submit_sm of the job."""
+
+    number: int
+    state: str
+    """Q W S H A R F E C, as in lib_job.lua"""
+    attempt: int
+    status: int | None
+    """what is known from the gateway; for a rejected one the status it is shown with"""
+    error: int | None
+    """command_status of the last refusal"""
+    tries: int
+    ambiguous: int
+    duplicates: int
+    message_id: str
+    """opaque; decoded as Latin-1, so that every octet is kept"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a job's history."""
+
+    at_ms: int
+    """milliseconds since the epoch, by the server's clock"""
+    segment: int | None
+    letter: str
+    code: int | None
+    raw: str
+    after_gap: bool = False
+    """True when older lines before this one were cut"""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job's hash, read."""
+
+    job_id: str
+    created_ms: int
+    destination: str
+    lane: str
+    policy: str | None
+    deadline_ms: int | None
+    status: int | None
+    """the Appendix B number that the job is shown with"""
+    refusal: str | None
+    """`code: message` of a job that never became segments"""
+    segments: tuple[SegmentRecord, ...]
+    history: tuple[Event, ...]
+
+
+def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
+    """Read a job's HGETALL: the record, the id of the job that this id is an alias of, or None.
+
+    Raises RecordError when the hash is not of this version's form.
+    """
+    fields: dict[str, str] = {
+        name.decode(): value.decode("latin-1") for name, value in zip(reply[::2], reply[1::2], strict=True)
+    }
+    if not fields:
+        return None
+    if "=" in fields:
+        return fields["="]
+    try:
+        count = int(fields.get("n", "1")) if "1" in fields else 0
+        created_ms = int(fields["c"])
+        policy = fields.get("p")
+        return JobRecord(
+            job_id=job_id,
+            created_ms=created_ms,
+            destination=fields["t"],
+            lane=LANE_OF_LETTER[fields["l"]],
+            policy=POLICY_OF_LETTER[policy[0]] if policy else None,
+            deadline_ms=_number(fields.get("x", "")),
+            status=_number(fields.get("s", "")),
+            refusal=reply_text(fields.get("e")),
+            segments=tuple(read_segment(number, fields[str(number)]) for number in range(1, count + 1)),
+            history=read_history(created_ms, fields.get("h", "")),
+        )
+    except (KeyError, ValueError) as error:
+        raise RecordError(f"job {job_id} is not readable by this version: {error!r}") from error
+
+
+def reply_text(latin: str | None) -> str | None:
+    """A text that was written as UTF-8 and read as Latin-1."""
+    return None if latin is None else latin.encode("latin-1").decode("utf-8", "replace")
+
+
+def read_segment(number: int, packed: str) -> SegmentRecord:
+    """Read one packed segment; raises RecordError."""
+    match = _SEGMENT.fullmatch(packed)
+    if match is None:
+        raise RecordError(f"segment {number} is not readable by this version: {packed[:80]!r}")
+    state, attempt, status, error, tries, ambiguous, duplicates, message_id = match.groups()
+    return SegmentRecord(
+        number=number,
+        state=state,
+        attempt=int(attempt or 0),
+        status=_number(status),
+        error=_number(error),
+        tries=int(tries or 0),
+        ambiguous=int(ambiguous or 0),
+        duplicates=int(duplicates or 0),
+        message_id=message_id,
+    )
+
+
+def read_history(created_ms: int, packed: str) -> tuple[Event, ...]:
+    """Read the history field."""
+    events = []
+    for line in packed.split(";"):
+        match = _EVENT.fullmatch(line)
+        if match:
+            gap, elapsed, segment, letter, code, raw = match.groups()
+            events.append(
+                Event(
+                    created_ms + int(elapsed),
+                    _number(segment or ""),
+                    letter,
+                    _number(code),
+                    raw.strip(),
+                    gap is not None,
+                )
+            )
+    return tuple(events)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None

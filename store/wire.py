@@ -1,0 +1,161 @@
+"""What the binder asks of the store: segments in, raw facts out. Every command carries the fencing token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from smsfleet.store.client import Call, eval_call, fenced
+from smsfleet.store.keys import LANES, OUTBOUND_GROUP, Keys
+from smsfleet.store.scripts import script
+
+IN_FLIGHT = -1
+"""`begin` found the segment in flight already."""
+
+DROPPED = 0
+"""`begin` found the segment not queued any more and dropped its entry."""
+
+
+class Entry(NamedTuple):
+    """One entry of an outbound stream: a segment that may go out."""
+
+    lane: int
+    """1 high, 2 normal, 3 bulk"""
+    entry_id: bytes
+    ref: bytes
+    body: bytes
+    """submit_sm body, without header"""
+
+
+class Answer(NamedTuple):
+    """What the gateway answered to one attempt."""
+
+    ref: bytes
+    attempt: int
+    command_status: int
+    message_id: bytes
+
+
+class Unanswered(NamedTuple):
+    """A segment in flight whose link is gone."""
+
+    ref: bytes
+    attempt: int | None
+    """None when the reply to `begin` was lost: whichever attempt is in flight"""
+    written: bool
+    """False only when certainly no octet of it has left us"""
+
+
+class Wire:
+    """The binder's calls for one account."""
+
+    def __init__(self, keys: Keys, *, text_ttl_s: int, hold_s: float, now_ms: int = 0) -> None:
+        self._keys = keys
+        self._text_ttl_s = text_ttl_s
+        self._hold_ms = round(hold_s * 1000)
+        self._now_ms = now_ms
+        self._outbounds = keys.outbounds()
+        self._lane_of = {key: number for number, key in enumerate(self._outbounds, start=1)}
+
+    def create_groups(self) -> list[Call[bool]]:
+        """Make the outbound streams and their group, from the beginning of each stream (never from `$`)."""
+        return [create_group(key, OUTBOUND_GROUP) for key in self._outbounds]
+
+    def read(self, count: int, block_ms: int | None) -> Call[list[Entry]]:
+        """Up to `count` new segments of each lane, high first; waits up to `block_ms` (None: not at all)."""
+        return self._read(count, block_ms, [b">"] * len(LANES))
+
+    def read_backlog(self, count: int, after: Sequence[bytes]) -> Call[list[Entry]]:
+        """Segments that were read before and not settled, after the given entry id of each lane."""
+        return self._read(count, None, after)
+
+    def _read(self, count: int, block_ms: int | None, after: Sequence[bytes]) -> Call[list[Entry]]:
+        block: tuple[Any, ...] = () if block_ms is None else (b"BLOCK", block_ms)
+        command = (
+            b"XREADGROUP", b"GROUP", OUTBOUND_GROUP, OUTBOUND_GROUP, b"COUNT", count, *block,
+            b"STREAMS", *self._outbounds, *after,
+        )  # fmt: skip
+        return Call(command, self._entries)
+
+    def _entries(self, reply: Any) -> list[Entry]:
+        entries = []
+        for stream, rows in reply or ():
+            lane = self._lane_of[stream]
+            for entry_id, fields in rows:
+                # A deleted entry that is still pending has no fields: it has no segment either.
+                ref, body = (fields[1], fields[3]) if fields else (b"", b"")
+                entries.append(Entry(lane, entry_id, ref, body))
+        return entries
+
+    def drop(self, entry: Entry) -> Call[int]:
+        """Acknowledge an entry whose content is gone."""
+        command = ("XACK", self._outbounds[entry.lane - 1], OUTBOUND_GROUP, entry.entry_id)
+        return Call(command, int)
+
+    def begin(self, token: str, entries: Sequence[Entry]) -> Call[list[int]]:
+        """Mark segments SENDING before their octets are written.
+
+        Reply, for each entry: the attempt (write it), DROPPED, or IN_FLIGHT. Raises Fenced.
+        """
+        keys = self._keys
+        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]
+        arguments: list[Any] = [token, self._now_ms, self._text_ttl_s]
+        for lane, entry_id, reference, _ in entries:
+            job_id, _, number = reference.rpartition(b"#")
+            script_keys += (keys.job(job_id), keys.content(job_id))
+            arguments += (reference, number, lane, entry_id)
+        return eval_call(script("begin"), script_keys, arguments, fenced(list))
+
+    def settle(self, answers: Iterable[Answer]) -> Call[int]:
+        """Persist answers as facts; reply: how many segments this took out of flight."""
+        script_keys = [self._keys.inflight, self._keys.responses, *self._outbounds]
+        arguments: list[Any] = []
+        for answer in answers:
+            arguments += answer
+        return eval_call(script("settle"), script_keys, arguments, int)
+
+    def lost(self, token: str, segments: Sequence[Unanswered]) -> Call[list[str]]:
+        """Treat segments in flight as their jobs' policy says; reply: a letter for each. Raises Fenced."""
+        script_keys, arguments = self._ambiguity(token)
+        for reference, attempt, written in segments:
+            job_id, _, number = reference.rpartition(b"#")
+            script_keys += (self._keys.job(job_id), self._keys.content(job_id))
+            arguments += (reference, number, "" if attempt is None else attempt, int(written))
+        return eval_call(script("lost"), script_keys, arguments, fenced(_letters))
+
+    def recover(self, token: str, references: Sequence[bytes]) -> Call[list[str]]:
+        """Treat what another token left in flight as ambiguous; reply: a letter for each. Raises Fenced."""
+        script_keys, arguments = self._ambiguity(token)
+        for reference in references:
+            job_id, _, number = reference.rpartition(b"#")
+            script_keys += (self._keys.job(job_id), self._keys.content(job_id))
+            arguments += (reference, number)
+        return eval_call(script("recover"), script_keys, arguments, fenced(_letters))
+
+    def _ambiguity(self, token: str) -> tuple[list[bytes], list[Any]]:
+        keys = self._keys
+        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds, keys.waiting, keys.held]
+        return script_keys, [token, self._now_ms, self._text_ttl_s, self._hold_ms]
+
+    def in_flight(self) -> Call[dict[bytes, bytes]]:
+        """Every segment in flight: ref -> `attempt,lane,entry,token`."""
+        return Call(("HGETALL", self._keys.inflight), _pairs)
+
+    def deliver(self, body: bytes, received_ms: int) -> Call[bytes]:
+        """Persist one deliver_sm body; only after the reply may it be answered ESME_ROK."""
+        command = ("XADD", self._keys.deliveries, b"*", b"p", body, b"t", received_ms)
+        return Call(command, bytes)
+
+
+def create_group(stream: bytes, group: str) -> Call[bool]:
+    """Make a consumer group at the beginning of a stream; reply: False when it was there."""
+    # A script, because XGROUP's BUSYGROUP error would end a pipeline's other calls as an exception.
+    return eval_call(script("create_group"), [stream], (group,), bool)
+
+
+def _letters(reply: Any) -> list[str]:
+    return [letter.decode() for letter in reply]
+
+
+def _pairs(reply: Any) -> dict[bytes, bytes]:
+    return dict(zip(reply[::2], reply[1::2], strict=True))

@@ -1,0 +1,46 @@
+"""What all tests share: one real server a session, and stores on the fake and on the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import fakeredis
+import pytest
+
+from smsfleet.cli.embedded import EmbeddedServer
+from smsfleet.store.client import Call, Store
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A real Redis-compatible server; a missing binary is an error, never a skip."""
+    started = EmbeddedServer(tmp_path_factory.mktemp("server")).start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def real_store(server: EmbeddedServer) -> Iterator[Store]:
+    """A store on the real server, emptied first."""
+    store = Store.connect(server.url, "test")
+    store.run(Call(("FLUSHALL",), bool))
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.server)])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """The same test body on fakeredis and on the real server."""
+    if request.param == "real":
+        yield request.getfixturevalue("real_store")
+    else:
+        fake = Store(fakeredis.FakeRedis(protocol=2))
+        yield fake
+        fake.close()
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).resolve().parents[1]
