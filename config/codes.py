@@ -51,6 +51,16 @@ class CommandStatus:
         return f"0x{self.code:08X} {self.name}"
 
 
+# The codes that our code itself speaks of.
+ESME_ROK = 0x00
+ESME_RALYNBD = 0x05
+ESME_RINVPASWD = 0x0E
+ESME_RINVSYSID = 0x0F
+ESME_RINVSYSTYP = 0x53
+ESME_RTHROTTLED = 0x58
+ESME_RX_T_APPN = 0x64
+ESME_RUNKNOWNERR = 0xFF
+
 _N, _T, _A, _S, _B, _P, _O = (
     Reaction.NONE,
     Reaction.TEMPORARY,

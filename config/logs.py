@@ -11,9 +11,11 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import structlog
+if TYPE_CHECKING:
+    # structlog costs 0.1 s at import: it is loaded with the first log line, not with `import smsfleet.tasks`.
+    import structlog
 
 SECRET_KEYS = frozenset({"password", "secret", "token", "authorization", "redis_url", "broker_url"})
 TEXT_KEYS = frozenset({"text", "short_message", "body", "message_payload", "content"})
@@ -65,6 +67,8 @@ def _masked(value: Any) -> Any:
 
 def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = None) -> None:
     """Send all logs, those of libraries too, to `stream` (default: stderr) as JSON lines or for people."""
+    import structlog  # noqa: PLC0415
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -100,5 +104,7 @@ def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = N
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """A structured logger; nothing is bound or configured at import."""
+    import structlog  # noqa: PLC0415
+
     bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return bound

@@ -1,60 +1,28 @@
 """Running calls on a server: `Store` blocks, `AsyncStore` awaits; what they run is the same `Call`.
 
-A `Call` is one command (mostly one script) and the reading of its reply. The modules beside this one build
-calls; nothing else in the project speaks to Redis about our keys. Errors of the Redis client are translated
-here: what may pass later is `StoreUnavailable`.
+Nothing else in the project speaks to Redis about our keys. Errors of the Redis client are translated here:
+what may pass later is `StoreUnavailable`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from smsfleet.config.errors import Fenced, StoreError, StoreUnavailable
+from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.store.calls import Call
 from smsfleet.store.scripts import Script
 
 T = TypeVar("T")
 
 SOCKET_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """One command for the server and how its reply is read.
-
-    `arguments` is the whole command, or, with a `script`, what follows its SHA: the number of keys, the keys,
-    the arguments. `blocks` marks a read that may wait at the server.
-    """
-
-    arguments: Sequence[Any]
-    parse: Callable[[Any], T]
-    script: Script | None = None
-
-
-def eval_call(
-    script: Script, keys: Sequence[bytes], arguments: Iterable[Any], parse: Callable[[Any], T]
-) -> Call[T]:
-    """The call of a script with its keys and arguments."""
-    return Call((len(keys), *keys, *arguments), parse, script)
-
-
-def fenced(parse: Callable[[Any], T]) -> Callable[[Any], T]:
-    """The reading of a fenced script's reply: raises Fenced when another binder holds the fence."""
-
-    def read(reply: Any) -> T:
-        if reply == b"FENCED":
-            raise Fenced("another binder holds the fence: this one must step down")
-        return parse(reply)
-
-    return read
 
 
 _PASSING = (

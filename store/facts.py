@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from smsfleet.store.client import Call, eval_call
+from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
 from smsfleet.store.scripts import script
 from smsfleet.store.wire import create_group
@@ -167,6 +167,19 @@ class Facts:
     def _forward(self, fact: DeliveryFact, target: bytes, kept: int, *more: str) -> Call[int]:
         arguments = (RELAY_GROUP, fact.entry_id, kept, "p", fact.body, "t", fact.received_ms, *more)
         return eval_call(script("forward"), [self._keys.deliveries, target], arguments, int)
+
+    def waiting(self) -> list[Call[int]]:
+        """How much waits: in flight, delayed, held, responses, deliveries, orphans, dead."""
+        keys = self._keys
+        return [
+            Call(("HLEN", keys.inflight), int),
+            Call(("ZCARD", keys.delayed), int),
+            Call(("ZCARD", keys.held), int),
+            Call(("XLEN", keys.responses), int),
+            Call(("XLEN", keys.deliveries), int),
+            Call(("ZCARD", keys.orphans), int),
+            Call(("XLEN", keys.dead), int),
+        ]
 
     def due(self, now_ms: int, count: int) -> Call[list[bytes]]:
         """Refs whose delay is over at `now_ms`."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from smsfleet.store.client import Call, eval_call
+from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.records import LANE_LETTER, POLICY_LETTER, JobRecord, read_job
 from smsfleet.store.scripts import script
+
+REFERENCE_TTL_S = 86_400
+"""A phone puts segments together within hours: after a day without a text the counter may start again."""
 
 
 class Admission(NamedTuple):
@@ -86,7 +89,13 @@ class Jobs:
 
     def contents(self, job_ids: Sequence[str]) -> Call[list[bytes | None]]:
         """The contents of jobs, None where there is none (any more)."""
-        return Call(("MGET", *(self._keys.content(job_id) for job_id in job_ids)), list)
+        command = ("MGET", *(self._keys.content(job_id) for job_id in job_ids))
+        return Call(command, lambda reply: [*reply])
+
+    def next_references(self, destinations: Sequence[str], modulus: int) -> Call[list[int]]:
+        """A concatenation reference for each text, counted for each destination: chance would collide."""
+        keys = [self._keys.reference(destination) for destination in destinations]
+        return eval_call(script("next_reference"), keys, (modulus, REFERENCE_TTL_S), list)
 
     def admit(self, admissions: Sequence[Admission], pace: Pace) -> Call[Admitted]:
         """Put segments into the outbound streams within the account's rate; idempotent for each job."""
@@ -126,3 +135,7 @@ class Jobs:
     def waiting_intake(self) -> list[Call[int]]:
         """How many jobs of each lane are taken in and not admitted."""
         return [Call(("ZCARD", self._keys.intake[lane]), int) for lane in LANES]
+
+    def waiting_outbound(self) -> list[Call[int]]:
+        """How many segments of each lane are admitted and not settled."""
+        return [Call(("XLEN", self._keys.outbound[lane]), int) for lane in LANES]

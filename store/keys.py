@@ -67,6 +67,8 @@ class Keys:
         """string with a short TTL: the token of the binder that leads"""
         self.fence = prefix + b"fence"
         """string: the newest token ever given; command scripts refuse any other"""
+        self.binder = prefix + b"binder"
+        """string with a short TTL: JSON of what the binder is doing, for operators"""
         self.lease_number = prefix + b"lease:number"
         """integer: counts leases"""
 
@@ -81,6 +83,10 @@ class Keys:
     def orphan(self, message_id: bytes) -> bytes:
         """list: receipts that came before the response with this message id."""
         return self.prefix + b"orphan:" + message_id
+
+    def reference(self, destination: str) -> bytes:
+        """Integer with a short TTL: counts the concatenated texts to a destination."""
+        return self.prefix + b"reference:" + _octets(destination)
 
     def index(self, message_id: bytes, day: int) -> bytes:
         """hash: message id -> ref, for the ids accepted on `day` (days since the epoch)."""

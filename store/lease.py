@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsfleet.store.client import Call, eval_call
+from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import Keys
 from smsfleet.store.scripts import script
 
@@ -37,6 +37,10 @@ class Lease:
     def holder(self) -> Call[str | None]:
         """The token of the binder that leads now."""
         return Call(("GET", self._keys.lease), lambda reply: reply.decode() if reply else None)
+
+    def reported(self) -> Call[str | None]:
+        """What the binder said last of itself, a JSON text; None when it has been silent."""
+        return Call(("GET", self._keys.binder), lambda reply: reply.decode() if reply else None)
 
 
 def _ms(seconds: float) -> int:

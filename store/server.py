@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smsfleet.config.errors import StoreMisconfigured
-from smsfleet.store.client import Call
+from smsfleet.store.calls import Call
 
 OLDEST = (7, 0)
 """Redis 7.0: the first with the stream and script behaviour that the scripts rely on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from smsfleet.store.client import Call, eval_call, fenced
+from smsfleet.store.calls import Call, eval_call, fenced
 from smsfleet.store.keys import LANES, OUTBOUND_GROUP, Keys
 from smsfleet.store.scripts import script
 
@@ -60,6 +60,24 @@ class Wire:
     def create_groups(self) -> list[Call[bool]]:
         """Make the outbound streams and their group, from the beginning of each stream (never from `$`)."""
         return [create_group(key, OUTBOUND_GROUP) for key in self._outbounds]
+
+    def take(self, token: str, count: int) -> Call[list[Entry]]:
+        """Up to `count` new segments, high lane first, without waiting. Raises Fenced."""
+        script_keys = [self._keys.fence, *self._outbounds]
+        return eval_call(script("take"), script_keys, (token, count), fenced(_taken))
+
+    def watch(self, after: Sequence[bytes], block_ms: int) -> Call[list[bytes]]:
+        """Wait until a lane has an entry behind the given ids; reply: the given ids, moved on by what came.
+
+        Takes nothing: `take` does.
+        """
+        command = (b"XREAD", b"COUNT", 1, b"BLOCK", block_ms, b"STREAMS", *self._outbounds, *after)
+
+        def moved(reply: Any) -> list[bytes]:
+            seen = {stream: rows[-1][0] for stream, rows in reply or ()}
+            return [seen.get(key, old) for key, old in zip(self._outbounds, after, strict=True)]
+
+        return Call(command, moved)
 
     def read(self, count: int, block_ms: int | None) -> Call[list[Entry]]:
         """Up to `count` new segments of each lane, high first; waits up to `block_ms` (None: not at all)."""
@@ -141,6 +159,10 @@ class Wire:
         """Every segment in flight: ref -> `attempt,lane,entry,token`."""
         return Call(("HGETALL", self._keys.inflight), _pairs)
 
+    def report(self, state: str, ttl_s: float) -> Call[bool]:
+        """Leave what the binder is doing, a JSON text, for operators; it goes stale by itself."""
+        return Call(("SET", self._keys.binder, state, "PX", round(ttl_s * 1000)), bool)
+
     def deliver(self, body: bytes, received_ms: int) -> Call[bytes]:
         """Persist one deliver_sm body; only after the reply may it be answered ESME_ROK."""
         command = ("XADD", self._keys.deliveries, b"*", b"p", body, b"t", received_ms)
@@ -151,6 +173,10 @@ def create_group(stream: bytes, group: str) -> Call[bool]:
     """Make a consumer group at the beginning of a stream; reply: False when it was there."""
     # A script, because XGROUP's BUSYGROUP error would end a pipeline's other calls as an exception.
     return eval_call(script("create_group"), [stream], (group,), bool)
+
+
+def _taken(reply: Any) -> list[Entry]:
+    return [Entry(*reply[at : at + 4]) for at in range(0, len(reply), 4)]
 
 
 def _letters(reply: Any) -> list[str]:
