@@ -1,0 +1,45 @@
+"""Items collected while one write is under way become the next write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Batcher(Generic[T]):
+    """Calls `handle` with lists of items, in order, one call at a time, at most `most` items each."""
+
+    def __init__(self, handle: Callable[[list[T]], Awaitable[None]], most: int) -> None:
+        self._handle = handle
+        self._most = most
+        self._items: list[T] = []
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, item: T) -> None:
+        """Take one item; never waits."""
+        self._items.append(item)
+        self._idle.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Handle items for ever."""
+        while True:
+            await self._wake.wait()
+            batch, self._items = self._items[: self._most], self._items[self._most :]
+            if not self._items:
+                self._wake.clear()
+            await self._handle(batch)
+            if not self._items:
+                self._idle.set()
+
+    async def drained(self) -> None:
+        """Wait until everything that was added is handled."""
+        await self._idle.wait()

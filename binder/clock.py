@@ -1,0 +1,20 @@
+"""The process' clocks, in one place, so that everything above takes them as an argument."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+Clock = Callable[[], float]
+
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def boottime() -> float:
+    """Seconds since boot, suspended time included: a lease runs on while the machine sleeps."""
+    return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
+
+
+def epoch_ms() -> int:
+    """Milliseconds since the epoch, as the wall clock says."""
+    return time.time_ns() // 1_000_000

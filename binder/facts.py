@@ -1,0 +1,90 @@
+"""Facts from the wire into the store: answers to submit_sm, and deliver_sm before it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from smsfleet.binder.batcher import Batcher
+from smsfleet.binder.transport import Link
+from smsfleet.config.codes import ESME_ROK, ESME_RX_T_APPN
+from smsfleet.config.errors import StoreUnavailable
+from smsfleet.config.logs import logger
+from smsfleet.store.client import AsyncStore
+from smsfleet.store.wire import Answer, Wire
+
+BATCH = 200
+"""Facts of one write."""
+
+MOST_DELIVERIES = 10_000
+"""deliver_sm that may wait to be persisted; more are sent back to the gateway at once."""
+
+RETRY_S = 0.2
+RETRY_MOST_S = 2.0
+
+
+class Answers:
+    """Persists answers. They are kept in memory until the store has them: at most a window's worth."""
+
+    def __init__(self, store: AsyncStore, wire: Wire) -> None:
+        self._store = store
+        self._wire = wire
+        self.batches: Batcher[Answer] = Batcher(self._settle, BATCH)
+        self.count = 0
+        self._log = logger(__name__)
+
+    async def _settle(self, batch: list[Answer]) -> None:
+        delay = RETRY_S
+        while True:
+            try:
+                # Run again after a failure it may repeat a fact; applying a fact twice changes nothing.
+                await self._store.run(self._wire.settle(batch))
+            except StoreUnavailable as error:
+                self._log.warning("cannot persist answers, trying again", answers=len(batch), error=error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+            else:
+                self.count += len(batch)
+                return
+
+
+class _Delivery(NamedTuple):
+    link: Link
+    sequence_number: int
+    body: bytes
+
+
+class Deliveries:
+    """Persists deliver_sm and answers each only then; what the store cannot take stays with the gateway."""
+
+    def __init__(self, store: AsyncStore, wire: Wire, clock_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._wire = wire
+        self._clock_ms = clock_ms
+        self.batches: Batcher[_Delivery] = Batcher(self._persist, BATCH)
+        self.count = 0
+        self.refused = 0
+        self._log = logger(__name__)
+
+    def add(self, link: Link, sequence_number: int, body: bytes) -> None:
+        """Take one deliver_sm of a link."""
+        if len(self.batches) >= MOST_DELIVERIES:
+            self.refused += 1
+            link.deliver_resp(sequence_number, ESME_RX_T_APPN)
+        else:
+            self.batches.add(_Delivery(link, sequence_number, body))
+
+    async def _persist(self, batch: list[_Delivery]) -> None:
+        now_ms = self._clock_ms()
+        try:
+            await self._store.run_all([self._wire.deliver(delivery.body, now_ms) for delivery in batch])
+            command_status = ESME_ROK
+            self.count += len(batch)
+        except StoreUnavailable as error:
+            # Some of the batch may be stored all the same: a receipt that comes twice changes nothing.
+            self._log.warning("cannot persist deliver_sm: sent back", count=len(batch), error=error)
+            command_status = ESME_RX_T_APPN
+            self.refused += len(batch)
+        for link, sequence_number, _ in batch:
+            link.deliver_resp(sequence_number, command_status)

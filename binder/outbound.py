@@ -1,0 +1,153 @@
+"""Segments from the store to the wire, and what becomes of them when the link is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+from smsfleet.binder.leadership import Leadership
+from smsfleet.binder.transport import Link, Token
+from smsfleet.config.errors import SessionError, StoreUnavailable
+from smsfleet.config.logs import logger
+from smsfleet.store.client import AsyncStore
+from smsfleet.store.wire import DROPPED, IN_FLIGHT, Entry, Unanswered, Wire
+
+BATCH = 200
+"""Segments of one begin."""
+
+RECOVERY_BATCH = 100
+WATCH_MS = 1000
+RETRY_S = 0.2
+RETRY_MOST_S = 2.0
+START = b"0-0"
+
+
+class Outbound:
+    """Feeds one link at a time, never more than its window takes, high lane first."""
+
+    def __init__(self, store: AsyncStore, wire: Wire, leadership: Leadership) -> None:
+        self._store = store
+        self._wire = wire
+        self._leadership = leadership
+        self._seen = [START] * 3
+        self._doubtful: set[bytes] = set()
+        self.room = asyncio.Event()
+        """set at every event of the link: the window may have a place, or the link may be gone"""
+        self.submitted = 0
+        self._log = logger(__name__)
+
+    async def feed(self, link: Link) -> None:
+        """Feed `link` until it is gone or this task is cancelled; raises Fenced."""
+        backlog: list[bytes] | None = [START] * 3
+        delay = RETRY_S
+        while not link.closed.is_set():
+            try:
+                await self._resolve_doubts(link)
+                if not self._leadership.permitted:
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                free = min(BATCH, link.session.window_free)
+                if free <= 0 or not link.session.is_bound:
+                    await self._wait_for_room(link)
+                    continue
+                if backlog is not None:
+                    backlog = await self._feed_backlog(link, backlog, free)
+                else:
+                    entries = await self._store.run(self._wire.take(self._leadership.token, free))
+                    if entries:
+                        await self._submit(link, entries)
+                    else:
+                        self._seen = await self._store.run(self._wire.watch(self._seen, WATCH_MS))
+                delay = RETRY_S
+            except StoreUnavailable as error:
+                self._log.warning("cannot read outbound segments, trying again", error=error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+                backlog = [START] * 3  # what was taken and not begun is found there
+
+    async def _feed_backlog(self, link: Link, after: list[bytes], free: int) -> list[bytes] | None:
+        """One page of what was taken before and is not settled; None when the backlog is done."""
+        entries = await self._store.run(self._wire.read_backlog(max(1, free // 3), after))
+        if not entries:
+            return None
+        flying = {ref for ref, _ in link.session.in_flight_tokens()}
+        alive = [entry for entry in entries if entry.ref and entry.ref not in flying]
+        for entry in entries:
+            after[entry.lane - 1] = entry.entry_id
+            if not entry.ref:
+                await self._store.run(self._wire.drop(entry))
+        if alive:
+            await self._submit(link, alive)
+        return after
+
+    async def _submit(self, link: Link, entries: list[Entry]) -> None:
+        refs = {entry.ref for entry in entries}
+        self._doubtful |= refs
+        attempts = await self._store.run(self._wire.begin(self._leadership.token, entries))
+        begun: list[Unanswered] = []
+        for entry, attempt in zip(entries, attempts, strict=True):
+            if attempt in (DROPPED, IN_FLIGHT):
+                continue
+            try:
+                link.submit((entry.ref, attempt), entry.body)
+                self.submitted += 1
+            except SessionError:
+                begun.append(Unanswered(entry.ref, attempt, written=False))
+        self._doubtful -= refs
+        if begun:  # the link went down between take and submit
+            await self.give_up(begun)
+
+    async def _resolve_doubts(self, link: Link) -> None:
+        """After a reply to `begin` was lost: what was begun then was never written."""
+        if not self._doubtful:
+            return
+        flying = {ref for ref, _ in link.session.in_flight_tokens()}
+        doubts = [Unanswered(ref, None, written=False) for ref in self._doubtful - flying]
+        if doubts:
+            await self._store.run(self._wire.lost(self._leadership.token, doubts))
+        self._doubtful.clear()
+
+    async def _wait_for_room(self, link: Link) -> None:
+        self.room.clear()
+        if link.session.window_free > 0 and link.session.is_bound:
+            return
+        await self.room.wait()
+
+    async def give_up(self, segments: list[Unanswered]) -> None:
+        """Treat segments whose link is gone as their jobs' policy says, however long the store is away.
+
+        Raises Fenced.
+        """
+        delay = RETRY_S
+        for at in range(0, len(segments), RECOVERY_BATCH):
+            part = segments[at : at + RECOVERY_BATCH]
+            while True:
+                try:
+                    states = await self._store.run(self._wire.lost(self._leadership.token, part))
+                except StoreUnavailable as error:
+                    self._log.warning("cannot record lost segments, trying again", error=error)
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, RETRY_MOST_S)
+                else:
+                    self._log.info("segments lost with the link", **_counts(states))
+                    break
+
+    async def recover(self) -> None:
+        """After taking the lease: what another binder left in flight is ambiguous. Raises Fenced."""
+        token = self._leadership.token
+        in_flight = await self._store.run(self._wire.in_flight())
+        ours = b"," + token.encode()
+        strangers = [ref for ref, intent in in_flight.items() if not intent.endswith(ours)]
+        for at in range(0, len(strangers), RECOVERY_BATCH):
+            part = strangers[at : at + RECOVERY_BATCH]
+            states = await self._store.run(self._wire.recover(token, part))
+            self._log.warning("recovered segments of a former binder", **_counts(states))
+
+
+def unanswered(tokens: list[Token], link: Link) -> list[Unanswered]:
+    """The segments of a lost link, as the store wants them."""
+    return [Unanswered(ref, attempt, link.was_written((ref, attempt))) for ref, attempt in tokens]
+
+
+def _counts(states: list[str]) -> dict[str, int]:
+    words = {"Q": "queued", "H": "held", "F": "failed_unknown", "-": "settled"}
+    return {word: states.count(letter) for letter, word in words.items() if letter in states}

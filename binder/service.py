@@ -1,0 +1,390 @@
+"""The binder's life: wait for the lease, recover, bind, serve, rebind; drain when stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from smsfleet.binder.clock import epoch_ms
+from smsfleet.binder.facts import Answers, Deliveries
+from smsfleet.binder.leadership import HostLock, Leadership
+from smsfleet.binder.outbound import Outbound, unanswered
+from smsfleet.binder.transport import Link, Token
+from smsfleet.config.codes import (
+    ESME_RINVPASWD,
+    ESME_RINVSYSID,
+    ESME_RINVSYSTYP,
+    ESME_RUNKNOWNERR,
+    command_status,
+)
+from smsfleet.config.errors import Fenced, StoreUnavailable
+from smsfleet.config.logs import logger
+from smsfleet.config.settings import Timing
+from smsfleet.smpp.events import (
+    BindRefused,
+    Bound,
+    CloseConnection,
+    Delivered,
+    DeliverRefused,
+    Event,
+    LateAnswer,
+    LinkLost,
+    Nacked,
+    PeerUnbound,
+    ProtocolViolation,
+    SubmitAnswered,
+    TimedOut,
+    UnexpectedResponse,
+)
+from smsfleet.smpp.session import SessionOptions
+from smsfleet.store.client import AsyncStore
+from smsfleet.store.wire import Answer, Wire
+
+HOPELESS = {
+    ESME_RINVPASWD: "SMSFLEET_SMPP_PASSWORD",
+    ESME_RINVSYSID: "SMSFLEET_SMPP_SYSTEM_ID",
+    ESME_RINVSYSTYP: "SMSFLEET_SMPP_SYSTEM_TYPE",
+}
+"""Refusals that another attempt with the same settings cannot pass (guide §9), and the setting to mend."""
+
+REFUSED_WAIT_S = 95.0
+"""After a refused bind: so at most two attempts fall into any 185 s, and no third into 180 s (guide §9)."""
+
+REPORT_S = 2.0
+REPORT_TTL_S = 15.0
+RETRY_S = 0.5
+
+
+class State(StrEnum):
+    """What the binder is doing, for operators."""
+
+    STANDBY = "standby"
+    CONNECTING = "connecting"
+    BINDING = "binding"
+    BOUND = "bound"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Where and how to bind."""
+
+    host: str
+    port: int
+    session: SessionOptions
+
+
+@dataclass
+class _Report:
+    state: State = State.STANDBY
+    since_ms: int = 0
+    why: str = ""
+    bound_since_ms: int | None = None
+    binds: int = 0
+    disconnects: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Binder:
+    """One binder process' work; `run` returns after `stop`.
+
+    `uniform(low, high)` draws the reconnect delay; tests give their own. A binder is for one `run`.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything a binder depends on, injected
+        self,
+        gateway: Gateway,
+        *,
+        store: AsyncStore,
+        wire: Wire,
+        leadership: Leadership,
+        lock: HostLock,
+        timing: Timing,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._wire = wire
+        self._leadership = leadership
+        self._lock = lock
+        self._timing = timing
+        self._uniform = uniform
+        self._answers = Answers(store, wire)
+        self._deliveries = Deliveries(store, wire, epoch_ms)
+        self._outbound = Outbound(store, wire, leadership)
+        self._stopping = asyncio.Event()
+        self._bound = asyncio.Event()
+        self._link: Link | None = None
+        self._lost: list[Token] = []
+        self._refusal: int | None = None
+        self._report = _Report(since_ms=epoch_ms())
+        self._log = logger(__name__)
+
+    @property
+    def state(self) -> State:
+        """What the binder is doing."""
+        return self._report.state
+
+    def stop(self) -> None:
+        """Ask for a clean end: finish what is in flight, unbind, give the lease back."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until stopped."""
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._answers.batches.run()),
+                group.create_task(self._deliveries.batches.run()),
+                group.create_task(self._report_forever()),
+            ]
+            with self._lock:
+                while not self._stopping.is_set():
+                    self._enter(State.STANDBY)
+                    if await self._unless_stopped(self._leadership.acquire(self._lock)):
+                        await self._lead()
+                await self._leadership.release()
+            for helper in helpers:
+                helper.cancel()
+        self._enter(State.STOPPED)
+        with contextlib.suppress(StoreUnavailable):
+            await self._write_report()
+
+    # --- leading -------------------------------------------------------------------------------
+
+    async def _lead(self) -> None:
+        keeper = asyncio.create_task(self._leadership.keep())
+        try:
+            await self._create_groups_and_recover()
+            while not self._over():
+                await self._serve_one_link()
+                if not self._over():
+                    await self._pause()
+        except Fenced as error:
+            self._leadership.depose(str(error))
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+
+    def _over(self) -> bool:
+        return self._stopping.is_set() or self._leadership.deposed.is_set()
+
+    async def _create_groups_and_recover(self) -> None:
+        while not self._over():
+            try:
+                await self._store.run_all(self._wire.create_groups())
+                await self._outbound.recover()
+            except StoreUnavailable as error:
+                self._log.warning("cannot recover yet, trying again", error=error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    async def _pause(self) -> None:
+        """Wait before the next bind, as long as the guide and the last refusal ask for."""
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None and refusal in HOPELESS:
+            setting = HOPELESS[refusal]
+            self._enter(
+                State.REFUSED, f"{command_status(refusal).label}: mend {setting} and restart the binder"
+            )
+            self._log.error("bind refused for good: no further attempt", mend=setting)
+            await self._unless_over(asyncio.Event().wait())
+            return
+        delay = self._uniform(self._timing.reconnect_min_s, self._timing.reconnect_max_s)
+        if refusal is not None:
+            delay = max(delay, REFUSED_WAIT_S)
+        self._enter(State.WAITING, f"next bind in {delay:.0f} s; {self._report.why}")
+        await self._unless_over(asyncio.sleep(delay))
+
+    # --- one connection ------------------------------------------------------------------------
+
+    async def _serve_one_link(self) -> None:
+        link = await self._connect()
+        if link is None:
+            return
+        self._link = link
+        feeder = asyncio.create_task(self._outbound.feed(link))
+        try:
+            await self._race(
+                link.closed.wait(), feeder, self._stopping.wait(), self._leadership.deposed.wait()
+            )
+            if feeder.done() and not feeder.cancelled():
+                feeder.result()  # Fenced, or a defect: not to be hidden
+            if not link.closed.is_set():
+                await self._drain(link, feeder)
+        finally:
+            feeder.cancel()
+            link.close("the binder leaves this connection")
+            with contextlib.suppress(asyncio.CancelledError, Fenced):
+                await feeder
+            await link.closed.wait()
+            self._link = None
+            self._bound.clear()
+        await self._after_link(link)
+
+    async def _connect(self) -> Link | None:
+        gateway = self._gateway
+        self._enter(State.CONNECTING)
+        self._bound.clear()
+        loop = asyncio.get_running_loop()
+
+        def make() -> Link:
+            link: Link
+            link = Link(
+                gateway.session,
+                on_events=lambda events: self._on_events(link, events),
+                permitted=lambda: self._leadership.permitted,
+            )
+            return link
+
+        try:
+            async with asyncio.timeout(self._timing.connect_timeout_s):
+                _, link = await loop.create_connection(make, gateway.host, gateway.port)
+        except (OSError, TimeoutError) as error:
+            reason = f"cannot connect to {gateway.host}:{gateway.port}: {error or error.__class__.__name__}"
+            self._log.warning("no connection", reason=reason)
+            self._report.why = reason
+            return None
+        if not link.closed.is_set() and not link.session.is_bound:
+            self._enter(State.BINDING)
+        return link
+
+    async def _drain(self, link: Link, feeder: asyncio.Task[None]) -> None:
+        """Stopped or deposed: submit nothing more, wait for what is open, unbind."""
+        self._enter(State.DRAINING)
+        feeder.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Fenced):
+            await feeder
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.drain_s):
+                while link.session.in_flight and not link.closed.is_set():
+                    self._outbound.room.clear()
+                    await self._outbound.room.wait()
+                await self._deliveries.batches.drained()
+        link.unbind()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.unbind_timeout_s + 1):
+                await link.closed.wait()
+
+    async def _after_link(self, link: Link) -> None:
+        """Settle what was answered, then treat what was not; raises Fenced."""
+        self._report.disconnects += 1
+        self._report.bound_since_ms = None
+        self._report.why = link.close_reason
+        lost, self._lost = self._lost, []
+        self._log.info("disconnected", reason=link.close_reason, unanswered=len(lost))
+        await self._answers.batches.drained()
+        if lost and not self._leadership.deposed.is_set():
+            await self._outbound.give_up(unanswered(lost, link))
+
+    # --- events of the session -----------------------------------------------------------------
+
+    def _on_events(self, link: Link, events: list[Event[Token]]) -> None:  # noqa: C901 - one flat table
+        answers = self._answers.batches
+        for event in events:
+            match event:
+                case SubmitAnswered((ref, attempt), status, message_id):
+                    answers.add(Answer(ref, attempt, status, message_id))
+                case Delivered(sequence_number, body):
+                    self._deliveries.add(link, sequence_number, body)
+                case LateAnswer((ref, attempt), status, message_id):
+                    answers.add(Answer(ref, attempt, status, message_id))
+                case Nacked((ref, attempt), status):
+                    # generic_nack refuses, whatever its status says
+                    answers.add(Answer(ref, attempt, status or ESME_RUNKNOWNERR, b""))
+                case TimedOut(token) | LinkLost(token):
+                    self._lost.append(token)
+                case Bound():
+                    self._bound.set()
+                    self._report.binds += 1
+                    self._report.bound_since_ms = epoch_ms()
+                    self._enter(State.BOUND)
+                case BindRefused(status):
+                    self._refusal = status
+                    self._log.error("bind refused", command_status=command_status(status).label)
+                case CloseConnection(reason, cause):
+                    self._log.info("closing the connection", reason=reason, cause=cause)
+                case DeliverRefused(_, status, reason):
+                    self._log.error("malformed deliver_sm refused", command_status=status, reason=reason)
+                case UnexpectedResponse() | ProtocolViolation() | PeerUnbound():
+                    self._log.warning(
+                        "from the gateway", event_kind=event.__class__.__name__, detail=str(event)
+                    )
+                case _:
+                    self._log.debug("link", event_kind=event.__class__.__name__)
+        self._outbound.room.set()
+
+    # --- what operators see --------------------------------------------------------------------
+
+    def _enter(self, state: State, why: str = "") -> None:
+        if state is not self._report.state or why:
+            self._log.info("binder state", state=state, why=why)
+        if state is not self._report.state:
+            self._report.since_ms = epoch_ms()
+        self._report.state = state
+        self._report.why = why or self._report.why
+
+    async def _report_forever(self) -> None:
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                if self._report.state is not State.STANDBY:  # the leader speaks, standbys are silent
+                    await self._write_report()
+            await asyncio.sleep(REPORT_S)
+
+    async def _write_report(self) -> None:
+        report, link = self._report, self._link
+        state = {
+            "state": report.state,
+            "since_ms": report.since_ms,
+            "why": report.why,
+            "bound_since_ms": report.bound_since_ms,
+            "binds": report.binds,
+            "disconnects": report.disconnects,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "gateway": f"{self._gateway.host}:{self._gateway.port}",
+            "bind_mode": self._gateway.session.bind_mode,
+            "window": self._gateway.session.window,
+            "in_flight": link.session.in_flight if link else 0,
+            "submitted": self._outbound.submitted,
+            "answered": self._answers.count,
+            "delivered": self._deliveries.count,
+            "sent_back": self._deliveries.refused,
+        }
+        await self._store.run(self._wire.report(json.dumps(state), REPORT_TTL_S))
+
+    # --- waiting -------------------------------------------------------------------------------
+
+    async def _unless_stopped(self, work: Awaitable[Any]) -> bool:
+        """Wait for `work`, unless stopped first; True when it ended."""
+        return await self._race(work, self._stopping.wait()) == 0
+
+    async def _unless_over(self, work: Awaitable[Any]) -> None:
+        await self._race(work, self._stopping.wait(), self._leadership.deposed.wait())
+
+    @staticmethod
+    async def _race(*awaitables: Awaitable[Any]) -> int:
+        """The number of the first that ends; the others, unless given as tasks, are cancelled."""
+        tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task, awaitable in zip(tasks, awaitables, strict=True):
+                if task is not awaitable:
+                    task.cancel()
+        first = next(number for number, task in enumerate(tasks) if task.done() and not task.cancelled())
+        if tasks[first] is not awaitables[first]:
+            tasks[first].result()
+        return first

@@ -1,0 +1,193 @@
+"""One TCP connection around one session: reads, coalesced writes, timers. Below this: no socket, no clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from smsfleet.config.errors import SessionError
+from smsfleet.config.logs import logger
+from smsfleet.smpp.events import CloseConnection, Event, LinkLost
+from smsfleet.smpp.session import Session, SessionOptions
+
+Token = tuple[bytes, int]
+"""A segment's ref and attempt."""
+
+TCP_USER_TIMEOUT_MS = 20_000
+CLOSE_S = 2.0
+"""How long a closing connection may take to send what is left."""
+
+
+class Link(asyncio.Protocol):
+    """The connection to the gateway.
+
+    `on_events` gets the session's events, in order. `permitted` is asked before octets of a submit_sm are
+    handed to the kernel; when it says no, the connection is dropped instead.
+    """
+
+    def __init__(
+        self,
+        options: SessionOptions,
+        *,
+        on_events: Callable[[list[Event[Token]]], None],
+        permitted: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.session: Session[Token] = Session(options)
+        self.closed = asyncio.Event()
+        self.close_reason = "the peer closed the connection"
+        self._on_events = on_events
+        self._permitted = permitted
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._writable = True
+        self._flush_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._unwritten: set[Token] = set()
+        self._log = logger(__name__)
+
+    # --- asyncio's side ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Set the socket up and ask for the bind."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        # The kernel's buffer is the only one: what it does not take stays with us and is known to be unsent.
+        transport.set_write_buffer_limits(high=0)
+        _tune(transport.get_extra_info("socket"))
+        self.session.bind(now=self._clock())
+        self._flush()
+        self._schedule()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand octets to the session."""
+        events = self.session.receive(data, now=self._clock())
+        self._handle(events)
+
+    def pause_writing(self) -> None:
+        """The kernel takes no more: keep what comes."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """The kernel takes again."""
+        self._writable = True
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone: every unanswered request becomes an event."""
+        if exc is not None:
+            self.close_reason = f"{exc.__class__.__name__}: {exc}"
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport = None
+        events = self.session.connection_lost(now=self._clock())
+        self.closed.set()
+        self._on_events(events)
+
+    # --- the binder's side ---------------------------------------------------------------------
+
+    def submit(self, token: Token, body: bytes) -> None:
+        """Send one submit_sm with the next octets; raises NotBound or WindowFull."""
+        self.session.submit(token, body, now=self._clock())
+        self._unwritten.add(token)
+        self._flush_soon()
+        self._schedule()
+
+    def deliver_resp(self, sequence_number: int, command_status: int = 0) -> None:
+        """Answer a deliver_sm, if the connection is still there."""
+        with contextlib.suppress(SessionError):
+            self.session.deliver_resp(sequence_number, command_status)
+            self._flush_soon()
+
+    def unbind(self) -> None:
+        """Ask for the end of the bind, or close when there is none."""
+        try:
+            self.session.unbind(now=self._clock())
+        except SessionError:
+            self.close("stopping")
+            return
+        self._flush_soon()
+        self._schedule()
+
+    def close(self, reason: str) -> None:
+        """Send what is left and close."""
+        self.close_reason = reason
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._flush()
+        transport.close()
+        self._loop.call_later(CLOSE_S, transport.abort)
+
+    def was_written(self, token: Token) -> bool:
+        """Whether some octet of the submit_sm may have left us."""
+        return token not in self._unwritten
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _handle(self, events: list[Event[Token]]) -> None:
+        if events:
+            self._on_events(events)
+            for event in events:
+                if isinstance(event, CloseConnection):
+                    self.close(event.reason)
+        self._flush_soon()
+        self._schedule()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        transport = self._transport
+        if transport is None or not self._writable or transport.is_closing():
+            return
+        if self._unwritten:
+            if not self._permitted():
+                self.close_reason = "the lease may have ended: nothing more may be submitted"
+                transport.abort()
+                return
+            self._unwritten.clear()
+        data = self.session.data_to_send()
+        if data:
+            transport.write(data)
+
+    def _schedule(self) -> None:
+        """Keep one timer at the session's next deadline; a later deadline is found when the timer fires."""
+        deadline = self.session.next_deadline()
+        if deadline is None or self._transport is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= self._at(deadline):
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._at(deadline), self._tick)
+
+    def _at(self, deadline: float) -> float:
+        return self._loop.time() + max(0.0, deadline - self._clock())
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._handle(self.session.tick(now=self._clock()))
+
+
+def lost_tokens(events: list[Event[Token]]) -> list[Token]:
+    """The tokens of LinkLost events."""
+    return [event.token for event in events if isinstance(event, LinkLost)]
+
+
+def _tune(connection: Any) -> None:
+    if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    # Nagle would hold back single submit_sm; keep-alive and the user timeout notice a dead path.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
