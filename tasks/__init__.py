@@ -1,0 +1,14 @@
+"""What applications import: `from smsfleet.tasks import send_sms, job_status, estimate`.
+
+job = send_sms.delay("+27 99 910 0001", "Hello")
+job_status(job.id).state
+"""
+
+from __future__ import annotations
+
+from smsfleet.tasks.app import app
+from smsfleet.tasks.sms import send_sms
+from smsfleet.tasks.status import JobStatus, job_status
+from smsfleet.workers.estimate import estimate
+
+__all__ = ["JobStatus", "app", "estimate", "job_status", "send_sms"]

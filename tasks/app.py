@@ -1,0 +1,114 @@
+"""The Celery app and this process' runtime. Nothing is read or connected before it is needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery, signals
+from kombu.entity import Queue
+
+from smsfleet.store.keys import LANES
+from smsfleet.workers.runtime import Runtime
+
+QUEUES = {lane: f"sms.{lane}" for lane in LANES}
+"""The Celery queue of each lane."""
+
+SEND_SMS = "sms.send_sms"
+"""The name of the task: part of the contract with applications that publish by name."""
+
+app = Celery("smsfleet", set_as_current=False)
+
+_lock = threading.Lock()
+_runtime: tuple[int, Runtime] | None = None
+
+
+def runtime() -> Runtime:
+    """The runtime of this process, made from the environment at the first call and again after a fork.
+
+    Raises ConfigError when a setting breaks its rule.
+    """
+    global _runtime  # noqa: PLW0603 - one per process is the meaning
+    if _runtime is None or _runtime[0] != os.getpid():
+        with _lock:
+            if _runtime is None or _runtime[0] != os.getpid():
+                # The import costs 0.2 s: an application pays it with its first SMS, not at start.
+                from smsfleet.config.settings import load  # noqa: PLC0415
+
+                _runtime = (os.getpid(), Runtime(load()))
+    return _runtime[1]
+
+
+def use_runtime(replacement: Runtime | None) -> None:
+    """Use this runtime in this process (None: make a new one from the environment at the next call)."""
+    global _runtime  # noqa: PLW0603
+    _runtime = None if replacement is None else (os.getpid(), replacement)
+
+
+def configuration() -> dict[str, Any]:
+    """Celery's settings; the reasons are in docs/adr/0003-celery-settings.md."""
+    settings = runtime().settings
+    broker = settings.broker
+    return {
+        # All three, because Celery prefers CELERY_BROKER_URL of the environment to `broker_url` alone:
+        # that one belongs to the host application.
+        "broker_url": broker,
+        "broker_read_url": broker,
+        "broker_write_url": broker,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "visibility_timeout": 300,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 10,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "queue_order_strategy": "priority",
+        },
+        "task_queues": [_queue(name) for name in QUEUES.values()],
+        "task_default_queue": QUEUES["normal"],
+        "task_default_exchange": "sms",
+        "task_default_exchange_type": "direct",
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "event_serializer": "json",
+        "result_accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_pool": "threads",
+        "worker_concurrency": settings.worker_concurrency,
+        "worker_prefetch_multiplier": 4,
+        "worker_soft_shutdown_timeout": 10,
+        "worker_enable_soft_shutdown_on_idle": False,
+        "worker_hijack_root_logger": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+    }
+
+
+def _queue(name: str) -> Queue:
+    make: Callable[..., Queue] = Queue  # kombu has no annotations
+    return make(name, routing_key=name)
+
+
+app.add_defaults(configuration)
+app.steps["worker"].add("smsfleet.tasks.worker:RelayStep")
+
+
+def _our_worker_logs(instance: Any = None, **_: Any) -> None:
+    """A worker of this app logs with our masks; workers of a host application are left alone."""
+    if getattr(instance, "app", None) is app:
+        signals.setup_logging.connect(_set_up_logging, weak=False)
+
+
+signals.celeryd_init.connect(_our_worker_logs, weak=False)
+
+
+def _set_up_logging(**_: Any) -> None:
+    from smsfleet.config.logs import configure  # noqa: PLC0415
+
+    settings = runtime().settings
+    configure(settings.log_level, settings.log_format)

@@ -1,0 +1,202 @@
+"""What became of a job, as applications see it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from smsfleet.config.codes import command_status
+from smsfleet.config.errors import UnknownJob
+from smsfleet.config.statuses import message_status
+from smsfleet.store.records import Event, JobRecord, SegmentRecord
+from smsfleet.tasks.app import runtime
+
+OPEN_STATES = ("PENDING", "QUEUED", "SENDING", "HELD", "ACCEPTED")
+"""States in which something is still expected, from the least to the most advanced."""
+
+FINAL_STATES = (
+    "DELIVERED", "UNDELIVERED", "REJECTED", "REFUSED", "EXPIRED", "CANCELLED", "FAILED_UNKNOWN",
+)  # fmt: skip
+"""States in which nothing more is expected; a late positive fact may still turn a failure into a success."""
+
+_STATE = {
+    "Q": "QUEUED", "W": "QUEUED", "S": "SENDING", "H": "HELD", "A": "ACCEPTED",
+    "R": "REJECTED", "E": "EXPIRED", "C": "CANCELLED", "F": "FAILED_UNKNOWN",
+}  # fmt: skip
+
+_SHOWN = {"E": 10, "C": 6, "F": 1}
+
+_LINES = {
+    "Q": ("worker", "queued"),
+    "S": ("binder", "sending"),
+    "A": ("response", "accepted"),
+    "X": ("response", "refused"),
+    "D": ("receipt", "receipt"),
+    "U": ("binder", "outcome unknown: the link was lost before the answer"),
+    "F": ("policy", "failed: it may have been delivered"),
+    "E": ("binder", "validity over before it was sent"),
+    "T": ("timer", "hold over: queued again"),
+    "O": ("operator", "queued again"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStatus:
+    """One submit_sm of a job."""
+
+    number: int
+    state: str
+    status: int | None
+    status_name: str | None
+    message_id: str
+    """the SMSC's, opaque; empty before the segment is accepted"""
+    attempts: int
+    error: str | None
+    """the last refusal, code, name and meaning of Appendix A"""
+    ambiguous: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """Who said what, and when."""
+
+    at: datetime
+    source: str
+    """worker, binder, response, receipt, timer, operator or policy"""
+    event: str
+    segment: int | None
+    """None for a job of one segment"""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job and its Clickatell status."""
+
+    job_id: str
+    state: str
+    """one of OPEN_STATES or FINAL_STATES"""
+    final: bool
+    status: int | None
+    """Appendix B number, None before the gateway has spoken"""
+    status_name: str | None
+    error: str | None
+    """why it was refused or rejected, or what the last attempt was answered"""
+    to: str
+    lane: str
+    created: datetime
+    segments: tuple[SegmentStatus, ...]
+    timeline: tuple[TimelineEntry, ...]
+    ambiguous: int
+    """how often nobody could know whether a segment was accepted; above 0 a duplicate is possible"""
+    duplicates: int
+    """acceptances beyond the first of a segment"""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON: times in ISO 8601, UTC."""
+        values = asdict(self)
+        values["created"] = self.created.isoformat()
+        for entry in values["timeline"]:
+            entry["at"] = entry["at"].isoformat()
+        return values
+
+
+def job_status(job_id: str) -> JobStatus:
+    """What became of a job, by the id of `send_sms.delay(...)` or by its idempotency key.
+
+    Raises UnknownJob when there is no such job (any more), StoreUnavailable when Redis does not answer.
+    """
+    now = runtime()
+    record = now.store.run(now.jobs.read(job_id))
+    if isinstance(record, str):  # an alias; aliases never point to aliases
+        record = now.store.run(now.jobs.read(record))
+    if not isinstance(record, JobRecord):
+        raise UnknownJob(f"no job {job_id!r}: never taken in, or older than {now.settings.job_ttl_s} s")
+    return of_record(record)
+
+
+def of_record(record: JobRecord) -> JobStatus:
+    """The public form of a stored job."""
+    segments = tuple(_segment(segment) for segment in record.segments)
+    state = _job_state(record)
+    errors = [segment.error for segment in segments if segment.error]
+    return JobStatus(
+        job_id=record.job_id,
+        state=state,
+        final=state in FINAL_STATES,
+        status=record.status,
+        status_name=None if record.status is None else message_status(record.status).name,
+        error=record.refusal or (errors[-1] if errors else None),
+        to=record.destination,
+        lane=record.lane,
+        created=_time(record.created_ms),
+        segments=segments,
+        timeline=(
+            TimelineEntry(_time(record.created_ms), "application", "taken in", None),
+            *(_line(event) for event in record.history),
+        ),
+        ambiguous=sum(segment.ambiguous for segment in record.segments),
+        duplicates=sum(segment.duplicates for segment in record.segments),
+    )
+
+
+def _segment(record: SegmentRecord) -> SegmentStatus:
+    shown = _SHOWN.get(record.state, record.status)
+    return SegmentStatus(
+        number=record.number,
+        state=_segment_state(record),
+        status=shown,
+        status_name=None if shown is None else message_status(shown).name,
+        message_id=record.message_id,
+        attempts=record.attempt,
+        error=None if record.error is None else _error(record.error),
+        ambiguous=record.ambiguous,
+        duplicates=record.duplicates,
+    )
+
+
+def _segment_state(record: SegmentRecord) -> str:
+    if record.state == "A" and record.status is not None and message_status(record.status).final:
+        return "DELIVERED" if record.status == 4 else "UNDELIVERED"
+    return _STATE[record.state]
+
+
+def _job_state(record: JobRecord) -> str:
+    if record.refusal is not None:
+        return "REFUSED"
+    if not record.segments:
+        return "PENDING"
+    states = [_segment_state(segment) for segment in record.segments]
+    still_open = [state for state in states if state in OPEN_STATES]
+    if still_open:
+        return min(still_open, key=OPEN_STATES.index)
+    # Closed: the segment that decided the job's status decides its state.
+    deciding = (
+        state
+        for state, segment in zip(states, record.segments, strict=True)
+        if _SHOWN.get(segment.state, segment.status) == record.status
+    )
+    return next(deciding, states[0])
+
+
+def _line(event: Event) -> TimelineEntry:
+    source, words = _LINES.get(event.letter, ("?", event.letter))
+    if event.letter in ("A", "D") and event.code is not None:
+        words = f"{words}: {message_status(event.code).label}"
+    if event.letter == "X":
+        source, words = (
+            ("worker", words) if event.code is None else (source, f"{words}: {_error(event.code)}")
+        )
+    if event.raw:
+        words = f"{words} ({event.raw})"
+    return TimelineEntry(_time(event.at_ms), source, words, event.segment)
+
+
+def _error(code: int) -> str:
+    row = command_status(code)
+    return f"{row.label}: {row.description}"
+
+
+def _time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

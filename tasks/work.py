@@ -1,0 +1,42 @@
+"""What a worker does with one message of `send_sms`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.exceptions import Reject
+
+from smsfleet.config.errors import InvalidArgument
+from smsfleet.config.logs import logger, mask_string
+from smsfleet.tasks.app import runtime
+from smsfleet.tasks.sms import bind, take_in
+from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing
+from smsfleet.workers.request import checked_key
+
+
+def work(job_id: str, *args: Any, **kwargs: Any) -> str:
+    """Bring the job to the wire's side; one that was published by name with arguments is taken in first.
+
+    The result is a word of `Outcome`. Raises Reject (requeue) when this worker is stopping, StoreUnavailable
+    when a job by name cannot be taken in: Celery delivers the message again.
+    """
+    if args or kwargs:
+        try:
+            request, key = bind(*args, **kwargs)
+            _, job_id = take_in(checked_key(job_id, "task_id"), request, key)
+        except InvalidArgument as error:
+            return _refuse(job_id, error)
+    outcome = Outgoing(runtime()).handle([job_id])[job_id]
+    if outcome is Outcome.GIVEN_BACK:
+        raise Reject("this worker is stopping", requeue=True)
+    return outcome
+
+
+def _refuse(job_id: str, error: InvalidArgument) -> str:
+    """A task by name that can never be sent still becomes a job, with the reason."""
+    reason = f"{error.code}: {mask_string(str(error))}"
+    store, jobs = runtime().store, runtime().jobs
+    store.run(jobs.take_in(job_id, lane="normal", destination="", content="{}"))
+    store.run(jobs.refuse(job_id, "normal", reason, REFUSED_STATUS))
+    logger(__name__).warning("job refused", job_id=job_id, reason=reason)
+    return Outcome.REFUSED

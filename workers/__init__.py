@@ -1,0 +1,1 @@
+"""How a job becomes segments, and how a fact becomes a status."""

@@ -1,0 +1,110 @@
+"""The periodic duties: idempotent, bounded, run by every worker, needed from none.
+
+Segments whose delay or hold is over go back to the wire's side; jobs whose message was lost are published
+again. There is no beat process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.config.logs import logger
+from smsfleet.store.keys import LANES
+from smsfleet.workers.relay import epoch_ms
+from smsfleet.workers.runtime import Runtime
+
+TICK_S = 0.5
+"""How often due segments are looked for."""
+
+BATCH = 100
+MOST_BATCHES = 50
+
+
+class Publisher(Protocol):
+    """The broker's side of the sweeper: tasks/ has it, because it knows Celery."""
+
+    def is_empty(self, lane: str) -> bool:
+        """Whether the lane's queue has no message that waits."""
+
+    def publish(self, lane: str, job_id: str) -> None:
+        """Publish the job's message again."""
+
+
+class Duties:
+    """All duties of one worker process."""
+
+    def __init__(
+        self, runtime: Runtime, publisher: Publisher, *, clock_ms: Callable[[], int] = epoch_ms
+    ) -> None:
+        self._runtime = runtime
+        self._publisher = publisher
+        self._clock_ms = clock_ms
+        self._sweep_at_ms = 0
+        self._log = logger(__name__)
+
+    def run(self) -> None:
+        """Do the duties until the runtime is stopping."""
+        stopping = self._runtime.stopping
+        while not stopping.wait(TICK_S):
+            try:
+                self.step()
+            except StoreUnavailable as error:
+                self._log.warning("duties wait for the store", error=error)
+            except StoreError as error:
+                self._log.error("a duty failed", error=error)
+
+    def step(self) -> None:
+        """One round."""
+        self.promote()
+        self.release_held()
+        now_ms = self._clock_ms()
+        if now_ms >= self._sweep_at_ms:
+            self._sweep_at_ms = now_ms + round(self._runtime.settings.sweep_s * 1000)
+            self.sweep()
+
+    def promote(self) -> int:
+        """Put segments whose delay is over back into their outbound streams; how many."""
+        store, facts = self._runtime.store, self._runtime.facts
+        promoted = 0
+        for _ in range(MOST_BATCHES):
+            due = store.run(facts.due(self._clock_ms(), BATCH))
+            if not due:
+                break
+            words = store.run(facts.promote(due))
+            promoted += words.count("queued")
+            if "early" in words:  # the server's clock is behind ours
+                break
+        return promoted
+
+    def release_held(self) -> int:
+        """End the holds whose timer is over; how many segments are sent again."""
+        store, facts = self._runtime.store, self._runtime.facts
+        released = 0
+        for _ in range(MOST_BATCHES):
+            over = store.run(facts.hold_over(self._clock_ms(), BATCH))
+            if not over:
+                break
+            words = store.run(facts.release_held(over, "timer"))
+            released += words.count("queued")
+            if "early" in words:
+                break
+        return released
+
+    def sweep(self) -> int:
+        """Publish jobs again whose message seems lost; how many."""
+        swept = 0
+        for lane in LANES:
+            call = self._runtime.jobs.overtaken(
+                lane,
+                margin_s=self._runtime.settings.sweep_margin_s,
+                queue_is_empty=self._publisher.is_empty(lane),
+                limit=BATCH,
+            )
+            for job_id in self._runtime.store.run(call):
+                self._publisher.publish(lane, job_id)
+                swept += 1
+        if swept:
+            self._log.warning("published again: their messages seem lost", jobs=swept)
+        return swept

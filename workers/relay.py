@@ -1,0 +1,159 @@
+"""The relay: raw facts from the binder become states and statuses, in batches, idempotently.
+
+One relay runs inside every worker process; a consumer group shares the facts among them. What a relay read
+and did not apply (it died) is claimed by another.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from smsfleet.config.errors import PduError, StoreError, StoreUnavailable
+from smsfleet.config.logs import logger
+from smsfleet.smpp.pdu import DeliverSm
+from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
+from smsfleet.store.keys import DAY_MS
+from smsfleet.workers.receipts import Receipt, ReceiptError, parse_receipt
+from smsfleet.workers.runtime import Runtime
+from smsfleet.workers.verdicts import is_alarming, verdict
+
+BATCH = 100
+BLOCK_MS = 1000
+CLAIM_IDLE_MS = 15_000
+"""A fact that was read this long ago and not applied belongs to a relay that died."""
+CLAIM_EVERY_S = 5.0
+RETRY_S = 0.2
+RETRY_MOST_S = 5.0
+LOOK_AGAIN = 3
+
+
+def epoch_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Relay:
+    """One consumer of the streams of facts."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        consumer: str,
+        *,
+        clock_ms: Callable[[], int] = epoch_ms,
+        uniform: Callable[[float, float], float] = random.uniform,
+        claim_idle_ms: int = CLAIM_IDLE_MS,
+    ) -> None:
+        self._runtime = runtime
+        self._consumer = consumer
+        self._clock_ms = clock_ms
+        self._uniform = uniform
+        self._claim_idle_ms = claim_idle_ms
+        self._claim_at = 0.0
+        self._log = logger(__name__)
+
+    def run(self) -> None:
+        """Apply facts until the runtime is stopping."""
+        stopping, store, facts = self._runtime.stopping, self._runtime.store, self._runtime.facts
+        delay, ready = RETRY_S, False
+        while not stopping.is_set():
+            try:
+                if not ready:
+                    store.run_all(facts.create_groups())
+                    ready = True
+                self.step(BLOCK_MS)
+                delay = RETRY_S
+            except StoreUnavailable as error:
+                self._log.warning("the store is away, trying again", error=error)
+                stopping.wait(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+            except StoreError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                ready = False  # an emptied server: make the groups again
+        try:
+            store.run_all(facts.forget_consumer(self._consumer))
+        except StoreError as error:
+            self._log.warning("left as a consumer", error=error)
+
+    def step(self, block_ms: int) -> int:
+        """Read one batch of each stream, waiting up to `block_ms`, and apply it; how many facts it had."""
+        self._claim()
+        store, facts = self._runtime.store, self._runtime.facts
+        responses, deliveries = store.run(facts.read(self._consumer, BATCH, block_ms))
+        # Responses first: a receipt of the same batch then finds its message id.
+        self.apply_responses(responses)
+        self.apply_deliveries(deliveries)
+        return len(responses) + len(deliveries)
+
+    def _claim(self) -> None:
+        now = time.monotonic()
+        if now < self._claim_at:
+            return
+        self._claim_at = now + CLAIM_EVERY_S
+        store, facts = self._runtime.store, self._runtime.facts
+        while True:
+            responses = store.run(facts.claim_responses(self._consumer, self._claim_idle_ms, BATCH))
+            deliveries = store.run(facts.claim_deliveries(self._consumer, self._claim_idle_ms, BATCH))
+            if responses or deliveries:
+                self._log.info("took over facts", responses=len(responses), deliveries=len(deliveries))
+            self.apply_responses(responses)
+            self.apply_deliveries(deliveries)
+            if len(responses) < BATCH and len(deliveries) < BATCH:
+                return
+
+    def apply_responses(self, facts: Sequence[ResponseFact]) -> None:
+        """Turn answers to submit_sm into states."""
+        if not facts:
+            return
+        settings = self._runtime.settings
+        verdicts = [verdict(fact, settings, self._uniform) for fact in facts]
+        self._runtime.store.run(self._runtime.facts.apply_responses(facts, verdicts, self._day()))
+        for fact in facts:
+            if fact.command_status and (row := is_alarming(fact)):
+                self._log.error("the gateway refuses", command_status=row.label, ref=fact.ref.decode())
+
+    def apply_deliveries(self, facts: Sequence[DeliveryFact]) -> None:
+        """Turn receipts into statuses; keep messages; set aside what cannot be read."""
+        receipts: list[ReceiptFact] = []
+        for fact in facts:
+            try:
+                receipt = parse_receipt(DeliverSm.decode_body(fact.body))
+            except (ReceiptError, PduError) as error:
+                self._log.error("a deliver_sm cannot be read: kept in the stream `dead`", error=error)
+                self._runtime.store.run(self._runtime.facts.bury(fact, str(error)))
+                continue
+            if receipt is None:
+                self._runtime.store.run(self._runtime.facts.keep_mo(fact))
+            else:
+                receipts.append(_fact_of(fact, receipt))
+        for _ in range(LOOK_AGAIN):
+            if not receipts:
+                return
+            words = self._apply_receipts(receipts)
+            receipts = [receipt for receipt, word in zip(receipts, words, strict=True) if word == "again"]
+        # Still moving under our hands: they stay pending and are claimed later.
+
+    def _apply_receipts(self, receipts: list[ReceiptFact]) -> list[str]:
+        store, facts, day = self._runtime.store, self._runtime.facts, self._day()
+        days = facts.days(day)
+        message_ids = [receipt.message_id for receipt in receipts]
+        refs = store.run(facts.find(message_ids, days[:2]))
+        missing = [number for number, ref in enumerate(refs) if not ref]
+        if missing:
+            older = store.run(facts.find([message_ids[number] for number in missing], days[2:]))
+            for number, ref in zip(missing, older, strict=True):
+                refs[number] = ref
+        return store.run(facts.apply_receipts(receipts, refs, day))
+
+    def _day(self) -> int:
+        return self._clock_ms() // DAY_MS
+
+
+def _fact_of(fact: DeliveryFact, receipt: Receipt) -> ReceiptFact:
+    said = [receipt.stat_raw or receipt.stat or "", receipt.err or "", receipt.network_error or ""]
+    raw = " ".join(word for word in said if word).replace(";", ",")[:60]
+    message_id = receipt.message_id.encode("latin-1")
+    return ReceiptFact(fact.entry_id, message_id, receipt.status, f" {raw}" if raw else "")
