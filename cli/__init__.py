@@ -1,0 +1,1 @@
+"""The `smsfleet` command: the only room that may import everything."""

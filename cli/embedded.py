@@ -77,7 +77,7 @@ class EmbeddedServer:
         self.port = self.port or free_port()
         log = self.folder / "server.log"
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - a binary that we found, no shell
                 arguments(self.binary, self.folder, self.port, fsync=self.fsync),
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,5 @@
+"""`python -m smsfleet.cli`."""
+
+from smsfleet.cli.main import main
+
+main()

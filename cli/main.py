@@ -1,0 +1,89 @@
+"""`smsfleet`: the command and its parts. Each part imports only what it needs, when it runs.
+
+Exit codes: 0 done, 1 not as wished (a job failed, a check did), 2 wrong usage or bad argument, 69 a server
+is away (EX_UNAVAILABLE), 70 a defect (EX_SOFTWARE), 78 a setting is wrong (EX_CONFIG).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, ClassVar
+
+import click
+
+from smsfleet.config.errors import (
+    ConfigError,
+    InvalidArgument,
+    ServerError,
+    SmsfleetError,
+    StoreMisconfigured,
+    StoreUnavailable,
+    UnknownJob,
+)
+
+EXIT_CODES: list[tuple[type[SmsfleetError], int]] = [
+    (InvalidArgument, 2),
+    (UnknownJob, 1),
+    (ConfigError, os.EX_CONFIG),
+    (StoreMisconfigured, os.EX_CONFIG),
+    (StoreUnavailable, os.EX_UNAVAILABLE),
+    (ServerError, os.EX_UNAVAILABLE),
+    (SmsfleetError, os.EX_SOFTWARE),
+]
+
+
+class Group(click.Group):
+    """Lists the parts without importing them."""
+
+    parts: ClassVar[dict[str, str]] = {
+        "demo": "smsfleet.cli.demo:demo",
+        "binder": "smsfleet.cli.processes:binder",
+        "worker": "smsfleet.cli.processes:worker",
+        "simulator": "smsfleet.cli.processes:simulator",
+        "server": "smsfleet.cli.processes:server",
+        "send": "smsfleet.cli.jobs:send",
+        "status": "smsfleet.cli.jobs:status",
+        "estimate": "smsfleet.cli.jobs:estimate",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order in which one meets them."""
+        return list(self.parts)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a part when it is asked for."""
+        place = self.parts.get(cmd_name)
+        if place is None:
+            return None
+        from importlib import import_module
+
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="smsfleet", prog_name="smsfleet")
+def cli() -> None:
+    r"""Let any number of applications share one Clickatell SMPP account.
+
+    Settings come from the environment (SMSFLEET_REDIS_URL, SMSFLEET_SMPP_HOST, ...); see docs/settings.md.
+
+    \b
+    Try it:      smsfleet demo
+    Send one:    smsfleet send +27999100001 "Hello" --wait 30
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """The entry point: errors of ours are one line on stderr and an exit code, never a traceback."""
+    try:
+        return cli.main(args=arguments, prog_name="smsfleet", standalone_mode=True)
+    except SmsfleetError as error:
+        click.echo(f"smsfleet: {error}", err=True)
+        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+
+
+if __name__ == "__main__":
+    main()

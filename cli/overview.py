@@ -1,0 +1,45 @@
+"""What the fleet is doing, in one look: for `smsfleet status`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from smsfleet.store.keys import LANES
+from smsfleet.store.lease import Lease
+from smsfleet.store.server import findings, server_info
+from smsfleet.tasks.app import runtime
+
+
+def overview() -> dict[str, Any]:
+    """The binder, the lanes and what waits, as plain values; raises StoreUnavailable."""
+    now = runtime()
+    reported = now.store.run(Lease(now.keys).reported())
+    leader = now.store.run(Lease(now.keys).holder())
+    silent = {"state": "standby" if leader else "absent", "why": "" if leader else "no binder is running"}
+    info = now.store.run(server_info())
+    return {
+        "account": now.settings.account,
+        "binder": json.loads(reported) if reported else silent,
+        "leader": leader,
+        "lanes": {
+            lane: {"intake": intake, "outbound": outbound}
+            for lane, intake, outbound in zip(
+                LANES,
+                now.store.run_all(now.jobs.waiting_intake()),
+                now.store.run_all(now.jobs.waiting_outbound()),
+                strict=True,
+            )
+        },
+        "waiting": dict(
+            zip(
+                ("in flight", "delayed", "held", "responses", "deliveries", "orphans", "dead"),
+                now.store.run_all(now.facts.waiting()),
+                strict=True,
+            )
+        ),
+        "redis": {
+            "version": info.get("valkey_version") or info.get("redis_version"),
+            "findings": findings(info),
+        },
+    }

@@ -1,0 +1,153 @@
+"""`smsfleet binder`, `worker`, `simulator` and `server`: the long-running processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="""\b
+Example:
+  SMSFLEET_REDIS_URL=redis://redis:6379/0 SMSFLEET_SMPP_HOST=smpp.example SMSFLEET_SMPP_SYSTEM_ID=user \\
+  SMSFLEET_SMPP_PASSWORD_FILE=/run/secrets/smpp SMSFLEET_SMPP_SYSTEM_TYPE=3000000 smsfleet binder
+"""
+)
+def binder() -> None:
+    """Own the one bind of the account. Start a second one as a standby: only one ever binds.
+
+    SIGTERM finishes what is in flight, unbinds and gives the lease to a standby.
+    """
+    from smsfleet.cli.binder import run_binder
+
+    asyncio.run(run_binder())
+
+
+@click.command(
+    context_settings={
+        "ignore_unknown_options": True,
+        "allow_extra_args": True,
+        "help_option_names": ["-h", "--help"],
+    },
+    epilog="""\b
+Examples:
+  smsfleet worker
+  smsfleet worker --queues sms.high --concurrency 4
+The same by Celery's own command:
+  celery -A smsfleet.tasks worker
+""",
+)
+@click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
+def worker(celery_options: tuple[str, ...]) -> None:
+    """Run a Celery worker of this fleet; any number may run, on any number of machines.
+
+    Further options are Celery's (`celery -A smsfleet.tasks worker --help`).
+    """
+    from smsfleet.tasks import app
+    from smsfleet.tasks.app import runtime
+
+    settings = runtime().settings
+    app.worker_main(
+        ["worker", "--loglevel", settings.log_level, "--without-gossip", "--without-mingle", *celery_options]
+    )
+
+
+@click.command(
+    epilog="""\b
+Example:
+  smsfleet simulator --port 2775 --journal reached.jsonl
+"""
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=2775, show_default=True, help="TCP port; 0 for a free one.")
+@click.option("--system-id", default="demo", show_default=True)
+@click.option(
+    "--password",
+    envvar="SMSFLEET_SIMULATOR_PASSWORD",
+    default="secret",
+    help="1-8 characters; better by SMSFLEET_SIMULATOR_PASSWORD.",
+)
+@click.option("--system-type", default="3000000", show_default=True, help="The API ID that a bind must name.")
+@click.option(
+    "--journal", type=click.Path(dir_okay=False, path_type=Path), help="JSON lines of what reached it."
+)
+@click.option("--receipt-delay", default=1.0, show_default=True, help="Seconds from acceptance to receipt.")
+@click.option("--response-delay", default=0.0, show_default=True, help="Seconds before an answer.")
+@click.option("--no-receipts", is_flag=True, help="Send no receipts.")
+@click.option("--seed", type=int, help="Makes the message ids repeatable.")
+def simulator(  # noqa: PLR0913 - the options of the command
+    *,
+    host: str,
+    port: int,
+    system_id: str,
+    password: str,
+    system_type: str,
+    journal: Path | None,
+    receipt_delay: float,
+    response_delay: float,
+    no_receipts: bool,
+    seed: int | None,
+) -> None:
+    """Run a Clickatell-true SMSC to try things on: one bind, lock-out, receipts in the real form.
+
+    The outcome follows the destination; see docs/simulator.md. SIGTERM ends it with a summary as JSON.
+    """
+    from smsfleet.simulator.options import SimulatorOptions
+    from smsfleet.simulator.server import run
+
+    options = SimulatorOptions(
+        host=host,
+        port=port,
+        system_id=system_id,
+        password=password,
+        system_type=system_type,
+        receipt_delay_s=receipt_delay,
+        response_delay_s=response_delay,
+        receipts=not no_receipts,
+        seed=seed,
+    )
+    run(options, journal, lambda bound: click.echo(f"listening on {host}:{bound}", err=True))
+
+
+@click.command(
+    epilog="""\b
+Example:
+  smsfleet server --folder ./redis-data --port 6379
+"""
+)
+@click.option(
+    "--folder",
+    default=".run/server",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the data is kept.",
+)
+@click.option("--port", default=6379, show_default=True, help="TCP port on 127.0.0.1; 0 for a free one.")
+@click.option(
+    "--fsync",
+    default="everysec",
+    type=click.Choice(["everysec", "always"]),
+    show_default=True,
+    help="`always` loses nothing at a power cut, and is about a third slower.",
+)
+def server(*, folder: Path, port: int, fsync: str) -> None:
+    """Run the embedded Redis-compatible server, with the append-only file on and nothing evicted.
+
+    For the demo, tests and small installations. It ends with SIGTERM or Ctrl-C; the data stays.
+    """
+    from smsfleet.cli.embedded import EmbeddedServer
+
+    started = EmbeddedServer(folder, port, fsync).start()
+    click.echo(f"SMSFLEET_REDIS_URL={started.url}  data in {folder}", err=True)
+    assert started.process is not None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        sys.exit(started.process.wait())
+    except KeyboardInterrupt:
+        sys.exit(0)
+    finally:
+        started.stop()
