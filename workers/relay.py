@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from smsfleet.config.errors import PduError, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
@@ -117,39 +118,65 @@ class Relay:
 
     def apply_deliveries(self, facts: Sequence[DeliveryFact]) -> None:
         """Turn receipts into statuses; keep messages; set aside what cannot be read."""
-        receipts: list[ReceiptFact] = []
+        store, calls = self._runtime.store, self._runtime.facts
+        receipts: list[_Read] = []
         for fact in facts:
             try:
                 receipt = parse_receipt(DeliverSm.decode_body(fact.body))
             except (ReceiptError, PduError) as error:
                 self._log.error("a deliver_sm cannot be read: kept in the stream `dead`", error=error)
-                self._runtime.store.run(self._runtime.facts.bury(fact, str(error)))
+                store.run(calls.bury(fact, str(error)))
                 continue
             if receipt is None:
-                self._runtime.store.run(self._runtime.facts.keep_mo(fact))
+                store.run(calls.keep_mo(fact))
             else:
-                receipts.append(_fact_of(fact, receipt))
+                receipts.append(_Read(fact, receipt, _fact_of(fact, receipt)))
         for _ in range(LOOK_AGAIN):
             if not receipts:
                 return
-            words = self._apply_receipts(receipts)
-            receipts = [receipt for receipt, word in zip(receipts, words, strict=True) if word == "again"]
+            receipts = self._apply_receipts(receipts)
         # Still moving under our hands: they stay pending and are claimed later.
 
-    def _apply_receipts(self, receipts: list[ReceiptFact]) -> list[str]:
-        store, facts, day = self._runtime.store, self._runtime.facts, self._day()
-        days = facts.days(day)
-        message_ids = [receipt.message_id for receipt in receipts]
-        refs = store.run(facts.find(message_ids, days[:2]))
+    def _apply_receipts(self, receipts: list[_Read]) -> list[_Read]:
+        """Apply what can be applied; returns those to be looked up again."""
+        store, calls, day = self._runtime.store, self._runtime.facts, self._day()
+        refs = self._find([read.applied.message_id for read in receipts], day)
+        known: list[_Read] = []
+        known_refs: list[bytes] = []
+        for read, ref in zip(receipts, refs, strict=True):
+            if not ref and not read.receipt.flagged:
+                # Only its text looks like a receipt, and nobody sent that message id: a person may have.
+                store.run(calls.keep_mo(read.fact))
+            else:
+                known.append(read)
+                known_refs.append(ref)
+        if not known:
+            return []
+        words = store.run(calls.apply_receipts([read.applied for read in known], known_refs, day))
+        return [read for read, word in zip(known, words, strict=True) if word == "again"]
+
+    def _find(self, message_ids: list[bytes], day: int) -> list[bytes]:
+        """The refs of message ids: nearly all are of today, so the older days are asked for the rest only."""
+        store, calls = self._runtime.store, self._runtime.facts
+        days = calls.days(day)
+        refs = store.run(calls.find(message_ids, days[:2]))
         missing = [number for number, ref in enumerate(refs) if not ref]
         if missing:
-            older = store.run(facts.find([message_ids[number] for number in missing], days[2:]))
+            older = store.run(calls.find([message_ids[number] for number in missing], days[2:]))
             for number, ref in zip(missing, older, strict=True):
                 refs[number] = ref
-        return store.run(facts.apply_receipts(receipts, refs, day))
+        return refs
 
     def _day(self) -> int:
         return self._clock_ms() // DAY_MS
+
+
+class _Read(NamedTuple):
+    """A deliver_sm that is a receipt."""
+
+    fact: DeliveryFact
+    receipt: Receipt
+    applied: ReceiptFact
 
 
 def _fact_of(fact: DeliveryFact, receipt: Receipt) -> ReceiptFact:
