@@ -1,0 +1,67 @@
+# Two commands do all set-up on a machine with Python 3.11+ and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test unit lint format explore bench lock clean
+
+help:
+	@echo "make demo     the whole fleet on this machine: sends real jobs through and shows their statuses"
+	@echo "make test     the whole test suite     make unit    only the tests that need no server"
+	@echo "make lint     ruff, mypy, import-linter     make explore    all interleavings of the scripts (long)"
+	@echo "make bench    the benchmarks     make lock    renew the lock files     make clean    remove what was made"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "smsfleet needs Python 3.11 or newer: give one with make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "no virtual environment could be made: install your system's python3-venv package"; exit 1; }
+
+# The locks hold the hash of every file that may be installed; nothing is built with anything unlocked.
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing the runtime from requirements.lock"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@echo "installing the test tools from requirements-dev.lock"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.runtime
+	@$(BIN)/smsfleet demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+unit: $(VENV)/.dev
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+explore: $(VENV)/.dev
+	@$(BIN)/python -m tests.explore --full $(ARGS)
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server
+
+lock:
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
+	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) -o requirements.lock pyproject.toml
+	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
