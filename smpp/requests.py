@@ -1,0 +1,137 @@
+"""The submit_sm and query_sm that are on their way: the window, its numbers, and what becomes of each.
+
+Every request leaves the table with exactly one outcome; one that timed out is remembered, so that a late
+response is still known for what it is.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeAlias, TypeVar
+
+from smsfleet.config.errors import PduError, WindowFull
+from smsfleet.smpp.constants import GENERIC_NACK, MAX_SEQUENCE_NUMBER, RESP, SUBMIT_SM
+from smsfleet.smpp.events import (
+    Event,
+    LateAnswer,
+    LinkLost,
+    Nacked,
+    ProtocolViolation,
+    QueryAnswered,
+    SubmitAnswered,
+    TimedOut,
+    UnexpectedResponse,
+)
+from smsfleet.smpp.fields import leading_c_octets
+from smsfleet.smpp.framing import Frame
+from smsfleet.smpp.pdu import decode_query_sm_resp
+
+T = TypeVar("T")
+
+
+_Request: TypeAlias = tuple[int, T, float]
+"""command_id, token, deadline: a plain tuple, because there is one for every message."""
+
+
+class Requests(Generic[T]):
+    """At most `window` unanswered requests, each with the same time to be answered."""
+
+    __slots__ = ("_in_flight", "_timed_out", "last_sequence_number", "timeout_s", "window")
+
+    def __init__(self, window: int, timeout_s: float) -> None:
+        self.window = window
+        self.timeout_s = timeout_s
+        self.last_sequence_number = 0
+        # Insertion order is deadline order, because every request gets the same time.
+        self._in_flight: dict[int, _Request[T]] = {}
+        # Bounded by the window, because the session sends no more requests after the first timeout.
+        self._timed_out: dict[int, _Request[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._in_flight)
+
+    def __contains__(self, sequence_number: int) -> bool:
+        return sequence_number in self._in_flight
+
+    def tokens(self) -> list[T]:
+        """The tokens of the unanswered requests, oldest first."""
+        return [token for _, token, _ in self._in_flight.values()]
+
+    @property
+    def deadline(self) -> float | None:
+        """When the oldest request is overdue; None without requests."""
+        if not self._in_flight:
+            return None
+        _, _, deadline = next(iter(self._in_flight.values()))
+        return deadline
+
+    def take_number(self) -> int:
+        """The next sequence_number: 1..0x7FFFFFFF and around again (SMPP 3.4 §5.1.4), none in use twice."""
+        number = self.last_sequence_number % MAX_SEQUENCE_NUMBER + 1
+        while number in self._in_flight:
+            number = number % MAX_SEQUENCE_NUMBER + 1
+        self.last_sequence_number = number
+        return number
+
+    def add(self, command_id: int, token: T, now: float) -> int:
+        """Give a request its sequence_number and a place. Raises WindowFull."""
+        in_flight = self._in_flight
+        if len(in_flight) >= self.window:
+            raise WindowFull(f"{self.window} requests are unanswered; call again after one was answered")
+        number = self.take_number()
+        in_flight[number] = (command_id, token, now + self.timeout_s)
+        return number
+
+    def answer(self, frame: Frame, _now: float, events: list[Event[T]]) -> None:
+        """A submit_sm_resp, query_sm_resp or generic_nack came: tell whose it is."""
+        command_id, command_status, number, body = frame
+        request = self._in_flight.get(number)
+        if request is None or not _answers(command_id, request[0]):
+            events.append(self._late(frame))
+            return
+        del self._in_flight[number]
+        asked, token, _ = request
+        if command_id == GENERIC_NACK:
+            events.append(Nacked(token, command_status))
+        elif asked == SUBMIT_SM:
+            events.append(SubmitAnswered(token, command_status, leading_c_octets(body)))
+        else:
+            _answer_query(token, command_status, body, events)
+
+    def expire(self, now: float, events: list[Event[T]]) -> int:
+        """Report the requests whose time is over as TimedOut; return how many."""
+        overdue = []
+        for number, (_, token, deadline) in self._in_flight.items():
+            if deadline > now:
+                break
+            overdue.append(number)
+            events.append(TimedOut(token))
+        for number in overdue:
+            self._timed_out[number] = self._in_flight.pop(number)
+        return len(overdue)
+
+    def lose(self) -> list[Event[T]]:
+        """The connection is gone: LinkLost for each unanswered request, oldest first."""
+        lost: list[Event[T]] = [LinkLost(token) for token in self.tokens()]
+        self._in_flight.clear()
+        self._timed_out.clear()
+        return lost
+
+    def _late(self, frame: Frame) -> Event[T]:
+        request = self._timed_out.get(frame.sequence_number)
+        if request is None or not _answers(frame.command_id, request[0]):
+            return UnexpectedResponse(frame.command_id, frame.sequence_number, frame.command_status)
+        del self._timed_out[frame.sequence_number]
+        return LateAnswer(request[1], frame.command_status, leading_c_octets(frame.body))
+
+
+def _answers(command_id: int, asked: int) -> bool:
+    return command_id in (asked | RESP, GENERIC_NACK)
+
+
+def _answer_query(token: T, command_status: int, body: bytes, events: list[Event[T]]) -> None:
+    try:
+        events.append(QueryAnswered(token, command_status, *decode_query_sm_resp(body)))
+    except PduError as error:
+        events.append(QueryAnswered(token, command_status, leading_c_octets(body)))
+        if not command_status:  # a refusal may come without a body (SMPP 3.4 §4.8.2)
+            events.append(ProtocolViolation(f"query_sm_resp: {error}"))
