@@ -23,9 +23,15 @@ NUMBER_KEYS = frozenset(
     {"to", "destination", "destination_addr", "source", "source_addr", "sender", "number"}
 )
 
-# 7-15 digits in a row, as E.164 numbers are; longer runs and runs inside hexadecimal ids are left alone.
-_NUMBER = re.compile(r"(?<![0-9A-Za-z_.:-])\+?(\d{7,15})(?![0-9A-Za-z_])")
-_URL_PASSWORD = re.compile(r"(\w+://[^:/@\s]*):[^@\s]+@")
+_UNTOUCHED = ("timestamp", "_record", "_from_structlog")
+"""Ours and structlog's own, which never reach a line as they are."""
+
+# 7-15 digits in a row, as E.164 numbers are; behind a `+` there may be separators between them. Longer runs,
+# runs inside hexadecimal ids and runs behind a colon (tokens, dates of receipts) are left alone.
+_NUMBER = re.compile(
+    r"(?:(?<![0-9A-Za-z_.:-])(\d{7,15})|\+(\d(?:[ .()-]{0,2}\d){6,14}))(?![0-9A-Za-z_])", re.ASCII
+)
+_URL_PASSWORD = re.compile(r"(\w+://[^:/@\s]*):\S+@")  # to the last @: a password may hold one
 
 
 def mask_number(number: str) -> str:
@@ -35,34 +41,53 @@ def mask_number(number: str) -> str:
 
 def mask_string(value: str) -> str:
     """Any string with the numbers and URL passwords in it masked."""
-    masked = _NUMBER.sub(lambda match: mask_number(match[1]), value)
+    masked = _NUMBER.sub(lambda match: mask_number(match[1] or _digits(match[2])), value)
     return _URL_PASSWORD.sub(r"\1:***@", masked)
 
 
 def mask_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The structlog processor that masks one log event, by key and by form."""
     for key, value in event.items():
-        if key in SECRET_KEYS:
+        if _is_secret(key):
             event[key] = "***"
         elif key in TEXT_KEYS:
             event[key] = f"<{len(value)} hidden>" if isinstance(value, str | bytes) else "<hidden>"
-        elif key in NUMBER_KEYS and isinstance(value, str):
-            event[key] = mask_number(value.lstrip("+"))
-        elif key != "timestamp":
+        elif key in NUMBER_KEYS and isinstance(value, str | bytes | int):
+            event[key] = _masked_number(value)
+        elif key not in _UNTOUCHED:
             event[key] = _masked(value)
     return event
 
 
+def _is_secret(key: Any) -> bool:
+    lower = str(key).lower()
+    return lower in SECRET_KEYS or lower.endswith("password")
+
+
+def _masked_number(value: str | bytes | int) -> Any:
+    if isinstance(value, int) and value < 1_000_000:  # the number of a segment, not of a phone
+        return value
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return mask_number(text.lstrip("+"))
+
+
 def _masked(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, str):
         return mask_string(value)
     if isinstance(value, BaseException):
         return mask_string(f"{value.__class__.__name__}: {value}")
     if isinstance(value, dict):
-        return dict(mask_event(None, "", dict(value)))
-    if isinstance(value, list | tuple):
+        masked = mask_event(None, "", dict(value))
+        return {mask_string(key) if isinstance(key, str) else key: item for key, item in masked.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [_masked(item) for item in value]
-    return value
+    return mask_string(repr(value))  # what the renderer would make of it
+
+
+def _digits(written: str) -> str:
+    return re.sub(r"[^0-9]", "", written)
 
 
 def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = None) -> None:

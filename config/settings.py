@@ -98,7 +98,11 @@ class Settings(_Environment):
         repr=False,
         description="redis://[user:password@]host:port/db of the store",
     )
-    broker_url: str = Field("", description="the Celery broker; empty means the same server as the store")
+    broker_url: str = Field(
+        "",
+        repr=False,
+        description="the Celery broker (smsfleet+redis://, redis://, amqp://); empty: the store's server",
+    )
     account: str = Field(
         "main",
         pattern=r"^[A-Za-z0-9_.-]{1,32}$",
@@ -147,6 +151,12 @@ class Settings(_Environment):
     sweep_margin_s: float = Field(
         60.0, gt=0, le=DAYS, description="how far a job must be overtaken before it is published again"
     )
+    visibility_timeout_s: int = Field(
+        300,
+        ge=1,
+        le=DAYS,
+        description="seconds after which the broker gives what a dead worker held to another worker",
+    )
     lease_ttl_s: float = Field(
         10.0, ge=0.5, le=60, description="seconds after which a silent binder is replaced"
     )
@@ -162,8 +172,8 @@ class Settings(_Environment):
 
     @property
     def broker(self) -> str:
-        """The broker URL that Celery uses."""
-        return self.broker_url or self.redis_url
+        """The broker URL that Celery uses: the store's server, by the fleet's own transport, by default."""
+        return self.broker_url or f"smsfleet+{self.redis_url}"
 
     def on_ambiguous(self, lane: Lane) -> OnAmbiguous:
         """What happens to a segment of `lane` whose outcome is unknown, unless its job says otherwise."""
@@ -197,7 +207,7 @@ class SmppSettings(_Environment):
     )
     enquire_link_s: float = Field(56.0, ge=55, le=57, description="55-57 s between enquire_link (guide §12)")
     enquire_link_timeout_s: float = Field(
-        10.0, ge=1, le=55, description="seconds until an unanswered enquire_link means a dead link"
+        10.0, ge=1, lt=55, description="seconds until an unanswered enquire_link means a dead link"
     )
     reconnect_min_s: float = Field(
         30.0, ge=30, le=60, description="30-60 s before a reconnect (guide §5 step 4)"
@@ -219,7 +229,7 @@ class SmppSettings(_Environment):
             )
         try:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a NUL in the path
             raise ConfigError(
                 f"SMSFLEET_SMPP_PASSWORD_FILE={path!r} cannot be read: {error.__class__.__name__}"
             ) from None

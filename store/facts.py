@@ -150,7 +150,7 @@ class Facts:
             message_id = receipt.message_id
             script_keys += (
                 keys.job(job_id), keys.content(job_id), keys.orphan(message_id),
-                keys.index(message_id, day), keys.index(message_id, day - 1),
+                keys.index(message_id, day), keys.index(message_id, day - 1), keys.index(message_id, day + 1),
             )  # fmt: skip
             status = "" if receipt.status is None else receipt.status
             arguments += (receipt.entry_id, reference, number, message_id, status, receipt.raw)

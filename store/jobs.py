@@ -77,15 +77,40 @@ class Jobs:
         self, job_id: str, *, lane: str, destination: str, content: str, idempotency_key: str | None = None
     ) -> Call[TakenIn]:
         """Store a job once, before it is published. A known id or key gives the first job's id."""
+        keys, arguments = self._intake(job_id, lane, destination, content, idempotency_key)
+        return eval_call(script("intake"), keys, arguments, _taken_in)
+
+    def take_in_and_publish(  # noqa: PLR0913 - what is stored, and where it is published
+        self,
+        job_id: str,
+        *,
+        lane: str,
+        destination: str,
+        content: str,
+        idempotency_key: str | None,
+        queue: str,
+        bell: str,
+        message: str,
+    ) -> Call[TakenIn]:
+        """Store a job once and publish its message, in one step: for a broker on the same server.
+
+        `queue` is the broker's list and `message` its text, as the broker's client makes them; `bell` is the
+        list on which idle workers wait. A known id or key publishes nothing and gives the first job's id.
+        """
+        keys, arguments = self._intake(job_id, lane, destination, content, idempotency_key)
+        keys += (queue.encode(), bell.encode())
+        return eval_call(script("intake_publish"), keys, (*arguments, message), _taken_in)
+
+    def _intake(
+        self, job_id: str, lane: str, destination: str, content: str, idempotency_key: str | None
+    ) -> tuple[list[bytes], tuple[Any, ...]]:
         alias = idempotency_key or job_id
         keys = [
             self._keys.job(job_id), self._keys.content(job_id),
             self._keys.intake[lane], self._keys.job(alias),
         ]  # fmt: skip
-        arguments = (job_id, alias, self._now_ms, LANE_LETTER[lane], destination, content, self._job_ttl_s)
-        return eval_call(
-            script("intake"), keys, arguments, lambda reply: TakenIn(reply[0] == 1, reply[1].decode())
-        )
+        letter = LANE_LETTER[lane]
+        return keys, (job_id, alias, self._now_ms, letter, destination, content, self._job_ttl_s)
 
     def contents(self, job_ids: Sequence[str]) -> Call[list[bytes | None]]:
         """The contents of jobs, None where there is none (any more)."""
@@ -139,3 +164,7 @@ class Jobs:
     def waiting_outbound(self) -> list[Call[int]]:
         """How many segments of each lane are admitted and not settled."""
         return [Call(("XLEN", self._keys.outbound[lane]), int) for lane in LANES]
+
+
+def _taken_in(reply: Any) -> TakenIn:
+    return TakenIn(reply[0] == 1, reply[1].decode())

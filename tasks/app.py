@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery, signals
 from kombu.entity import Queue
+from kombu.transport import TRANSPORT_ALIASES
 
 from smsfleet.store.keys import LANES
 from smsfleet.workers.runtime import Runtime
@@ -18,6 +19,9 @@ QUEUES = {lane: f"sms.{lane}" for lane in LANES}
 
 SEND_SMS = "sms.send_sms"
 """The name of the task: part of the contract with applications that publish by name."""
+
+TRANSPORT_PREFIX = "smsfleet+"
+"""Selects the fleet's own broker transport in a URL: smsfleet+redis://..."""
 
 app = Celery("smsfleet", set_as_current=False)
 
@@ -47,6 +51,12 @@ def use_runtime(replacement: Runtime | None) -> None:
     _runtime = None if replacement is None else (os.getpid(), replacement)
 
 
+def shares_a_server() -> bool:
+    """Whether the broker is a list in the store's own Redis database, so that one script writes both."""
+    settings = runtime().settings
+    return settings.broker.removeprefix(TRANSPORT_PREFIX) == settings.redis_url
+
+
 def configuration() -> dict[str, Any]:
     """Celery's settings; the reasons are in docs/adr/0003-celery-settings.md."""
     settings = runtime().settings
@@ -59,7 +69,7 @@ def configuration() -> dict[str, Any]:
         "broker_write_url": broker,
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {
-            "visibility_timeout": 300,
+            "visibility_timeout": settings.visibility_timeout_s,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 10,
@@ -94,6 +104,8 @@ def _queue(name: str) -> Queue:
     return make(name, routing_key=name)
 
 
+# kombu looks transports up by name when a connection is made: nothing is imported for it here.
+TRANSPORT_ALIASES.setdefault("smsfleet", "smsfleet.tasks.transport:Transport")
 app.add_defaults(configuration)
 app.steps["worker"].add("smsfleet.tasks.worker:RelayStep")
 
@@ -109,6 +121,8 @@ signals.celeryd_init.connect(_our_worker_logs, weak=False)
 
 def _set_up_logging(**_: Any) -> None:
     from smsfleet.config.logs import configure  # noqa: PLC0415
+    from smsfleet.tasks.redaction import redact_logs_of_celery  # noqa: PLC0415
 
     settings = runtime().settings
     configure(settings.log_level, settings.log_format)
+    redact_logs_of_celery()

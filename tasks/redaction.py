@@ -6,6 +6,7 @@ and a text in them, and its sender may have put their repr into the headers too.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery.worker.request import Request
@@ -24,3 +25,18 @@ class RedactedRequest(Request):  # type: ignore[misc]
     def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - Celery's signature
         """What `inspect` shows."""
         return {**super().info(safe=safe), "args": REDACTED, "kwargs": REDACTED}
+
+
+def redact_logs_of_celery() -> None:
+    """Keep arguments out of what Celery itself logs in a worker."""
+    # At DEBUG the pool logs each task with its arguments.
+    logging.getLogger("celery.pool").setLevel(logging.INFO)
+    # A message that is no task of ours (a wrong name, a wrong form) is logged with its whole body.
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_without_bodies)
+
+
+def _without_bodies(record: logging.LogRecord) -> bool:
+    """Celery's reports of messages: the reason stays, which is an exception; body and headers go."""
+    if isinstance(record.msg, str) and "body" in record.msg and isinstance(record.args, tuple):
+        record.args = tuple(arg if isinstance(arg, Exception) else REDACTED for arg in record.args)
+    return True

@@ -13,7 +13,8 @@ from kombu.exceptions import OperationalError
 
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger
-from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runtime
+from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runtime, shares_a_server
+from smsfleet.tasks.messages import Messages, bell
 from smsfleet.workers.request import SmsRequest, checked_key
 
 REFUSED_OPTIONS = {
@@ -22,6 +23,9 @@ REFUSED_OPTIONS = {
     "expires": "give validity= (a timedelta or seconds) as an argument of send_sms instead",
 }
 """Celery options that would run a job twice or leave it unsent without a status."""
+
+
+_messages = Messages(app)
 
 
 class SendSms(Task):  # type: ignore[misc]
@@ -67,17 +71,50 @@ class SendSms(Task):  # type: ignore[misc]
                 raise InvalidArgument(f"{option}={options[option]!r} is refused: {advice}")
         request, key = bind(*(args or ()), **(kwargs or {}))
         job_id = checked_key(task_id, "task_id") if task_id else key or new_job_id()
+        given = {"producer": producer, "link": link, "link_error": link_error, "shadow": shadow, **options}
+        asked = {name: value for name, value in given.items() if value is not None}
+        if shares_a_server() and not app.conf.task_always_eager and "producer" not in asked:
+            return self.AsyncResult(self._publish_with_intake(job_id, request, key, asked))
         new, job_id = take_in(job_id, request, key)
         if new:
-            options.setdefault("queue", QUEUES[request.lane])
-            try:
-                super().apply_async((), {}, job_id, producer, link, link_error, shadow, **options)
-            except OperationalError as error:
-                # The job is stored: a worker's sweeper publishes it when the broker is back.
-                logger(__name__).warning(
-                    "the broker is away: the sweeper publishes", job_id=job_id, error=error
-                )
+            self._publish_after_intake(job_id, asked.pop("queue", QUEUES[request.lane]), asked)
         return self.AsyncResult(job_id)
+
+    async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult:
+        """`delay` for asyncio applications: the loop goes on while the store is written."""
+        import asyncio  # noqa: PLC0415
+
+        return await asyncio.to_thread(self.delay, *args, **kwargs)
+
+    def _publish_with_intake(
+        self, job_id: str, request: SmsRequest, key: str | None, options: dict[str, Any]
+    ) -> str:
+        """Broker and store are one server: intake and publish in one script; the (first) job's id."""
+        queue = options.pop("queue", QUEUES[request.lane])
+        message = _messages.make(self._publish, job_id, queue, options)
+        now = runtime()
+        call = now.jobs.take_in_and_publish(
+            job_id,
+            lane=request.lane,
+            destination=request.to,
+            content=request.to_json(),
+            idempotency_key=key,
+            queue=message.queue,
+            bell=bell(message.queue),
+            message=message.text,
+        )
+        return now.store.run(call).job_id
+
+    def _publish_after_intake(self, job_id: str, queue: str, options: dict[str, Any]) -> None:
+        try:
+            self._publish(job_id, queue=queue, **options)
+        except OperationalError as error:
+            # The job is stored: a worker's sweeper publishes it when the broker is back.
+            logger(__name__).warning("the broker is away: the sweeper publishes", job_id=job_id, error=error)
+
+    def _publish(self, job_id: str, **options: Any) -> Any:
+        """Celery's own publishing of a job: its id, no arguments."""
+        return super().apply_async((), {}, task_id=job_id, **options)
 
 
 def bind(*args: Any, **kwargs: Any) -> tuple[SmsRequest, str | None]:

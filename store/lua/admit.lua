@@ -33,7 +33,9 @@ while a <= #ARGV do
       results[1] = math.max(1, math.ceil((floor - tokens) * 1000 / rate))
       break
     end
-    if redis.call('XLEN', outbound) + n > limit then
+    -- a job with more segments than the limit goes when the stream is empty, else it would wait for ever
+    local queued = redis.call('XLEN', outbound)
+    if queued > 0 and queued + n > limit then
       results[1] = math.max(1, math.ceil(1000 * math.min(1, n / rate)))
       break
     end

@@ -1,7 +1,7 @@
 -- apply_receipt.lua: join delivery receipts to their segments; park those that came before their response.
 -- KEYS[1] deliveries stream  KEYS[2] status stream  KEYS[3] orphans sorted set
--- then five for each receipt: job hash, content string, orphan list, index hash of today, index hash of yesterday
---   (job and content are only used when the ref is known; else they may be any key)
+-- then six for each receipt: job hash, content string, orphan list, index hashes of today, yesterday and tomorrow
+--   (of a relay whose clock is ahead; job and content are only used when the ref is known; else they may be any key)
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] orphan ttl in seconds
 -- then for each receipt: entry id, ref as looked up ('' = the message id is not known), number, message_id,
@@ -21,12 +21,14 @@ for a = 5, #ARGV, 6 do
       result = 'unknown'
     else
       local entry = 'D' .. status .. raw
-      local fresh = not string.find(job.history, entry .. ';', 1, true)
+      local mark = job.counts and '#' .. job.number or ''
+      local fresh = not string.find(job.history, mark .. entry .. ';', 1, true)
       result = join(job.segment, status) and 'applied' or 'unchanged'
       if fresh then note(job, now, entry) end
       if fresh or result == 'applied' then save_job(job, now, KEYS[k + 1], KEYS[2], ARGV[3]) end
     end
-  elseif redis.call('HEXISTS', KEYS[k + 3], message_id) == 1 or redis.call('HEXISTS', KEYS[k + 4], message_id) == 1 then
+  elseif redis.call('HEXISTS', KEYS[k + 3], message_id) == 1 or redis.call('HEXISTS', KEYS[k + 4], message_id) == 1
+    or redis.call('HEXISTS', KEYS[k + 5], message_id) == 1 then
     result = 'again'
   else
     redis.call('RPUSH', KEYS[k + 2], status .. ';' .. raw)
@@ -36,7 +38,7 @@ for a = 5, #ARGV, 6 do
   end
   if result ~= 'again' then entries[#entries + 1] = ARGV[a] end
   results[#results + 1] = result
-  k = k + 5
+  k = k + 6
 end
 if #entries > 0 then
   redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))

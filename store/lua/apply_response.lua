@@ -22,21 +22,24 @@ end
 local function accept(job, message_id, index, orphan)
   local s = job.segment
   if message_id ~= '' then
-    if redis.call('HGET', index, message_id) == job.ref then return 'known' end
-    if redis.call('HSET', index, message_id, job.ref) == 1 and redis.call('HLEN', index) == 1 then
-      redis.call('EXPIRE', index, ARGV[4])
+    if redis.call('HSETNX', index, message_id, job.ref) == 1 then
+      if redis.call('HLEN', index) == 1 then redis.call('EXPIRE', index, ARGV[4]) end
+    elseif redis.call('HGET', index, message_id) == job.ref then
+      return 'known'
+    else
+      redis.call('HSET', index, message_id, job.ref) -- the gateway gives an id a second time: the later counts
     end
   end
   local result = 'accepted'
   if s.state == 'A' then
+    details(s)
     s.duplicates = s.duplicates + 1
     result = 'duplicate'
   else
     if s.state == 'W' or s.state == 'H' then unpark(job) end
     s.state = 'A'
     s.status = ''
-    s.error = ''
-    s.message_id = message_id
+    accepted_as(s, message_id)
   end
   note(job, now, 'A8')
   join(s, '8')
@@ -56,10 +59,13 @@ local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
   local s = job.segment
   local state = s.state
   if s.attempt ~= attempt or (state ~= 'S' and state ~= 'H' and state ~= 'F') then return 'stale' end
+  -- settle ran twice: the first fact, which carries the body, is still in the stream and decides
+  if state == 'S' and outcome ~= 'reject' and body == '' then return 'stale' end
   if state == 'H' then
     body = redis.call('HGET', KEYS[3], job.ref) or ''
     unpark(job)
   end
+  details(s)
   s.error = code
   note(job, now, 'X' .. code)
   if outcome ~= 'reject' and body ~= '' then

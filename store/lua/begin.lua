@@ -13,7 +13,6 @@ local results, intents = {}, {}
 local k = 7
 for a = 4, #ARGV, 4 do
   local ref, entry = ARGV[a], ARGV[a + 3]
-  local lane = tonumber(ARGV[a + 2])
   local job = load_job(KEYS[k], ref, ARGV[a + 1])
   local state = job and job.segment.state
   if state == 'Q' and job.deadline and now >= job.deadline then
@@ -29,11 +28,12 @@ for a = 4, #ARGV, 4 do
     note(job, now, 'S')
     save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
     intents[#intents + 1] = ref
-    intents[#intents + 1] = attempt .. ',' .. lane .. ',' .. entry .. ',' .. ARGV[1]
+    intents[#intents + 1] = attempt .. ',' .. ARGV[a + 2] .. ',' .. entry .. ',' .. ARGV[1]
     results[#results + 1] = tonumber(attempt)
   elseif state == 'S' then
     results[#results + 1] = -1
   else
+    local lane = tonumber(ARGV[a + 2])
     drop_entry(KEYS[3 + lane], entry)
     results[#results + 1] = 0
   end

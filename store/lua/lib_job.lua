@@ -7,24 +7,43 @@
 --   1..n a segment each: <state><attempt>,<status>,<error>,<tries>,<ambiguous>,<duplicates>,<message_id>
 -- States of a segment: Q queued, W queued but waiting for its time, S sending, H held, A accepted,
 --   R rejected (its status is the one it is shown with), F failed unknown, E expired, C cancelled.
--- History: <ms since created>[#segment]<letter>[status or code][ raw], entries end with ';'.
+-- History: <ms since created>[#segment]<letter>[status or code][ raw], entries end with ';'; a '~' stands before
+--   the first entry after a gap.
 
 local LETTER_STATUS = { E = '10', C = '6', F = '1' }
 local HISTORY_OCTETS = 480
 
+-- Most scripts look at state, attempt and status only: the rest stays packed until `details` is called.
 local function unpack_segment(packed)
-  local state, attempt, status, error, tries, ambiguous, duplicates, message_id =
-    string.match(packed, '^(%u)(%d*),(%d*),(%d*),(%d*),(%d*),(%d*),(.*)$')
-  return {
-    state = state, attempt = attempt, status = status, error = error, tries = tonumber(tries) or 0,
-    ambiguous = tonumber(ambiguous) or 0, duplicates = tonumber(duplicates) or 0, message_id = message_id,
-  }
+  local state, attempt, status, rest = string.match(packed, '^(%u)(%d*),(%d*),(.*)$')
+  return { state = state, attempt = attempt, status = status, rest = rest }
+end
+
+-- Unpack error, tries, ambiguous, duplicates and message_id too; call it before using them.
+local function details(s)
+  local error, tries, ambiguous, duplicates, message_id =
+    string.match(s.rest, '^(%d*),(%d*),(%d*),(%d*),(.*)$')
+  s.error, s.message_id, s.rest = error, message_id, nil
+  s.tries, s.ambiguous, s.duplicates = tonumber(tries) or 0, tonumber(ambiguous) or 0, tonumber(duplicates) or 0
+end
+
+-- The error of a former attempt goes, the message id comes: what is between them stays packed.
+local function accepted_as(s, message_id)
+  s.rest = string.match(s.rest, '^%d*(,%d*,%d*,%d*,)') .. message_id
+end
+
+local function optional(n)
+  if n == 0 then return '' end
+  return string.format('%d', n)
 end
 
 local function pack_segment(s)
-  local function number(n) if n == 0 then return '' end return string.format('%d', n) end
-  return s.state .. s.attempt .. ',' .. s.status .. ',' .. s.error .. ',' .. number(s.tries) .. ','
-    .. number(s.ambiguous) .. ',' .. number(s.duplicates) .. ',' .. s.message_id
+  local rest = s.rest
+  if not rest then
+    rest = s.error .. ',' .. optional(s.tries) .. ',' .. optional(s.ambiguous) .. ','
+      .. optional(s.duplicates) .. ',' .. s.message_id
+  end
+  return s.state .. s.attempt .. ',' .. s.status .. ',' .. rest
 end
 
 -- What the roll-up counts: the state, and for accepted and rejected ones their status too.
@@ -34,7 +53,7 @@ local function label_of(s)
 end
 
 -- rank of a label, and whether nothing more is expected of it
-local function weigh(label)
+local function weigh_anew(label)
   local state = string.sub(label, 1, 1)
   if state == 'A' or state == 'R' then
     local status = string.sub(label, 2)
@@ -43,6 +62,17 @@ local function weigh(label)
   local status = LETTER_STATUS[state]
   if status then return RANK[status], true end
   return 0, false
+end
+
+-- The same, remembered: a batch has few labels.
+local RANKS, ENDS = {}, {}
+local function weigh(label)
+  local rank = RANKS[label]
+  if not rank then
+    rank, ENDS[label] = weigh_anew(label)
+    RANKS[label] = rank
+  end
+  return rank, ENDS[label]
 end
 
 -- counts: {label = number of segments}. Open: the lowest rank. Closed: the worst final, and 004 only when
@@ -74,27 +104,27 @@ local function pack_counts(counts)
   return table.concat(parts, ' ')
 end
 
--- nil when the job or the segment is not there (any more)
+-- nil when the job or the segment is not there (any more); `counts` is false for a job of one segment
 local function load_job(key, ref, number)
-  local v = redis.call('HMGET', key, number, 'n', 'k', 's', 'h', 'c', 'l', 'p', 'x')
+  local v = redis.call('HMGET', key, number, 'k', 's', 'h', 'c', 'x')
   if not v[1] then return nil end
   local segment = unpack_segment(v[1])
   return {
-    key = key, ref = ref, number = number, n = tonumber(v[2]) or 1, counts = v[3], shown = v[4] or '',
-    history = v[5] or '', created = tonumber(v[6]) or 0, lane = v[7], policy = v[8] or '',
-    deadline = tonumber(v[9]), segment = segment, label = label_of(segment), noted = false,
+    key = key, ref = ref, number = number, counts = v[2], shown = v[3] or '', history = v[4] or '',
+    created = tonumber(v[5]) or 0, deadline = tonumber(v[6]), segment = segment, label = label_of(segment),
+    noted = false,
   }
 end
 
 local function note(job, now, entry)
   local mark = ''
-  if job.n > 1 then mark = '#' .. job.number end
+  if job.counts then mark = '#' .. job.number end
   local history = job.history .. string.format('%d', math.max(0, now - job.created)) .. mark .. entry .. ';'
   if #history > HISTORY_OCTETS then
     -- the beginning and the end say most: what is cut lies between, marked by '~'
     local head = string.match(string.sub(history, 1, 160), '^(.*;)') or ''
     local tail = string.match(string.sub(history, -(HISTORY_OCTETS - 170)), ';(.*)$') or ''
-    history = string.gsub(head, '~;$', '') .. '~;' .. tail
+    history = head .. '~' .. tail
   end
   job.history = history
   job.noted = true
@@ -107,9 +137,11 @@ local function save_job(job, now, content_key, status_stream, text_ttl)
   if job.noted then fields[3] = 'h'; fields[4] = job.history end
   if label ~= job.label then
     local shown, closed, was_closed
-    if job.n == 1 then
-      shown, closed = roll({ [label] = 1 })
-      was_closed = select(2, weigh(job.label))
+    if not job.counts then
+      local rank, _
+      rank, closed = weigh(label)
+      _, was_closed = weigh(job.label)
+      shown = STATUS[rank] or (closed and STATUS[REACHED] or '') -- what roll says of one segment
     else
       local counts = unpack_counts(job.counts)
       was_closed = select(2, roll(counts))

@@ -17,12 +17,24 @@ local function drop_entry(stream, entry)
   redis.call('XDEL', stream, entry)
 end
 
+-- The stream of the job's lane; `streams` are those of high, normal and bulk.
+local function stream_of(job, streams)
+  return streams[LANE_NUMBER[redis.call('HGET', job.key, 'l')]]
+end
+
+-- The letter of a job's policy, and how often an unknown outcome may be sent again.
+local function policy_of(job)
+  local policy = redis.call('HGET', job.key, 'p') or ''
+  return string.sub(policy, 1, 1), tonumber(string.sub(policy, 2)) or 1
+end
+
 -- The outcome of a SENDING segment is unknown: resend, hold or fail, as its job says. The entry of a segment
 -- that is sent again stays where it is, so that it goes before younger ones. Returns the new state's letter.
 local function ambiguous(job, now, stream, entry, waiting, held, hold_ms)
   local s = job.segment
+  details(s)
   s.ambiguous = s.ambiguous + 1
-  local policy, limit = string.sub(job.policy, 1, 1), tonumber(string.sub(job.policy, 2)) or 1
+  local policy, limit = policy_of(job)
   local expired = job.deadline and now >= job.deadline
   note(job, now, 'U')
   if policy == 'R' and s.ambiguous <= limit and not expired then

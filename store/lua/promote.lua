@@ -28,7 +28,7 @@ for a = 3, #ARGV, 2 do
       save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
       result = 'expired'
     else
-      redis.call('XADD', KEYS[3 + LANE_NUMBER[job.lane]], '*', 'r', ref, 'b', body)
+      redis.call('XADD', stream_of(job, { KEYS[4], KEYS[5], KEYS[6] }), '*', 'r', ref, 'b', body)
       job.segment.state = 'Q'
       note(job, now, 'Q')
       save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])

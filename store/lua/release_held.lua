@@ -24,10 +24,11 @@ for a = 3, #ARGV, 3 do
     if not job or job.segment.state ~= 'H' then
       result = 'gone'
     else
-      local limit = tonumber(string.sub(job.policy, 2)) or 1
+      local _, limit = policy_of(job)
+      details(job.segment)
       local again = decision == 'resend' or (decision == 'timer' and job.segment.ambiguous <= limit)
       if again and body and body ~= '' and not (job.deadline and now >= job.deadline) then
-        redis.call('XADD', KEYS[3 + LANE_NUMBER[job.lane]], '*', 'r', ref, 'b', body)
+        redis.call('XADD', stream_of(job, { KEYS[4], KEYS[5], KEYS[6] }), '*', 'r', ref, 'b', body)
         job.segment.state = 'Q'
         note(job, now, decision == 'timer' and 'T' or 'O')
         result = 'queued'

@@ -20,7 +20,6 @@ for i = 1, #refs do
     if code ~= '0' then body = body_of(KEYS[2 + lane], entry) end
     settled[#settled + 1] = ref
     table.insert(entries[lane], entry)
-    intents[i] = false
   end
   if body then
     redis.call('XADD', KEYS[2], '*', 'r', ref, 'a', attempt, 'c', code, 'm', ARGV[a + 4], 'b', body)
@@ -28,11 +27,12 @@ for i = 1, #refs do
     redis.call('XADD', KEYS[2], '*', 'r', ref, 'a', attempt, 'c', code, 'm', ARGV[a + 4])
   end
 end
-if #settled > 0 then redis.call('HDEL', KEYS[1], unpack(settled)) end
+local taken = 0
+if #settled > 0 then taken = redis.call('HDEL', KEYS[1], unpack(settled)) end
 for lane = 1, 3 do
   if #entries[lane] > 0 then
     redis.call('XACK', KEYS[2 + lane], 'binder', unpack(entries[lane]))
     redis.call('XDEL', KEYS[2 + lane], unpack(entries[lane]))
   end
 end
-return #settled
+return taken

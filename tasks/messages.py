@@ -1,0 +1,134 @@
+"""The Celery message of a job, made by Celery's and kombu's own code but not sent by them.
+
+When the broker is a list of the store's own server, intake and publish are one script, so the message is
+wanted as text. Kombu's publish batches are the seam: a producer in a batch hands its final Redis commands to
+the batch object instead of the server. The first message of each lane is made that way; its ids are then
+replaced for later ones, because nothing else in them changes. Messages with options of their own, inside
+another task, or while somebody listens to the publish signals, are always made in full.
+
+Depends on kombu 5.7 (`Producer._batch_local`, `Channel.basic_publish(_publish_batch=)`), pinned in
+pyproject.toml and guarded by tests/integration/test_publish.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from celery import Celery, signals
+from kombu.connection import Connection
+from kombu.messaging import Producer
+
+from smsfleet.config.errors import SmsfleetError
+
+_ID = "smsfleet-template-job-id"
+
+
+BELL = "smsfleet.bell."
+"""Prefix of the list that is rung when a queue gets a message; it holds one element at most."""
+
+_SEPARATOR = "\x06\x16"
+"""Kombu's, between a queue's name and a priority."""
+
+
+def bell(queue: str) -> str:
+    """The bell of a queue, or of one of kombu's lists for its priorities: an idle worker waits on it."""
+    return BELL + queue.split(_SEPARATOR, 1)[0]
+
+
+class Message(NamedTuple):
+    """One message, ready to be pushed."""
+
+    queue: str
+    """the list in Redis"""
+    text: str
+
+
+class _Capture:
+    """A publish batch that keeps what would be sent."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, tuple[Any, ...]]] = []
+
+    def publish(self, channel: Any, message: Any, **options: Any) -> None:
+        """Kombu's producer calls it in place of the channel's own publish."""
+        channel.basic_publish(message, _publish_batch=self, **options)
+
+    def add(self, name: str, *arguments: Any) -> None:
+        """The channel calls it with each Redis command."""
+        self.commands.append((name, arguments))
+
+
+class Messages:
+    """Makes messages of one app for one process; safe to share between threads."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._pid = 0
+        self._producer: Any = None
+        self._templates: dict[str, tuple[str, list[str]]] = {}
+
+    def make(self, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]) -> Message:
+        """The message of one job.
+
+        `publish(job_id, producer=, queue=, retry=, **options)` is Celery's own publishing of the task.
+        Raises kombu's OperationalError when the broker must be asked and is away.
+        """
+        if options or self._needs_all_of_celery():
+            return self._capture(publish, job_id, queue, options)
+        template = self._templates.get(queue)
+        if template is None:
+            template = self._templates[queue] = self._template(publish, queue)
+        key, parts = template
+        tag = str(uuid4())
+        return Message(key, parts[0] + "".join(_filled(part, job_id, tag) for part in parts[1:]))
+
+    def _needs_all_of_celery(self) -> bool:
+        return bool(
+            signals.before_task_publish.receivers
+            or signals.after_task_publish.receivers
+            or self._app.current_worker_task
+            or self._app.conf.task_send_sent_event
+        )
+
+    def _capture(
+        self, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]
+    ) -> Message:
+        producer, capture = self._own_producer(), _Capture()
+        local = producer._batch_local
+        local.current = capture
+        try:
+            publish(job_id, producer=producer, queue=queue, retry=False, **options)
+        finally:
+            del local.current
+        pushes = [arguments for name, arguments in capture.commands if name == "lpush"]
+        if len(pushes) != 1 or len(capture.commands) != 1:
+            raise SmsfleetError(
+                f"kombu published a job by {[name for name, _ in capture.commands]} in place of one lpush: "
+                "set SMSFLEET_BROKER_URL to a broker of its own until smsfleet supports this kombu"
+            )
+        key, text = pushes[0]
+        return Message(str(key), text)
+
+    def _template(self, publish: Callable[..., Any], queue: str) -> tuple[str, list[str]]:
+        """The lane's message with its ids cut out: text, then `I` or `T` before each further piece."""
+        key, text = self._capture(publish, _ID, queue, {})
+        tag = json.loads(text)["properties"]["delivery_tag"]
+        marked = text.replace(_ID, "\0I").replace(tag, "\0T")
+        return key, marked.split("\0")
+
+    def _own_producer(self) -> Any:
+        if self._pid != os.getpid():
+            connection: Connection = self._app.connection_for_write()
+            make: Callable[..., Any] = Producer
+            self._producer = make(connection.default_channel, auto_declare=False)
+            self._templates = {}
+            self._pid = os.getpid()
+        return self._producer
+
+
+def _filled(part: str, job_id: str, tag: str) -> str:
+    return (job_id if part[0] == "I" else tag) + part[1:]

@@ -1,0 +1,244 @@
+"""`smsfleet+redis://`: kombu's Redis transport with batches claimed and acknowledged atomically.
+
+Kombu pops a message and records it as unacknowledged afterwards: a worker that dies in between loses it.
+Here one script moves up to `claim_batch` messages from the queues, in the order of the worker's queues and
+within each by priority, into kombu's own `unacked` structures. An empty claim is followed by a wait that
+takes no message: on the queues' bells, which `send_sms.delay` rings, for at most `idle_poll_s`, after which
+it is asked again, for those who publish without ringing. Acknowledgements are collected and written together.
+
+Everything else (publishing, restoring after `visibility_timeout`, purge, queue lengths, inspect and other
+broadcasts, TLS, Sentinel) is kombu's. URLs: `smsfleet+redis://`, `smsfleet+rediss://`,
+`smsfleet+sentinel://a;sentinel://b` and the others that kombu's transport knows.
+
+Depends on kombu 5.7's `transport.redis` (`Channel._brpop_start`, `_brpop_read`, `QoS.append`, `QoS.ack`,
+`unacked` layout), pinned in pyproject.toml; tests/integration/test_transport.py says what changed when an
+upgrade breaks it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from queue import Empty
+from time import monotonic, time
+from typing import Any
+
+from kombu.transport import redis as base
+from kombu.transport import virtual
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import loads
+from kombu.utils.url import maybe_sanitize_url, parse_url
+from redis.exceptions import NoScriptError
+
+from smsfleet.config.logs import logger
+from smsfleet.store.scripts import script
+from smsfleet.tasks.messages import bell
+
+NAME = "smsfleet"
+"""The URL prefix: kombu takes what stands before the `+` for the transport's name."""
+
+UNREADABLE = ".unreadable"
+"""Suffix of the list that keeps messages which are no JSON: they would stop the worker for ever."""
+
+
+class QoS(base.QoS):  # type: ignore[misc]
+    """Kombu's bookkeeping, without a round trip for each message."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note a delivered message; the claim has recorded it in Redis already."""
+        if delivery_tag in self.channel.claimed:
+            self.channel.claimed.discard(delivery_tag)
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Collect an acknowledgement; any thread may call it, the consuming one writes."""
+        self.channel.acknowledged.append(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """At shutdown: what is acknowledged must be written before the rest is given back."""
+        self.channel.flush_acks()
+        super().restore_unacked(client)
+
+
+class BatchChannel:
+    """What is changed in kombu's channel, whether it speaks to one server or by Sentinel."""
+
+    QoS = QoS
+    claim_batch = 64
+    """most messages of one claim"""
+    ack_interval_s = 0.1
+    """how long an acknowledgement may wait to be written"""
+    idle_poll_s = 0.05
+    """how long an idle worker waits for a bell before it asks again"""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.claimed: set[str] = set()
+        self.acknowledged: deque[str] = deque()
+        self._claims = True
+        self._script_is_known = False
+        self._flushed_at = 0.0
+        super().__init__(*args, **kwargs)
+
+    # --- acknowledging -------------------------------------------------------------------------
+
+    def flush_acks(self) -> None:
+        """Write the collected acknowledgements: one round trip."""
+        tags = []
+        while self.acknowledged:
+            tags.append(self.acknowledged.popleft())
+        self._flushed_at = monotonic()
+        if not tags:
+            return
+        me: Any = self
+        try:
+            with me.conn_or_acquire() as client:
+                pipeline = client.pipeline(transaction=False)
+                pipeline.zrem(me.unacked_index_key, *tags)
+                pipeline.hdel(me.unacked_key, *tags)
+                pipeline.execute()
+        except me.connection_errors:
+            # Written later, or never: then the messages come again, and admitting twice changes nothing.
+            self.acknowledged.extendleft(reversed(tags))
+            raise
+
+    def close(self) -> None:
+        """Write what is acknowledged, then close."""
+        me: Any = self
+        try:
+            if not me.closed:
+                self.flush_acks()
+        except me.connection_errors as error:
+            logger(__name__).warning("acknowledgements not written: their messages come again", error=error)
+        finally:
+            super().close()  # type: ignore[misc]
+
+    # --- claiming: in place of kombu's BRPOP ---------------------------------------------------
+
+    def _brpop_start(self, timeout: float | None = None) -> None:  # noqa: ARG002 - kombu's signature
+        me: Any = self
+        if self.acknowledged and monotonic() - self._flushed_at >= self.ack_interval_s:
+            self.flush_acks()
+        queues = me._queue_cycle.consume(len(me.active_queues))
+        if not queues:
+            return
+        prefix = me.global_keyprefix or ""
+        connection = me.client.connection
+        me._in_poll = connection
+        me._brpop_sent_at = monotonic()
+        if not self._claims:
+            connection.send_command("BLPOP", *(prefix + bell(queue) for queue in queues), self.idle_poll_s)
+            return
+        room = me.qos.can_consume_max_estimate()
+        count = self.claim_batch if room is None else max(1, min(room, self.claim_batch))
+        lists = [(me._q_for_pri(queue, step), queue) for queue in queues for step in me.priority_steps]
+        keys = [me.unacked_key, me.unacked_index_key, *(name for name, _ in lists)]
+        # The first claim of a connection carries the script's text, so that the server knows it.
+        claim = script("claim")
+        how = ("EVALSHA", claim.sha) if self._script_is_known else ("EVAL", claim.source)
+        names = [queue for _, queue in lists]
+        connection.send_command(*how, len(keys), *(prefix + key for key in keys), count, time(), *names)
+
+    def _brpop_read(self, **_options: Any) -> bool:
+        me: Any = self
+        try:
+            try:
+                reply = me.client.connection.read_response()
+            except NoScriptError:  # the server was restarted, or its scripts were flushed
+                self._script_is_known = False
+                raise Empty from None
+            except me.connection_errors:
+                self._script_is_known = False
+                me.client.connection.disconnect()
+                raise
+            if not self._claims:
+                self._claims = True
+                raise Empty
+            self._script_is_known = True
+            if not reply:
+                self._claims = False
+                raise Empty
+            for position in range(0, len(reply), 3):
+                self._deliver(bytes_to_str(reply[position]), reply[position + 1], reply[position + 2])
+            return True
+        finally:
+            me._in_poll = None
+            me._flush_brpop_reauth()
+
+    def _deliver(self, queue: str, tag: bytes, raw: bytes) -> None:
+        me: Any = self
+        try:
+            message = loads(bytes_to_str(raw))
+            self.claimed.add(message["properties"]["delivery_tag"])
+        except (ValueError, KeyError, TypeError) as error:
+            logger(__name__).error("a message is not readable: kept aside", queue=queue, error=error)
+            with me.conn_or_acquire() as client:
+                client.lpush(queue + UNREADABLE, raw)
+            self.acknowledged.append(bytes_to_str(tag))
+            return
+        me.connection._deliver(message, queue)
+
+
+_OPTIONS = ("claim_batch", "ack_interval_s", "idle_poll_s")
+
+
+class Channel(BatchChannel, base.Channel):  # type: ignore[misc]
+    """Kombu's Redis channel with batches."""
+
+    from_transport_options = (*base.Channel.from_transport_options, *_OPTIONS)
+
+
+class SentinelChannel(BatchChannel, base.SentinelChannel):  # type: ignore[misc]
+    """Kombu's Sentinel channel with batches."""
+
+    from_transport_options = (*base.SentinelChannel.from_transport_options, *_OPTIONS)
+
+
+class _Client:
+    """Kombu's Connection, with the parts of its URL that kombu leaves in `hostname` behind a `+`."""
+
+    def __init__(self, client: Any) -> None:
+        parsed = parse_url(client.hostname)
+        self._client = client
+        self._parsed = {name: value for name, value in parsed.items() if name != "transport"}
+        self._parsed["alt"] = [url.removeprefix(f"{NAME}+") for url in client.alt]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._parsed:
+            return self._parsed[name]
+        return getattr(self._client, name)
+
+
+class Transport(base.Transport):  # type: ignore[misc]
+    """Kombu's Redis transport with batches; `smsfleet` in kombu's list of transports."""
+
+    Channel = Channel
+    can_parse_url = True
+    default_port = base.Transport.default_port
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        hostname = client.hostname or ""
+        if hostname.startswith("sentinel://"):
+            self.Channel = SentinelChannel
+            self.default_port = base.SentinelTransport.default_port
+        super().__init__(_Client(client) if "://" in hostname else client, **kwargs)
+
+    def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:  # noqa: ARG002, FBT001, FBT002
+        """The server's own URL, so that Flower and others recognise it."""
+        return uri if include_password else maybe_sanitize_url(uri)
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Besides kombu's timers: write acknowledgements although nothing is polled."""
+        super().register_with_event_loop(connection, loop)
+        old = getattr(self.cycle, "_ack_tref", None)
+        if old is not None:
+            old.cancel()
+        self.cycle._ack_tref = loop.call_repeatedly(Channel.ack_interval_s, self._flush_acks)
+
+    def _flush_acks(self) -> None:
+        for channel in list(self.cycle._channels):
+            try:
+                channel.flush_acks()
+            except channel.connection_errors as error:
+                logger(__name__).warning("acknowledgements wait for the broker", error=error)
