@@ -121,8 +121,8 @@ class Settings(_Environment):
         20_000, ge=10, le=1_000_000, description="segments that may wait in one lane's outbound stream"
     )
     max_segments: int = Field(10, ge=1, le=255, description="segments of one text (UDH: at most 255)")
-    reference_octets: Literal[1, 2] = Field(
-        1, description="octets of the concatenation reference: 1 or 2 (TS 23.040 §9.2.3.24)"
+    reference_octets: int = Field(
+        1, ge=1, le=2, description="octets of the concatenation reference: 1 or 2 (TS 23.040 §9.2.3.24)"
     )
     default_country_code: str = Field(
         "", pattern=r"^([1-9][0-9]{0,2})?$", description="replaces a leading 0 of a destination"
@@ -165,6 +165,9 @@ class Settings(_Environment):
         default=False, description="start although Redis has no AOF or evicts keys; data may be lost"
     )
     worker_concurrency: int = Field(8, ge=1, le=512, description="threads of one worker")
+    event_share: float = Field(
+        1.0, ge=0, le=1, description="share of the jobs whose Celery events are sent when events are on"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import hiredis
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
@@ -122,6 +123,19 @@ class Store:
             self._command("SCRIPT LOAD", script.source)
 
 
+class _Packing:
+    """Makes an asyncio connection pack its commands with hiredis, as redis-py's blocking one does.
+
+    In Python, as redis-py does it there, it was a third of the binder's work: `begin` has 1,200 arguments.
+    """
+
+    def pack_command(self, *words: Any) -> list[bytes]:
+        """One command in the protocol's form; a name like `SCRIPT LOAD` is two words of it."""
+        name = words[0]
+        names = tuple(name.encode().split()) if isinstance(name, str) else (name,)
+        return [hiredis.pack_command((*names, *words[1:]))]
+
+
 class AsyncStore:
     """Calls on a server, awaited."""
 
@@ -135,7 +149,10 @@ class AsyncStore:
         """A store on `url`; the connection is made by the first call."""
         from redis.asyncio.retry import Retry as AsyncRetry  # noqa: PLC0415
 
-        return cls(redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(name)))
+        client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(name))
+        pool = client.connection_pool
+        pool.connection_class = type("PackingConnection", (_Packing, pool.connection_class), {})
+        return cls(client)
 
     async def run(self, call: Call[T]) -> T:
         """Run one call; raises as `Store.run`."""

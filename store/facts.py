@@ -221,13 +221,12 @@ def _responses(rows: Any) -> list[ResponseFact]:
     facts = []
     for entry_id, fields in rows:
         if fields:
-            values = dict(zip(fields[::2], fields[1::2], strict=True))
+            # r ref, a `attempt,command_status,message_id`, and for refused ones b body: as settle.lua writes
+            attempt, command_status, message_id = fields[3].split(b",", 2)
+            body = fields[5] if len(fields) > 4 else b""
             facts.append(
-                ResponseFact(
-                    entry_id, values[b"r"], int(values[b"a"]), int(values[b"c"]), values[b"m"],
-                    values.get(b"b", b""),
-                )
-            )  # fmt: skip
+                ResponseFact(entry_id, fields[1], int(attempt), int(command_status), message_id, body)
+            )
     return facts
 
 

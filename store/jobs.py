@@ -14,6 +14,9 @@ REFERENCE_TTL_S = 86_400
 """A phone puts segments together within hours: after a day without a text the counter may start again."""
 
 
+DELIVERIES_TTL_S = 86_400
+
+
 class Admission(NamedTuple):
     """One job, ready for the wire."""
 
@@ -144,6 +147,14 @@ class Jobs:
         return eval_call(
             script("refuse"), keys, (job_id, self._now_ms, reason, shown_status, self._text_ttl_s), int
         )
+
+    def count_delivery(self, job_id: str) -> Call[int]:
+        """Count that a redelivered message of the job is taken up; how often it was, this time included."""
+        return eval_call(script("count"), [self._keys.deliveries_of(job_id)], (DELIVERIES_TTL_S,), int)
+
+    def forget_deliveries(self, job_id: str) -> Call[int]:
+        """The redelivered job was handled to an end."""
+        return Call(("DEL", self._keys.deliveries_of(job_id)), int)
 
     def read(self, job_id: str) -> Call[JobRecord | str | None]:
         """A job, the id of the job that this one is an alias of, or None."""

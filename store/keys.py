@@ -44,7 +44,7 @@ class Keys:
         self.inflight = prefix + b"inflight"
         """hash: ref -> `attempt,lane,entry,token` of every segment between begin and settle"""
         self.responses = prefix + b"responses"
-        """stream: raw answers to submit_sm"""
+        """stream: raw answers to submit_sm; `r` ref, `a` `attempt,command_status,message_id`, `b` a refused body"""
         self.deliveries = prefix + b"deliveries"
         """stream: raw deliver_sm bodies"""
         self.status = prefix + b"status"
@@ -83,6 +83,10 @@ class Keys:
     def orphan(self, message_id: bytes) -> bytes:
         """list: receipts that came before the response with this message id."""
         return self.prefix + b"orphan:" + message_id
+
+    def deliveries_of(self, job_id: str) -> bytes:
+        """Integer with a short TTL: how often a redelivered message was taken up and not finished."""
+        return self.prefix + b"redelivered:" + _octets(job_id)
 
     def reference(self, destination: str) -> bytes:
         """Integer with a short TTL: counts the concatenated texts to a destination."""

@@ -23,6 +23,9 @@ SEND_SMS = "sms.send_sms"
 TRANSPORT_PREFIX = "smsfleet+"
 """Selects the fleet's own broker transport in a URL: smsfleet+redis://..."""
 
+PREFETCH_MULTIPLIER = 64
+"""Messages in hand for each thread of a worker: jobs are handled 64 at a time, in each lane."""
+
 app = Celery("smsfleet", set_as_current=False)
 
 _lock = threading.Lock()
@@ -91,7 +94,9 @@ def configuration() -> dict[str, Any]:
         "task_reject_on_worker_lost": True,
         "worker_pool": "threads",
         "worker_concurrency": settings.worker_concurrency,
-        "worker_prefetch_multiplier": 4,
+        "worker_prefetch_multiplier": PREFETCH_MULTIPLIER,
+        # A lost connection needs no smaller prefetch: a job that comes twice is admitted once.
+        "worker_enable_prefetch_count_reduction": False,
         "worker_soft_shutdown_timeout": 10,
         "worker_enable_soft_shutdown_on_idle": False,
         "worker_hijack_root_logger": False,
@@ -108,6 +113,7 @@ def _queue(name: str) -> Queue:
 TRANSPORT_ALIASES.setdefault("smsfleet", "smsfleet.tasks.transport:Transport")
 app.add_defaults(configuration)
 app.steps["worker"].add("smsfleet.tasks.worker:RelayStep")
+app.steps["consumer"].add("smsfleet.tasks.strategy:DrainStep")
 
 
 def _our_worker_logs(instance: Any = None, **_: Any) -> None:

@@ -69,6 +69,7 @@ class Messages:
         self._app = app
         self._pid = 0
         self._producer: Any = None
+        self._sends_sent_events = False
         self._templates: dict[str, tuple[str, list[str]]] = {}
 
     def make(self, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]) -> Message:
@@ -77,11 +78,12 @@ class Messages:
         `publish(job_id, producer=, queue=, retry=, **options)` is Celery's own publishing of the task.
         Raises kombu's OperationalError when the broker must be asked and is away.
         """
+        producer = self._own_producer()
         if options or self._needs_all_of_celery():
-            return self._capture(publish, job_id, queue, options)
+            return self._capture(producer, publish, job_id, queue, options)
         template = self._templates.get(queue)
         if template is None:
-            template = self._templates[queue] = self._template(publish, queue)
+            template = self._templates[queue] = self._template(producer, publish, queue)
         key, parts = template
         tag = str(uuid4())
         return Message(key, parts[0] + "".join(_filled(part, job_id, tag) for part in parts[1:]))
@@ -91,13 +93,13 @@ class Messages:
             signals.before_task_publish.receivers
             or signals.after_task_publish.receivers
             or self._app.current_worker_task
-            or self._app.conf.task_send_sent_event
+            or self._sends_sent_events
         )
 
     def _capture(
-        self, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]
+        self, producer: Any, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]
     ) -> Message:
-        producer, capture = self._own_producer(), _Capture()
+        capture = _Capture()
         local = producer._batch_local
         local.current = capture
         try:
@@ -113,9 +115,9 @@ class Messages:
         key, text = pushes[0]
         return Message(str(key), text)
 
-    def _template(self, publish: Callable[..., Any], queue: str) -> tuple[str, list[str]]:
+    def _template(self, producer: Any, publish: Callable[..., Any], queue: str) -> tuple[str, list[str]]:
         """The lane's message with its ids cut out: text, then `I` or `T` before each further piece."""
-        key, text = self._capture(publish, _ID, queue, {})
+        key, text = self._capture(producer, publish, _ID, queue, {})
         tag = json.loads(text)["properties"]["delivery_tag"]
         marked = text.replace(_ID, "\0I").replace(tag, "\0T")
         return key, marked.split("\0")
@@ -126,6 +128,7 @@ class Messages:
             make: Callable[..., Any] = Producer
             self._producer = make(connection.default_channel, auto_declare=False)
             self._templates = {}
+            self._sends_sent_events = self._app.conf.task_send_sent_event
             self._pid = os.getpid()
         return self._producer
 

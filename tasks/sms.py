@@ -52,6 +52,7 @@ class SendSms(Task):  # type: ignore[misc]
 
     abstract = True
     Request = "smsfleet.tasks.redaction:RedactedRequest"
+    Strategy = "smsfleet.tasks.strategy:bulk"
     typing = False
 
     def apply_async(  # noqa: PLR0913, PLR0917 - Celery's signature

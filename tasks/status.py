@@ -164,7 +164,7 @@ def _segment_state(record: SegmentRecord) -> str:
 
 def _job_state(record: JobRecord) -> str:
     if record.refusal is not None:
-        return "REFUSED"
+        return "CANCELLED" if record.refusal.startswith("cancelled:") else "REFUSED"
     if not record.segments:
         return "PENDING"
     states = [_segment_state(segment) for segment in record.segments]

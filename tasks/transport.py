@@ -17,7 +17,7 @@ upgrade breaks it.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from queue import Empty
 from time import monotonic, time
 from typing import Any
@@ -35,6 +35,9 @@ from smsfleet.tasks.messages import bell
 
 NAME = "smsfleet"
 """The URL prefix: kombu takes what stands before the `+` for the transport's name."""
+
+BUSY_POLL_S = 0.005
+"""How soon a worker with work in hand looks again; doubled while nothing changes, up to `idle_poll_s`."""
 
 UNREADABLE = ".unreadable"
 """Suffix of the list that keeps messages which are no JSON: they would stop the worker for ever."""
@@ -54,7 +57,13 @@ class QoS(base.QoS):  # type: ignore[misc]
     def ack(self, delivery_tag: str) -> None:
         """Collect an acknowledgement; any thread may call it, the consuming one writes."""
         self.channel.acknowledged.append(delivery_tag)
+        self.channel.let_go(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Give a message back, or drop it."""
+        self.channel.let_go(delivery_tag)
+        super().reject(delivery_tag, requeue)
 
     def restore_unacked(self, client: Any = None) -> None:
         """At shutdown: what is acknowledged must be written before the rest is given back."""
@@ -72,9 +81,14 @@ class BatchChannel:
     """how long an acknowledgement may wait to be written"""
     idle_poll_s = 0.05
     """how long an idle worker waits for a bell before it asks again"""
+    queue_prefetch = 256
+    """most unacknowledged messages of one queue: a queue whose jobs wait never keeps the others out"""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.claimed: set[str] = set()
+        self._held: defaultdict[str, set[str]] = defaultdict(set)
+        self._queue_of: dict[str, str] = {}
+        self._wait_s = BUSY_POLL_S
         self.acknowledged: deque[str] = deque()
         self._claims = True
         self._script_is_known = False
@@ -114,31 +128,45 @@ class BatchChannel:
         finally:
             super().close()  # type: ignore[misc]
 
+    def let_go(self, delivery_tag: str) -> None:
+        """A message is done with: its queue has room for another."""
+        queue = self._queue_of.pop(delivery_tag, None)
+        if queue is not None:
+            self._held[queue].discard(delivery_tag)
+            self._wait_s = BUSY_POLL_S
+
     # --- claiming: in place of kombu's BRPOP ---------------------------------------------------
 
     def _brpop_start(self, timeout: float | None = None) -> None:  # noqa: ARG002 - kombu's signature
         me: Any = self
         if self.acknowledged and monotonic() - self._flushed_at >= self.ack_interval_s:
             self.flush_acks()
-        queues = me._queue_cycle.consume(len(me.active_queues))
+        room = {
+            queue: self.queue_prefetch - len(self._held[queue])
+            for queue in me._queue_cycle.consume(len(me.active_queues))
+        }
+        queues = [queue for queue, free in room.items() if free > 0]
         if not queues:
-            return
+            return  # asked again at the loop's next turn, which an acknowledgement brings
         prefix = me.global_keyprefix or ""
         connection = me.client.connection
         me._in_poll = connection
         me._brpop_sent_at = monotonic()
         if not self._claims:
-            connection.send_command("BLPOP", *(prefix + bell(queue) for queue in queues), self.idle_poll_s)
+            # With work in hand a queue's room may come back without a bell: look again soon, then later.
+            wait_s = min(self._wait_s, self.idle_poll_s) if self._queue_of else self.idle_poll_s
+            self._wait_s *= 2
+            connection.send_command("BLPOP", *(prefix + bell(queue) for queue in queues), wait_s)
             return
-        room = me.qos.can_consume_max_estimate()
-        count = self.claim_batch if room is None else max(1, min(room, self.claim_batch))
+        most = me.qos.can_consume_max_estimate()
+        count = self.claim_batch if most is None else max(1, min(most, self.claim_batch))
         lists = [(me._q_for_pri(queue, step), queue) for queue in queues for step in me.priority_steps]
         keys = [me.unacked_key, me.unacked_index_key, *(name for name, _ in lists)]
         # The first claim of a connection carries the script's text, so that the server knows it.
         claim = script("claim")
         how = ("EVALSHA", claim.sha) if self._script_is_known else ("EVAL", claim.source)
-        names = [queue for _, queue in lists]
-        connection.send_command(*how, len(keys), *(prefix + key for key in keys), count, time(), *names)
+        limits = [value for _, queue in lists for value in (queue, room[queue])]
+        connection.send_command(*how, len(keys), *(prefix + key for key in keys), count, time(), *limits)
 
     def _brpop_read(self, **_options: Any) -> bool:
         me: Any = self
@@ -159,6 +187,7 @@ class BatchChannel:
             if not reply:
                 self._claims = False
                 raise Empty
+            self._wait_s = BUSY_POLL_S
             for position in range(0, len(reply), 3):
                 self._deliver(bytes_to_str(reply[position]), reply[position + 1], reply[position + 2])
             return True
@@ -170,17 +199,20 @@ class BatchChannel:
         me: Any = self
         try:
             message = loads(bytes_to_str(raw))
-            self.claimed.add(message["properties"]["delivery_tag"])
+            delivery_tag = message["properties"]["delivery_tag"]
         except (ValueError, KeyError, TypeError) as error:
             logger(__name__).error("a message is not readable: kept aside", queue=queue, error=error)
             with me.conn_or_acquire() as client:
                 client.lpush(queue + UNREADABLE, raw)
             self.acknowledged.append(bytes_to_str(tag))
             return
+        self.claimed.add(delivery_tag)
+        self._queue_of[delivery_tag] = queue
+        self._held[queue].add(delivery_tag)
         me.connection._deliver(message, queue)
 
 
-_OPTIONS = ("claim_batch", "ack_interval_s", "idle_poll_s")
+_OPTIONS = ("claim_batch", "ack_interval_s", "idle_poll_s", "queue_prefetch")
 
 
 class Channel(BatchChannel, base.Channel):  # type: ignore[misc]

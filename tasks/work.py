@@ -17,8 +17,8 @@ from smsfleet.workers.request import checked_key
 def work(job_id: str, *args: Any, **kwargs: Any) -> str:
     """Bring the job to the wire's side; one that was published by name with arguments is taken in first.
 
-    The result is a word of `Outcome`. Raises Reject (requeue) when this worker is stopping, StoreUnavailable
-    when a job by name cannot be taken in: Celery delivers the message again.
+    The result is a word of `Outcome`. Raises Reject (requeue) when it could not be admitted in time, and
+    StoreUnavailable when a job by name cannot be taken in: Celery delivers the message again.
     """
     if args or kwargs:
         try:
@@ -28,7 +28,7 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
             return _refuse(job_id, error)
     outcome = Outgoing(runtime()).handle([job_id])[job_id]
     if outcome is Outcome.GIVEN_BACK:
-        raise Reject("this worker is stopping", requeue=True)
+        raise Reject("not admitted in time, or this worker is stopping", requeue=True)
     return outcome
 
 

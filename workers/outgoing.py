@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Event
 from typing import TYPE_CHECKING
 
 from smsfleet.config.codes import ESME_RUNKNOWNERR, command_status
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 REFUSED_STATUS = command_status(ESME_RUNKNOWNERR).shown_status or 5
 """The Appendix B number that a job is shown with that never became segments: 005, error with message."""
 
+CANCELLED_STATUS = 6
+"""The Appendix B number of a job that was cancelled: 006, by a user."""
+
+MOST_DEATHS = 3
+"""So many workers may end while they handle a job alone; then it is set aside."""
+
+PATIENCE_S = 30.0
+"""How long a job may wait in a worker's hands for its rate token: well below the visibility timeout."""
+
 RETRY_S = 0.5
 RETRY_MOST_S = 5.0
 
@@ -38,8 +49,10 @@ class Outcome(StrEnum):
     """no such job (any more)"""
     CLOSED = "closed"
     """refused or cancelled before"""
+    CANCELLED = "cancelled"
+    """it was revoked before it was admitted"""
     GIVEN_BACK = "given back"
-    """this process is stopping before the job could be admitted: let another take it"""
+    """it could not be admitted in time, or this process is stopping: let another worker take it"""
 
 
 _RESULTS = {1: Outcome.ADMITTED, 0: Outcome.KNOWN, -1: Outcome.UNKNOWN, -2: Outcome.CLOSED}
@@ -53,35 +66,65 @@ class _Encoded:
 
 
 class Outgoing:
-    """Handles batches of jobs for one runtime."""
+    """Handles batches of jobs for one runtime; whatever waits, ends when `stopping` is set."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        stopping: Event | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._runtime = runtime
+        self._clock = clock
+        self._stopping = stopping or runtime.stopping
         self._log = logger(__name__)
 
     def handle(self, job_ids: Sequence[str]) -> dict[str, Outcome]:
         """Bring jobs to the wire's side; one bad job never fails its neighbours.
 
-        Waits while the account's rate or a full outbound stream asks for it, and while the store is away;
-        gives the rest back when the process is stopping.
+        Waits while the account's rate or a full outbound stream asks for it, and while the store is away, for
+        `PATIENCE_S` at most; gives the rest back then, or when the process is stopping.
         """
         outcomes: dict[str, Outcome] = {}
         delay = RETRY_S
+        give_back_at = self._clock() + PATIENCE_S
         while True:
             left = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in outcomes]
             if not left:
                 return outcomes
-            if self._runtime.stopping.is_set():
+            if self._stopping.is_set() or self._clock() > give_back_at:
                 return outcomes | dict.fromkeys(left, Outcome.GIVEN_BACK)
             try:
-                self._handle(left, outcomes)
+                self._handle(left, outcomes, give_back_at)
                 delay = RETRY_S
             except StoreUnavailable as error:
                 self._log.warning("the store is away, trying again", jobs=len(left), error=error)
-                self._runtime.stopping.wait(delay)
+                self._stopping.wait(delay)
                 delay = min(delay * 2, RETRY_MOST_S)
 
-    def _handle(self, job_ids: list[str], outcomes: dict[str, Outcome]) -> None:
+    def handle_redelivered(self, job_id: str, lane: str) -> Outcome:
+        """Handle one job whose message came back from a worker that ended; alone: it may be the cause.
+
+        A job that ended `MOST_DEATHS` workers is refused, so that it cannot end another.
+        """
+        store, jobs = self._runtime.store, self._runtime.jobs
+        if store.run(jobs.count_delivery(job_id)) > MOST_DEATHS:
+            self._refuse(job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it alone")
+            return Outcome.REFUSED
+        outcome = self.handle([job_id])[job_id]
+        store.run(jobs.forget_deliveries(job_id))
+        return outcome
+
+    def cancel(self, job_id: str, lane: str, why: str) -> Outcome:
+        """Close a job that is not admitted yet."""
+        store, jobs = self._runtime.store, self._runtime.jobs
+        if store.run(jobs.refuse(job_id, lane, f"cancelled: {why}", CANCELLED_STATUS)) == 1:
+            self._log.info("job cancelled", job_id=job_id, why=why)
+            return Outcome.CANCELLED
+        return Outcome.KNOWN
+
+    def _handle(self, job_ids: list[str], outcomes: dict[str, Outcome], give_back_at: float) -> None:
         store, jobs = self._runtime.store, self._runtime.jobs
         encoded = []
         contents = store.run(jobs.contents(job_ids))
@@ -92,7 +135,8 @@ class Outgoing:
             try:
                 encoded.append(self._encode(job_id, content))
             except (InvalidArgument, RecordError) as error:
-                self.refuse(job_id, content, f"{error.code}: {mask_string(str(error))}")
+                reason = f"{error.code}: {mask_string(str(error))}"
+                self._refuse(job_id, _lane_of(content), reason)
                 outcomes[job_id] = Outcome.REFUSED
         admissions = self._admissions(encoded)
         while admissions:
@@ -100,7 +144,7 @@ class Outgoing:
             for admission, result in zip(admissions, results, strict=False):
                 outcomes[admission.job_id] = _RESULTS[result]
             admissions = admissions[len(results) :]
-            if wait_ms and self._runtime.stopping.wait(wait_ms / 1000):
+            if wait_ms and (self._stopping.wait(wait_ms / 1000) or self._clock() > give_back_at):
                 return
 
     def _encode(self, job_id: str, content: bytes) -> _Encoded:
@@ -148,11 +192,13 @@ class Outgoing:
             bodies=bodies(options, segmented),
         )
 
-    def refuse(self, job_id: str, content: bytes, reason: str) -> None:
-        """Close a job that can never become segments; raises StoreUnavailable."""
-        try:
-            lane = SmsRequest.from_json(content).lane
-        except RecordError:
-            lane = "normal"
+    def _refuse(self, job_id: str, lane: str, reason: str) -> None:
         self._runtime.store.run(self._runtime.jobs.refuse(job_id, lane, reason, REFUSED_STATUS))
         self._log.warning("job refused", job_id=job_id, reason=reason)
+
+
+def _lane_of(content: bytes) -> str:
+    try:
+        return SmsRequest.from_json(content).lane
+    except RecordError:
+        return "normal"

@@ -16,6 +16,8 @@ if bucket[1] then
   tokens = math.min(burst, tonumber(bucket[1]) + math.max(0, now - tonumber(bucket[2])) * rate / 1000)
 end
 local results = { 0 }
+local lengths = {} -- of the outbound streams
+local handled, ledgers = {}, {} -- job ids by intake set, and the intake sets with their watermarks
 local a, k = 5, 3
 while a <= #ARGV do
   local id, floor, policy, deadline, n = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3], tonumber(ARGV[a + 4])
@@ -34,12 +36,13 @@ while a <= #ARGV do
       break
     end
     -- a job with more segments than the limit goes when the stream is empty, else it would wait for ever
-    local queued = redis.call('XLEN', outbound)
+    local queued = lengths[outbound] or redis.call('XLEN', outbound)
     if queued > 0 and queued + n > limit then
       results[1] = math.max(1, math.ceil(1000 * math.min(1, n / rate)))
       break
     end
     tokens = tokens - n
+    lengths[outbound] = queued + n
     local fields = { 'p', policy, 'h', string.format('%dQ;', math.max(0, now - tonumber(found[1]))) }
     if deadline ~= '' then fields[#fields + 1] = 'x'; fields[#fields + 1] = deadline end
     if n > 1 then
@@ -54,16 +57,26 @@ while a <= #ARGV do
     redis.call('HSET', job, unpack(fields))
     result = 1
   end
-  local published = redis.call('ZSCORE', intake, id)
-  if published then
-    redis.call('ZREM', intake, id)
-    if tonumber(published) > tonumber(redis.call('GET', watermark) or '0') then
-      redis.call('SET', watermark, published)
-    end
+  if not handled[intake] then
+    handled[intake] = {}
+    ledgers[#ledgers + 1] = { intake = intake, watermark = watermark }
   end
+  table.insert(handled[intake], id)
   results[#results + 1] = result
   a = a + 5 + n
   k = k + 4
+end
+for _, ledger in ipairs(ledgers) do
+  local ids = handled[ledger.intake]
+  local newest = tonumber(redis.call('GET', ledger.watermark) or '0')
+  local mark
+  for _, published in ipairs(redis.call('ZMSCORE', ledger.intake, unpack(ids))) do
+    if published and tonumber(published) > newest then
+      newest, mark = tonumber(published), published
+    end
+  end
+  redis.call('ZREM', ledger.intake, unpack(ids))
+  if mark then redis.call('SET', ledger.watermark, mark) end
 end
 redis.call('HSET', KEYS[1], 'v', string.format('%.6f', tokens), 't', string.format('%d', now))
 return results

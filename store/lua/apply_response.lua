@@ -12,6 +12,7 @@
 -- uses: lib_time lib_job
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
+local orphans = redis.call('ZCARD', KEYS[6]) -- none, mostly: then no response needs to look for its own
 
 local function unpark(job)
   redis.call('HDEL', KEYS[3], job.ref)
@@ -43,6 +44,7 @@ local function accept(job, message_id, index, orphan)
   end
   note(job, now, 'A8')
   join(s, '8')
+  if orphans == 0 then return result end
   if redis.call('EXISTS', orphan) == 1 then
     for _, parked in ipairs(redis.call('LRANGE', orphan, 0, -1)) do
       local status, raw = string.match(parked, '^(%d*);(.*)$')

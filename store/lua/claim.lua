@@ -2,15 +2,18 @@
 -- neither. For tasks/transport.py; the keys are kombu's.
 -- KEYS[1] unacked hash  KEYS[2] unacked index sorted set  KEYS[3..] queue lists, in the order of serving
 -- ARGV[1] most messages  ARGV[2] now in seconds: the score of the index, from which visibility_timeout counts
--- ARGV[3..] for each list the queue's name, where a message goes back to when nobody acknowledges it
+-- ARGV[3..] two for each list: the queue's name, where a message goes back to when nobody acknowledges it, and how
+--   many messages of that queue (all its lists together) may be claimed
 -- returns a flat list, three for each message: queue, delivery tag, message text
 local most = tonumber(ARGV[1])
-local claimed, unacked, index = {}, {}, {}
+local claimed, unacked, index, room = {}, {}, {}, {}
 for k = 3, #KEYS do
-  local left = most - #claimed / 3
-  if left <= 0 then break end
-  local queue = ARGV[k]
-  for _, text in ipairs(redis.call('RPOP', KEYS[k], left) or {}) do
+  local queue = ARGV[2 * k - 3]
+  room[queue] = room[queue] or tonumber(ARGV[2 * k - 2])
+  local left = math.min(most - #claimed / 3, room[queue])
+  local texts = left > 0 and redis.call('RPOP', KEYS[k], left) or {}
+  room[queue] = room[queue] - #texts
+  for _, text in ipairs(texts) do
     -- Kombu writes the tag last; what looks like one inside a header's string has its quotes escaped.
     local tag = string.match(text, '.*"delivery_tag":%s*"([^"]+)"') or redis.sha1hex(text)
     claimed[#claimed + 1] = queue

@@ -21,10 +21,11 @@ for i = 1, #refs do
     settled[#settled + 1] = ref
     table.insert(entries[lane], entry)
   end
+  local said = attempt .. ',' .. code .. ',' .. ARGV[a + 4]
   if body then
-    redis.call('XADD', KEYS[2], '*', 'r', ref, 'a', attempt, 'c', code, 'm', ARGV[a + 4], 'b', body)
+    redis.call('XADD', KEYS[2], '*', 'r', ref, 'a', said, 'b', body)
   else
-    redis.call('XADD', KEYS[2], '*', 'r', ref, 'a', attempt, 'c', code, 'm', ARGV[a + 4])
+    redis.call('XADD', KEYS[2], '*', 'r', ref, 'a', said)
   end
 end
 local taken = 0
