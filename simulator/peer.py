@@ -1,0 +1,304 @@
+"""One ESME's TCP connection: the session's events to the behaviour, and its answers back."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from smsfleet.simulator.agenda import Agenda
+from smsfleet.simulator.behaviour import Smsc, SubmitAnswer
+from smsfleet.simulator.journal import Journal
+from smsfleet.simulator.mailbox import Delivery
+from smsfleet.smpp.constants import command_name
+from smsfleet.smpp.events import CloseConnection, LinkLost, Nacked
+from smsfleet.smpp.message import SubmitSm
+from smsfleet.smpp.server import SmscSession
+from smsfleet.smpp.server_events import (
+    BindRequested,
+    DeliverAnswered,
+    EnquireLinkAnswered,
+    EnquireLinkReceived,
+    QueryReceived,
+    RequestRefused,
+    SubmitReceived,
+    UnbindReceived,
+)
+
+
+class Host(Protocol):
+    """What a connection asks of the simulator it belongs to."""
+
+    smsc: Smsc
+    journal: Journal
+
+    def now(self) -> float:
+        """Seconds since the epoch, never running backwards."""
+
+    def joined(self, peer: Peer) -> None:
+        """The connection is there."""
+
+    def left(self, peer: Peer) -> None:
+        """The connection is gone."""
+
+    def pump(self) -> None:
+        """Deliver what can be delivered."""
+
+
+class Peer(asyncio.Protocol):
+    """The simulator's side of one connection. `number` counts the connections of a simulator."""
+
+    def __init__(self, host: Host, number: int) -> None:
+        self.number = number
+        self.unanswered = 0
+        """submit_sm that came and were not answered yet"""
+        self.most_unanswered = 0
+        self._undelivered = 0
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self.session: SmscSession[Delivery] = SmscSession(
+            answer_enquire_links=host.smsc.options.answers_enquire_links
+        )
+        self._transport: asyncio.Transport | None = None
+        self._why = "the ESME closed the connection"
+        self._flush_due = False
+        self._late: Agenda[tuple[int, SubmitAnswer]] = Agenda()
+        self._late_timer: asyncio.TimerHandle | None = None
+        self._enquiry_timer: asyncio.TimerHandle | None = None
+        self._handlers: dict[type, Callable[[Any, float], None]] = {
+            BindRequested: self._on_bind,
+            QueryReceived: self._on_query,
+            DeliverAnswered: self._on_deliver_answered,
+            Nacked: self._on_deliver_answered,
+            EnquireLinkReceived: self._on_enquire_link,
+            EnquireLinkAnswered: self._on_enquire_link_answered,
+            UnbindReceived: self._on_unbind,
+            RequestRefused: self._on_refused,
+            CloseConnection: self._on_close,
+        }
+
+    # --- asyncio's side ------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The ESME has connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._write("connect", self._host.now(), peer=str(transport.get_extra_info("peername")))
+        self._host.joined(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Judge what came; every answer that is ready leaves in one write."""
+        now = self._host.now()
+        for event in self.session.receive(data, now=now):
+            if type(event) is SubmitReceived:
+                self._on_submit(event, now)
+            else:
+                handler = self._handlers.get(type(event))
+                if handler is not None:
+                    handler(event, now)
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whatever was not acknowledged is delivered again on the next bind."""
+        self._transport = None
+        for timer in (self._late_timer, self._enquiry_timer):
+            if timer is not None:
+                timer.cancel()
+        smsc = self._host.smsc
+        smsc.leave(self.number)
+        lost = [event.token for event in self.session.connection_lost() if isinstance(event, LinkLost)]
+        for delivery in lost:
+            smsc.mailbox.put_back(delivery)
+        reason = self._why if exc is None else f"{exc.__class__.__name__}: {exc}"
+        self._write("disconnect", self._host.now(), reason=reason, lost=len(lost))
+        self._host.journal.flush()
+        self._host.left(self)
+
+    # --- the simulator's side ------------------------------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """How many more deliver_sm the connection takes."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or not self.session.can_deliver:
+            return 0
+        return self._host.smsc.options.deliver_window - self._undelivered
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Send one deliver_sm with the next octets."""
+        self.session.deliver(delivery, delivery.body)
+        self._undelivered += 1
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Write what is ready at the end of this turn of the loop."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write the journal, then what is ready."""
+        self._flush_due = False
+        self._host.journal.flush()
+        data = self.session.data_to_send()
+        if data and self._transport is not None:
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the system's buffer."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def abort(self, reason: str) -> None:
+        """Drop the connection, with everything that is not sent."""
+        if self._transport is not None:
+            self._why = reason
+            self._transport.abort()
+
+    def close(self, reason: str) -> None:
+        """Send what is left and close."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._why = reason
+            self.flush()
+            self._transport.close()
+
+    # --- events of the session -----------------------------------------------------------------
+
+    def _on_submit(self, event: SubmitReceived, now: float) -> None:
+        smsc = self._host.smsc
+        answer = smsc.submit(event.body, now=now)
+        self.unanswered += 1
+        self.most_unanswered = max(self.most_unanswered, self.unanswered)
+        if self._host.journal.is_on:
+            self._write_submit(event.decode(), answer, now)
+        else:
+            self._host.journal.count("submit_sm")
+        self._host.pump()
+        options = smsc.options
+        if not options.answers_submits:
+            return
+        if options.response_delay_s or self._late:  # the order of the answers is kept
+            self._late.add(now + options.response_delay_s, (event.sequence_number, answer))
+            self._schedule_late(now)
+        else:
+            self._answer(event.sequence_number, answer)
+
+    def _answer(self, sequence_number: int, answer: SubmitAnswer) -> None:
+        self.unanswered -= 1
+        self.session.submit_resp(sequence_number, answer.command_status, answer.message_id)
+
+    def _schedule_late(self, now: float) -> None:
+        if self._late_timer is None and self._late.next_due is not None:
+            self._late_timer = self._loop.call_later(max(0.0, self._late.next_due - now), self._answer_late)
+
+    def _answer_late(self) -> None:
+        self._late_timer = None
+        now = self._host.now()
+        while (late := self._late.pop(now)) is not None:
+            self._answer(*late)
+        self._schedule_late(now)
+        self.flush()
+
+    def _on_bind(self, event: BindRequested, now: float) -> None:
+        status = self._host.smsc.bind(self.number, event, now=now)
+        self._write(
+            "bind",
+            now,
+            mode=event.mode,
+            system_id=event.system_id.decode("latin-1"),
+            system_type=event.system_type.decode("latin-1"),
+            interface_version=event.interface_version,
+            status=status,
+        )
+        self.session.bind_resp(event.sequence_number, status)
+        if status:
+            self.close(f"bind refused with 0x{status:02X}")
+            return
+        self._schedule_enquiry()
+        self._host.pump()
+
+    def _on_query(self, event: QueryReceived, now: float) -> None:
+        answer = self._host.smsc.query(event.message_id, now=now)
+        message_id = event.message_id.decode("latin-1")
+        self._write("query_sm", now, message_id=message_id, status=answer.command_status)
+        self.session.query_resp(
+            event.sequence_number,
+            answer.command_status,
+            message_id=event.message_id,
+            final_date=answer.final_date,
+            message_state=answer.message_state,
+        )
+
+    def _on_deliver_answered(self, event: DeliverAnswered[Delivery] | Nacked[Delivery], now: float) -> None:
+        self._undelivered -= 1
+        delivery, status = event.token, event.command_status
+        refused = bool(status) or isinstance(event, Nacked)
+        self._write(
+            "deliver_sm_resp",
+            now,
+            delivery=delivery.number,
+            attempt=delivery.attempts,
+            message_id=delivery.message_id.decode("latin-1"),
+            status=status,
+        )
+        if refused:
+            smsc = self._host.smsc
+            smsc.mailbox.put_back(delivery, due=now + smsc.options.redelivery_delay_s)
+        self._host.pump()
+
+    def _on_enquire_link(self, _event: EnquireLinkReceived, now: float) -> None:
+        self._write("enquire_link", now)
+
+    def _on_enquire_link_answered(self, _event: EnquireLinkAnswered, now: float) -> None:
+        self._write("enquire_link_resp", now)
+
+    def _on_unbind(self, event: UnbindReceived, now: float) -> None:
+        self._write("unbind", now)
+        if self._host.smsc.options.answers_unbinds:
+            self.session.unbind_resp(event.sequence_number)
+            self.close("unbound")
+
+    def _on_refused(self, event: RequestRefused, now: float) -> None:
+        command = command_name(event.command_id)
+        self._write("refused", now, command=command, status=event.command_status, reason=event.reason)
+
+    def _on_close(self, event: CloseConnection, _now: float) -> None:
+        self.close(event.reason)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _schedule_enquiry(self) -> None:
+        interval_s = self._host.smsc.options.enquire_link_s
+        if interval_s:
+            self._enquiry_timer = self._loop.call_later(interval_s, self._enquire)
+
+    def _enquire(self) -> None:
+        if self.session.is_bound:
+            self.session.enquire_link()
+            self.flush()
+            self._schedule_enquiry()
+
+    def _write(self, event: str, now: float, **values: Any) -> None:
+        self._host.journal.write(event, at=now, connection=self.number, **values)
+
+    def _write_submit(self, message: SubmitSm, answer: SubmitAnswer, now: float) -> None:
+        self._write(
+            "submit_sm",
+            now,
+            destination=message.destination_addr.decode("latin-1"),
+            source=message.source_addr.decode("latin-1"),
+            esm_class=message.esm_class,
+            data_coding=message.data_coding,
+            registered_delivery=message.registered_delivery,
+            short_message=message.user_data.hex(),
+            status=answer.command_status,
+            message_id=answer.message_id.decode("latin-1"),
+        )
