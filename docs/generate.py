@@ -1,0 +1,126 @@
+# ruff: noqa: INP001 - a script beside the pages, no package
+"""Write docs/settings.md from config/settings.py: `make` needs no step for it, a test says when it is old.
+
+Run from a checkout with smsfleet installed: `python docs/generate.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from smsfleet.config.settings import PREFIX, SMPP_PREFIX, Settings, SmppSettings
+
+PAGE = Path(__file__).parent / "settings.md"
+
+HEAD = """# Settings
+
+Generated from `config/settings.py` by `docs/generate.py`. Do not edit: a test compares the two.
+
+Every setting is an environment variable. An empty value counts as not set. Unknown names are ignored: check
+the spelling. No `.env` file is read. A value that breaks its rule stops the process before anything connects,
+with exit code 78 and a message that names the setting, the value and the rule. Secrets are never shown.
+
+`-` in the column *default* means that the setting must be given. Names that end in `_S` are seconds.
+"""
+
+COMMON = """Applications, workers, the binder and the commands read these. Give all of them the same values:
+an application with another `SMSFLEET_ACCOUNT` speaks of other keys, and two workers with different
+`SMSFLEET_RATE` change the one rate of the account back and forth."""
+
+BIND = """Nothing else needs the account's password. The limits are those of the guide. Give the password by
+`SMSFLEET_SMPP_PASSWORD_FILE` (better) or by `SMSFLEET_SMPP_PASSWORD`, not by both. The bind mode
+`transmitter_receiver` is not available yet: the binder refuses it at start."""
+
+GROUPS = (
+    (PREFIX, Settings, "For every process", COMMON),
+    (SMPP_PREFIX, SmppSettings, "For the binder only", BIND),
+)
+
+TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"
+
+TAIL = """
+## Other variables
+
+| variable | read by | meaning |
+|---|---|---|
+| `SMSFLEET_SIMULATOR_PASSWORD` | `smsfleet simulator` | the same as `--password` |
+| `SMSFLEET_SECRETS` | `docker-compose.yml` | the folder of the secrets' files, by default `.run/secrets` |
+| `SMSFLEET_FSYNC` | `docker-compose.yml` | `everysec` (default) or `always`: Valkey's appendfsync |
+| `WORKER_OPTIONS` | `docker-compose.yml` | further options of the worker, such as `-E` |
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for prefix, settings, title, remark in GROUPS:
+        parts.append(
+            f"\n## {title}\n\n{remark}\n\n| variable | default | meaning | rule |\n|---|---|---|---|\n"
+        )
+        parts += [_row(prefix + name.upper(), field) for name, field in _fields(settings)]
+    return "".join([*parts, TAIL])
+
+
+def _fields(settings: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    return list(settings.model_fields.items())
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    cells = (f"`{name}`", _default(field), field.description or "", _rule(field))
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "-"
+    value = field.default
+    if value == "":
+        return "empty"
+    if isinstance(value, bool):
+        return f"`{int(value)}`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _rule(field: FieldInfo) -> str:
+    """What config/settings.py checks, read from the field itself."""
+    kind = field.annotation
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    words: dict[Any, str] = {
+        int: "integer",
+        float: "number",
+        bool: "`1` or `0`",
+        str: "text",
+        SecretStr: "secret",
+    }
+    return ", ".join([words.get(kind, "text"), *filter(None, map(_limit, field.metadata))])
+
+
+def _limit(rule: Any) -> str:
+    for name, words in (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below")):
+        limit = getattr(rule, name, None)
+        if limit is not None:
+            return f"{words} {limit:,}" if limit >= 10_000 else f"{words} {limit:g}"
+    if getattr(rule, "min_length", None) is not None:
+        return f"at least {rule.min_length} octets"
+    if getattr(rule, "max_length", None) is not None:
+        return f"at most {rule.max_length} octets"
+    if getattr(rule, "pattern", None) is not None:
+        return f"`{rule.pattern}`"
+    if getattr(rule, "func", None) is not None:
+        return {"_ascii": "printable ASCII", "_redis_url": "`redis://` or `rediss://`"}[rule.func.__name__]
+    return ""
+
+
+def variables() -> set[str]:
+    """Every name of the page."""
+    return set(re.findall(r"^\| `([A-Z_]+)`", page(), re.MULTILINE))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

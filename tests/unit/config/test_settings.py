@@ -1,0 +1,351 @@
+"""Settings: every rule is checked before anything connects, and a message names setting, value and rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from smsfleet.config.errors import ConfigError
+from smsfleet.config.settings import Settings, SmppSettings, Timing, load, load_smpp
+
+BIND = {
+    "SMSFLEET_SMPP_HOST": "smpp.example",
+    "SMSFLEET_SMPP_SYSTEM_ID": "user",
+    "SMSFLEET_SMPP_PASSWORD": "Zx9q7Kd",
+    "SMSFLEET_SMPP_SYSTEM_TYPE": "3000000",
+}
+SECRET = "Zx9q7Kd"
+
+
+def shared(name: str, value: str) -> object:
+    """The setting of this name after loading it with this value."""
+    return getattr(load({f"SMSFLEET_{name}": value}), name.lower())
+
+
+def of_bind(name: str, value: str) -> object:
+    """The same for a setting of the bind."""
+    return getattr(load_smpp(BIND | {f"SMSFLEET_SMPP_{name}": value}), name.lower())
+
+
+def refusal(load_it: Callable[[dict[str, str]], object], environment: dict[str, str]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_it(environment)
+    return str(caught.value)
+
+
+# --- defaults -----------------------------------------------------------------------------------
+
+
+def test_an_application_needs_no_setting_at_all() -> None:
+    settings = load({})
+
+    assert ("redis://127.0.0.1:6379/0", "main", 100.0) == (
+        settings.redis_url,
+        settings.account,
+        settings.rate,
+    )
+
+
+def test_the_broker_is_the_store_unless_told_otherwise() -> None:
+    other = {"SMSFLEET_REDIS_URL": "redis://a:1/0", "SMSFLEET_BROKER_URL": "redis://b:1/0"}
+
+    assert ("smsfleet+redis://a:1/0", "redis://b:1/0") == (
+        load({"SMSFLEET_REDIS_URL": "redis://a:1/0"}).broker,
+        load(other).broker,
+    )
+
+
+def test_the_defaults_of_the_bind_are_the_guides() -> None:
+    smpp = load_smpp(BIND)
+
+    assert (56.0, 30.0, 60.0, "transceiver", 50, 2775) == (
+        smpp.enquire_link_s, smpp.reconnect_min_s, smpp.reconnect_max_s, smpp.bind_mode, smpp.window, smpp.port,
+    )  # fmt: skip
+
+
+def test_each_lane_has_its_policy() -> None:
+    settings = load({"SMSFLEET_ON_AMBIGUOUS_BULK": "hold"})
+
+    assert ["resend", "hold_then_resend", "hold"] == [
+        settings.on_ambiguous("high"), settings.on_ambiguous("normal"), settings.on_ambiguous("bulk"),
+    ]  # fmt: skip
+
+
+def test_an_empty_value_is_as_good_as_none() -> None:
+    assert load({}) == load({"SMSFLEET_RATE": "", "SMSFLEET_REDIS_URL": "", "SMSFLEET_LOG_LEVEL": ""})
+
+
+def test_names_that_are_not_ours_are_ignored() -> None:
+    assert load({}) == load({"SMSFLEET_NONSENSE": "1", "RATE": "5", "REDIS_URL": "redis://elsewhere"})
+
+
+def test_the_process_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMSFLEET_RATE", "7")
+
+    assert 7.0 == load().rate
+
+
+def test_no_env_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("SMSFLEET_RATE=7\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert 100.0 == load({}).rate
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load({})
+
+    with pytest.raises(ValidationError):
+        settings.rate = 5.0
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+TAKEN = [
+    (shared, "REDIS_URL", ["redis://h", "rediss://u:p@h:1/2"]),
+    (shared, "ACCOUNT", ["a", "A-z_0.9", "x" * 32]),
+    (shared, "RATE", ["0.1", "100000"]),
+    (shared, "BULK_RESERVE", ["0", "0.99"]),
+    (shared, "OUTBOUND_LIMIT", ["10", "1000000"]),
+    (shared, "MAX_SEGMENTS", ["1", "255"]),
+    (shared, "REFERENCE_OCTETS", ["1", "2"]),
+    (shared, "DEFAULT_COUNTRY_CODE", ["1", "27", "358"]),
+    (shared, "ON_AMBIGUOUS_HIGH", ["resend", "hold", "hold_then_resend", "fail"]),
+    (shared, "ON_AMBIGUOUS_NORMAL", ["resend", "hold", "hold_then_resend", "fail"]),
+    (shared, "ON_AMBIGUOUS_BULK", ["resend", "hold", "hold_then_resend", "fail"]),
+    (shared, "HOLD_S", ["1", "604800"]),
+    (shared, "MAX_ATTEMPTS", ["1", "100"]),
+    (shared, "BACKOFF_S", ["0.1", "3600"]),
+    (shared, "BACKOFF_MAX_S", ["0.1", "86400"]),
+    (shared, "JOB_TTL_S", ["604800"]),
+    (shared, "TEXT_TTL_S", ["60"]),
+    (shared, "INDEX_TTL_S", ["691200"]),
+    (shared, "SWEEP_S", ["0.5", "3600"]),
+    (shared, "SWEEP_MARGIN_S", ["0.5", "86400"]),
+    (shared, "VISIBILITY_TIMEOUT_S", ["1", "86400"]),
+    (shared, "LEASE_TTL_S", ["0.5", "60"]),
+    (shared, "ALLOW_VOLATILE_REDIS", ["1", "0", "true", "false"]),
+    (shared, "WORKER_CONCURRENCY", ["1", "512"]),
+    (shared, "EVENT_SHARE", ["0", "0.01", "1"]),
+    (shared, "LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"]),
+    (shared, "LOG_FORMAT", ["json", "console"]),
+    (of_bind, "PORT", ["1", "65535"]),
+    (of_bind, "SYSTEM_ID", ["u", "x" * 15]),
+    (of_bind, "PASSWORD", ["p", "8letters", "a b!#$%&"]),
+    (of_bind, "SYSTEM_TYPE", ["3", "x" * 12]),
+    (of_bind, "BIND_MODE", ["transceiver", "transmitter_receiver", "transmitter"]),
+    (of_bind, "WINDOW", ["1", "10000"]),
+    (of_bind, "RESPONSE_TIMEOUT_S", ["5", "600"]),
+    (of_bind, "ENQUIRE_LINK_S", ["55", "55.5", "57"]),
+    (of_bind, "ENQUIRE_LINK_TIMEOUT_S", ["1", "54.9"]),
+    (of_bind, "RECONNECT_MIN_S", ["30", "60"]),
+    (of_bind, "RECONNECT_MAX_S", ["30", "60"]),
+    (of_bind, "DRAIN_S", ["0", "300"]),
+]
+
+REFUSED = [
+    (shared, "ACCOUNT", ["a b", "{a}", "x" * 33, "main\n", "ä"]),
+    (shared, "RATE", ["0", "-1", "100001", "nan", "inf", "many"]),
+    (shared, "BULK_RESERVE", ["-0.1", "1"]),
+    (shared, "OUTBOUND_LIMIT", ["9", "1000001", "1.5"]),
+    (shared, "MAX_SEGMENTS", ["0", "256"]),
+    (shared, "REFERENCE_OCTETS", ["0", "3"]),
+    (shared, "DEFAULT_COUNTRY_CODE", ["0", "+27", "1234"]),
+    (shared, "ON_AMBIGUOUS_HIGH", ["retry"]),
+    (shared, "ON_AMBIGUOUS_NORMAL", ["RESEND"]),
+    (shared, "ON_AMBIGUOUS_BULK", ["never"]),
+    (shared, "HOLD_S", ["0.9", "604801"]),
+    (shared, "MAX_ATTEMPTS", ["0", "101"]),
+    (shared, "BACKOFF_S", ["0", "3601"]),
+    (shared, "BACKOFF_MAX_S", ["0", "86401"]),
+    (shared, "JOB_TTL_S", ["604799"]),
+    (shared, "TEXT_TTL_S", ["59"]),
+    (shared, "INDEX_TTL_S", ["691199"]),
+    (shared, "SWEEP_S", ["0", "3601"]),
+    (shared, "SWEEP_MARGIN_S", ["0", "86401"]),
+    (shared, "VISIBILITY_TIMEOUT_S", ["0", "86401"]),
+    (shared, "LEASE_TTL_S", ["0.4", "61"]),
+    (shared, "ALLOW_VOLATILE_REDIS", ["maybe"]),
+    (shared, "WORKER_CONCURRENCY", ["0", "513"]),
+    (shared, "EVENT_SHARE", ["-0.1", "1.1"]),
+    (shared, "LOG_LEVEL", ["info", "LOUD"]),
+    (shared, "LOG_FORMAT", ["xml"]),
+    (of_bind, "PORT", ["0", "65536", "2775x"]),
+    (of_bind, "SYSTEM_ID", ["x" * 16, "ümlaut", "a\tb"]),
+    (of_bind, "SYSTEM_TYPE", ["x" * 13, "ümlaut"]),
+    (of_bind, "BIND_MODE", ["receiver"]),
+    (of_bind, "WINDOW", ["0", "10001"]),
+    (of_bind, "RESPONSE_TIMEOUT_S", ["4.9", "601"]),
+    (of_bind, "ENQUIRE_LINK_S", ["54.9", "57.1", "nan"]),
+    (of_bind, "ENQUIRE_LINK_TIMEOUT_S", ["0.9", "55"]),
+    (of_bind, "RECONNECT_MIN_S", ["29.9", "60.1"]),
+    (of_bind, "RECONNECT_MAX_S", ["29.9", "60.1"]),
+    (of_bind, "DRAIN_S", ["-1", "301"]),
+]
+
+
+def cases(table: list[tuple[Callable[[str, str], object], str, list[str]]]) -> list[object]:
+    return [
+        pytest.param(read, name, value, id=f"{name}={value!a}")
+        for read, name, values in table
+        for value in values
+    ]
+
+
+@pytest.mark.parametrize(("read", "name", "value"), cases(TAKEN))
+def test_a_value_within_its_rule_is_taken(read: Callable[[str, str], object], name: str, value: str) -> None:
+    read(name, value)
+
+
+@pytest.mark.parametrize(("read", "name", "value"), cases(REFUSED))
+def test_a_value_outside_its_rule_is_refused_by_name_value_and_rule(
+    read: Callable[[str, str], object], name: str, value: str
+) -> None:
+    settings = Settings if read is shared else SmppSettings
+    full_name = ("SMSFLEET_" if read is shared else "SMSFLEET_SMPP_") + name
+
+    with pytest.raises(ConfigError) as caught:
+        read(name, value)
+
+    rule = settings.model_fields[name.lower()].description
+    assert f"{full_name}={value!r} is refused: must be {rule}" in str(caught.value)
+
+
+def test_every_setting_has_a_rule_and_is_tested_here() -> None:
+    tested = {name for _, name, _ in TAKEN + REFUSED} | {"BROKER_URL", "RUN_DIR", "HOST", "PASSWORD_FILE"}
+    fields = Settings.model_fields | SmppSettings.model_fields
+
+    assert {name.upper() for name in fields} == tested
+    assert [] == [name for name, field in fields.items() if not field.description]
+
+
+def test_every_broken_rule_is_named_at_once() -> None:
+    message = refusal(load, {"SMSFLEET_RATE": "0", "SMSFLEET_ACCOUNT": "a b"})
+
+    assert "SMSFLEET_RATE" in message
+    assert "SMSFLEET_ACCOUNT" in message
+
+
+def test_everything_that_a_bind_needs_is_named_when_it_is_missing() -> None:
+    message = refusal(load_smpp, {})
+
+    assert [] == [name for name in BIND if f"{name} is not set" not in message]
+
+
+def test_a_reconnect_that_would_start_after_its_end_is_refused() -> None:
+    message = refusal(
+        load_smpp, BIND | {"SMSFLEET_SMPP_RECONNECT_MIN_S": "50", "SMSFLEET_SMPP_RECONNECT_MAX_S": "40"}
+    )
+
+    assert "SMSFLEET_SMPP_RECONNECT_MIN_S=50" in message
+    assert "SMSFLEET_SMPP_RECONNECT_MAX_S=40" in message
+
+
+# --- the password -------------------------------------------------------------------------------
+
+
+def test_the_password_may_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(f"{SECRET}\r\nsecond line\n")
+
+    smpp = load_smpp(without_password() | {"SMSFLEET_SMPP_PASSWORD_FILE": str(file)})
+
+    assert SECRET == smpp.password.get_secret_value()
+
+
+def test_a_password_in_two_places_is_refused(tmp_path: Path) -> None:
+    message = refusal(load_smpp, BIND | {"SMSFLEET_SMPP_PASSWORD_FILE": str(tmp_path / "password")})
+
+    assert "SMSFLEET_SMPP_PASSWORD and SMSFLEET_SMPP_PASSWORD_FILE are both set" in message
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b""], ids=["missing", "no text", "empty"])
+def test_a_password_file_that_gives_no_password_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+
+    message = refusal(load_smpp, without_password() | {"SMSFLEET_SMPP_PASSWORD_FILE": str(file)})
+
+    assert "SMSFLEET_SMPP_PASSWORD" in message
+
+
+def test_a_password_file_with_an_impossible_name_is_refused() -> None:
+    message = refusal(load_smpp, without_password() | {"SMSFLEET_SMPP_PASSWORD_FILE": "a\0b"})
+
+    assert "SMSFLEET_SMPP_PASSWORD_FILE" in message
+
+
+@pytest.mark.parametrize("password", ["nine-char", "gehörig", "tab\tx", "x" * 60])
+def test_a_password_that_the_gateway_cannot_take_is_refused_and_not_shown(password: str) -> None:
+    message = refusal(load_smpp, BIND | {"SMSFLEET_SMPP_PASSWORD": password})
+
+    assert f"SMSFLEET_SMPP_PASSWORD has {len(password)} characters: must be 1-8" in message
+    assert password not in message
+
+
+def without_password() -> dict[str, str]:
+    return {name: value for name, value in BIND.items() if name != "SMSFLEET_SMPP_PASSWORD"}
+
+
+# --- nothing secret is shown --------------------------------------------------------------------
+
+
+def test_no_secret_is_in_what_settings_show_of_themselves() -> None:
+    urls = {
+        "SMSFLEET_REDIS_URL": f"redis://:{SECRET}@redis.example/0",
+        "SMSFLEET_BROKER_URL": f"redis://user:{SECRET}@broker.example/0",
+    }
+    settings, smpp = load(urls), load_smpp(BIND)
+
+    assert (
+        SECRET not in f"{settings!r} {settings} {smpp!r} {smpp} {smpp.model_dump()} {smpp.model_dump_json()}"
+    )
+
+
+def test_no_secret_is_in_the_message_about_a_url() -> None:
+    message = refusal(load, {"SMSFLEET_REDIS_URL": f"http://user:{SECRET}@redis.example"})
+
+    assert "SMSFLEET_REDIS_URL=(hidden) is refused" in message
+    assert "must start with redis:// or rediss://" in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize("url", ["redis", "http://h", "unix:///run/redis.sock", "smsfleet+redis://h"])
+def test_a_store_that_is_no_redis_by_tcp_is_refused(url: str) -> None:
+    assert "SMSFLEET_REDIS_URL=(hidden) is refused" in refusal(load, {"SMSFLEET_REDIS_URL": url})
+
+
+def test_no_secret_is_in_the_message_about_another_setting() -> None:
+    message = refusal(load_smpp, BIND | {"SMSFLEET_SMPP_PORT": "0"})
+
+    assert SECRET not in message
+
+
+def test_an_error_brings_no_chain_that_shows_the_values() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({"SMSFLEET_REDIS_URL": f"http://user:{SECRET}@redis.example"})
+
+    assert caught.value.__suppress_context__
+
+
+# --- the times of the binder --------------------------------------------------------------------
+
+
+def test_the_binders_times_are_those_of_the_settings() -> None:
+    settings = load({"SMSFLEET_LEASE_TTL_S": "5"})
+    smpp = load_smpp(BIND | {"SMSFLEET_SMPP_ENQUIRE_LINK_S": "55", "SMSFLEET_SMPP_DRAIN_S": "3"})
+
+    timing = Timing.of(settings, smpp)
+
+    assert (5.0, 55.0, 3.0, 30.0, 60.0, 60.0) == (
+        timing.lease_ttl_s, timing.enquire_link_s, timing.drain_s, timing.reconnect_min_s, timing.reconnect_max_s,
+        timing.response_timeout_s,
+    )  # fmt: skip
+
+
+def test_the_default_times_are_those_of_the_default_settings() -> None:
+    assert Timing.of(load({}), load_smpp(BIND)) == Timing()

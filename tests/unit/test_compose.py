@@ -1,0 +1,211 @@
+"""docker-compose.yml and the Dockerfile keep what the documents promise of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from tests.unit import yaml_subset
+
+from smsfleet.cli.main import cli
+from smsfleet.config.settings import PREFIX, SMPP_PREFIX, Settings, SmppSettings
+from smsfleet.store.server import findings
+
+ROLES = ("binder", "worker", "flower", "simulator")
+KNOWN = {PREFIX + name.upper() for name in Settings.model_fields} | {
+    SMPP_PREFIX + name.upper() for name in SmppSettings.model_fields
+}
+
+
+@pytest.fixture(scope="module")
+def root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def compose(root: Path) -> dict[str, Any]:
+    return yaml_subset.read((root / "docker-compose.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def dockerfile(root: Path) -> str:
+    return (root / "Dockerfile").read_text(encoding="utf-8")
+
+
+# --- compose ------------------------------------------------------------------------------------
+
+
+def test_the_services_are_the_fleet(compose: dict[str, Any]) -> None:
+    assert {"valkey", *ROLES} == set(compose["services"])
+
+
+def test_there_is_one_binder(compose: dict[str, Any]) -> None:
+    binder = compose["services"]["binder"]
+
+    assert "1" == binder["deploy"]["replicas"]
+    assert "hostname" not in binder
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_can_change_nothing_on_its_machine(compose: dict[str, Any], role: str) -> None:
+    service = compose["services"][role]
+
+    assert "true" == service["read_only"]
+    assert ["ALL"] == service["cap_drop"]
+    assert ["no-new-privileges:true"] == service["security_opt"]
+
+
+@pytest.mark.parametrize(("role", "profile"), [("simulator", "demo"), ("flower", "flower")])
+def test_what_is_not_always_wanted_has_a_profile(compose: dict[str, Any], role: str, profile: str) -> None:
+    assert [profile] == compose["services"][role]["profiles"]
+
+
+def test_the_server_is_durable_by_the_rule_that_processes_check(compose: dict[str, Any]) -> None:
+    words = compose["services"]["valkey"]["command"]
+    flags = dict(zip(words[1::2], words[2::2], strict=True))
+    info = {
+        "redis_version": "7.2.4",
+        "aof_enabled": "1" if flags["--appendonly"] == "yes" else "0",
+        "maxmemory_policy": flags["--maxmemory-policy"],
+    }
+
+    assert [] == findings(info)
+    assert ["valkey:/data"] == compose["services"]["valkey"]["volumes"]
+
+
+def test_only_flower_has_a_port_and_only_on_loopback(compose: dict[str, Any]) -> None:
+    ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+
+    assert {"flower": ["127.0.0.1:5555:5555"]} == ports
+
+
+def test_flower_reads_only_and_asks_for_a_password_from_a_secret(compose: dict[str, Any]) -> None:
+    flower = compose["services"]["flower"]
+    command = flower["command"][0]
+
+    assert ["flower_basic_auth"] == flower["secrets"]
+    assert "--read-only" in command
+    assert "cat /run/secrets/flower_basic_auth" in command
+
+
+def test_no_secret_is_in_an_environment(compose: dict[str, Any]) -> None:
+    names = [name for service in compose["services"].values() for name in service.get("environment", {})]
+
+    assert [] == [name for name in names if re.search("PASSWORD$|SECRET$|AUTH$", name)]
+
+
+def test_the_password_comes_from_its_secret(compose: dict[str, Any]) -> None:
+    binder = compose["services"]["binder"]
+
+    assert "/run/secrets/smpp_password" == binder["environment"]["SMSFLEET_SMPP_PASSWORD_FILE"]
+    assert ["smpp_password"] == binder["secrets"]
+    assert all("file" in secret for secret in compose["secrets"].values())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_setting_exists(compose: dict[str, Any], role: str) -> None:
+    environment = compose["services"][role].get("environment", {})
+
+    assert set() == {name for name in environment if name.startswith("SMSFLEET_")} - KNOWN
+
+
+@pytest.mark.parametrize("role", ["binder", "worker", "simulator"])
+def test_every_command_is_one_of_smsfleet(compose: dict[str, Any], role: str) -> None:
+    command = compose["services"][role]["command"]
+    words = command if isinstance(command, list) else command.split()
+
+    result = CliRunner().invoke(cli, [words[0], "--help"])
+
+    assert 0 == result.exit_code
+    assert [] == [word for word in words[1:] if word.startswith("--") and word not in result.output]
+
+
+@pytest.mark.parametrize("role", ["valkey", "binder", "worker", "flower"])
+def test_a_service_says_whether_it_is_well(compose: dict[str, Any], role: str) -> None:
+    assert compose["services"][role]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+
+
+@pytest.mark.parametrize("role", ["binder", "worker", "flower"])
+def test_a_role_starts_after_the_server(compose: dict[str, Any], role: str) -> None:
+    assert "service_healthy" == compose["services"][role]["depends_on"]["valkey"]["condition"]
+
+
+def test_a_stop_waits_longer_than_the_binder_drains(compose: dict[str, Any]) -> None:
+    given = int(compose["services"]["binder"]["stop_grace_period"].removesuffix("s"))
+
+    assert given > SmppSettings.model_fields["drain_s"].default + 2
+
+
+def test_docker_compose_accepts_the_file(root: Path, tmp_path: Path) -> None:
+    docker = shutil.which("docker")
+    plugin = [docker or "docker", "compose", "version"]
+    if docker is None or subprocess.run(plugin, capture_output=True, check=False).returncode:
+        pytest.skip("no docker compose here: the file is only read by yaml_subset")
+
+    command = [
+        docker,
+        "compose",
+        "-f",
+        str(root / "docker-compose.yml"),
+        "--profile",
+        "*",
+        "config",
+        "--format",
+        "json",
+    ]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert 0 == result.returncode, result.stderr
+    assert {"valkey", *ROLES} == set(json.loads(result.stdout)["services"])
+
+
+# --- image --------------------------------------------------------------------------------------
+
+
+def test_the_image_is_pinned_and_new_enough(root: Path, dockerfile: str) -> None:
+    pin = re.search(r"^ARG PYTHON=(\d+)\.(\d+)\.\d+-slim-\w+$", dockerfile, re.MULTILINE)
+    needs = tomllib.loads((root / "pyproject.toml").read_text())["project"]["requires-python"]
+
+    assert pin is not None
+    assert tuple(map(int, needs.removeprefix(">=").split("."))) <= (int(pin[1]), int(pin[2]))
+
+
+def test_the_image_installs_what_is_locked_and_nothing_else(dockerfile: str) -> None:
+    installs = [line for line in dockerfile.splitlines() if re.search(r"\binstall\b", line) and "pip" in line]
+
+    assert 2 == len(installs)
+    assert "--require-hashes" in installs[0]
+    assert "--no-deps" in installs[1]
+
+
+def test_the_image_runs_as_nobody_in_particular(dockerfile: str) -> None:
+    users = re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE)
+
+    assert ["10001:10001"] == users
+
+
+def test_the_image_gets_every_package_and_no_test(root: Path) -> None:
+    ignore = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["setuptools"]["package-dir"].values()
+
+    assert "*" in ignore
+    assert {line[1:] for line in ignore if line.startswith("!")} == {
+        "pyproject.toml", "README.md", "LICENSE", "requirements.lock", *(path.split("/")[0] for path in packages),
+    }  # fmt: skip
+
+
+# --- the reader ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2", "a:\n  - b: {c: 1}", "a: 'b'", "- a", "a\n", "a: b # c"])
+def test_what_the_reader_does_not_know_it_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match="not understood"):
+        yaml_subset.read(text)
