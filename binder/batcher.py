@@ -25,9 +25,10 @@ class Batcher(Generic[T]):
 
     def add(self, item: T) -> None:
         """Take one item; never waits."""
+        if not self._items:  # else both are as they should be: there is one call of this for every message
+            self._idle.clear()
+            self._wake.set()
         self._items.append(item)
-        self._idle.clear()
-        self._wake.set()
 
     async def run(self) -> None:
         """Handle items for ever."""

@@ -46,12 +46,33 @@ class HostLock:
             self._file.close()
             self._file = None
 
+    def owner(self) -> str:
+        """The name under which the binders that share this very lock hold the lease.
+
+        Device and inode tell two containers apart that have one host name and a lock folder each; the boot id
+        tells that the lock of before a restart proves nothing.
+        """
+        with self._open() as file:
+            found = os.fstat(file.fileno())
+        facts = (
+            _text_of("/etc/machine-id"),
+            _text_of("/proc/sys/kernel/random/boot_id"),
+            socket.gethostname(),
+            str(self.path.resolve()),
+            f"{found.st_dev}:{found.st_ino}",
+        )
+        proof = hashlib.sha256("/".join(facts).encode()).hexdigest()[:12]
+        return f"{socket.gethostname()}-{proof}"
+
+    def _open(self) -> IO[str]:
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return os.fdopen(descriptor, "r+")
+
     def take(self) -> bool:
         """Try to get the lock, without waiting; True when it is ours."""
         if self._file is not None:
             return True
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        file = os.fdopen(descriptor, "r+")
+        file = self._open()
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -61,19 +82,11 @@ class HostLock:
         return True
 
 
-def host_owner(lock_path: Path) -> str:
-    """The name under which binders of this host and lock hold the lease.
-
-    The machine id makes it unique where host names repeat, as in containers.
-    """
-    machine = ""
-    with contextlib.suppress(OSError):
-        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    boot = ""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    proof = hashlib.sha256(f"{machine}/{boot}/{socket.gethostname()}/{lock_path}".encode()).hexdigest()[:12]
-    return f"{socket.gethostname()}-{proof}"
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 class Leadership:

@@ -32,6 +32,9 @@ class Outbound:
         self._doubtful: set[bytes] = set()
         self.room = asyncio.Event()
         """set at every event of the link: the window may have a place, or the link may be gone"""
+        self.submitting = asyncio.Lock()
+        """held from `begin` to the last submit: whoever stops the feed takes it first, so that no segment is
+        left marked as sending which was never written"""
         self.submitted = 0
         self._log = logger(__name__)
 
@@ -80,6 +83,10 @@ class Outbound:
         return after
 
     async def _submit(self, link: Link, entries: list[Entry]) -> None:
+        async with self.submitting:
+            await self._begin_and_submit(link, entries)
+
+    async def _begin_and_submit(self, link: Link, entries: list[Entry]) -> None:
         refs = {entry.ref for entry in entries}
         self._doubtful |= refs
         attempts = await self._store.run(self._wire.begin(self._leadership.token, entries))
@@ -105,6 +112,12 @@ class Outbound:
         if doubts:
             await self._store.run(self._wire.lost(self._leadership.token, doubts))
         self._doubtful.clear()
+
+    def take_doubts(self) -> list[Unanswered]:
+        """Segments whose `begin` was cut short when the link ended: never written, to be given up with it."""
+        doubts = [Unanswered(ref, None, written=False) for ref in self._doubtful]
+        self._doubtful.clear()
+        return doubts
 
     async def _wait_for_room(self, link: Link) -> None:
         self.room.clear()

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import random
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from smsfleet.binder.cancellation import end, quell
 from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.outbound import Outbound, unanswered
 from smsfleet.binder.transport import Link, Token
 from smsfleet.config.codes import (
+    ESME_RINVBNDSTS,
     ESME_RINVPASWD,
     ESME_RINVSYSID,
     ESME_RINVSYSTYP,
@@ -58,6 +61,7 @@ HOPELESS = {
 REFUSED_WAIT_S = 95.0
 """After a refused bind: so at most two attempts fall into any 185 s, and no third into 180 s (guide §9)."""
 
+ABANDON_S = 5.0
 REPORT_S = 2.0
 REPORT_TTL_S = 15.0
 RETRY_S = 0.5
@@ -90,10 +94,10 @@ class _Report:
     state: State = State.STANDBY
     since_ms: int = 0
     why: str = ""
+    last_disconnect: str = ""
     bound_since_ms: int | None = None
     binds: int = 0
     disconnects: int = 0
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Binder:
@@ -124,10 +128,12 @@ class Binder:
         self._deliveries = Deliveries(store, wire, epoch_ms)
         self._outbound = Outbound(store, wire, leadership)
         self._stopping = asyncio.Event()
-        self._bound = asyncio.Event()
+        self._abandoning = asyncio.Event()
+        self._next_bind_at = 0.0
         self._link: Link | None = None
         self._lost: list[Token] = []
         self._refusal: int | None = None
+        self._hopeless = ""
         self._report = _Report(since_ms=epoch_ms())
         self._log = logger(__name__)
 
@@ -137,8 +143,14 @@ class Binder:
         return self._report.state
 
     def stop(self) -> None:
-        """Ask for a clean end: finish what is in flight, unbind, give the lease back."""
-        self._stopping.set()
+        """Ask for a clean end: finish what is in flight, unbind, give the lease back.
+
+        What a silent Redis does not let us finish is left for the next leader's recovery after a while.
+        """
+        if not self._stopping.is_set():
+            self._stopping.set()
+            patience_s = 2 * self._timing.drain_s + self._timing.unbind_timeout_s + ABANDON_S
+            asyncio.get_running_loop().call_later(patience_s, self._abandoning.set)
 
     async def run(self) -> None:
         """Serve until stopped."""
@@ -148,14 +160,15 @@ class Binder:
                 group.create_task(self._deliveries.batches.run()),
                 group.create_task(self._report_forever()),
             ]
-            with self._lock:
-                while not self._stopping.is_set():
-                    self._enter(State.STANDBY)
-                    if await self._unless_stopped(self._leadership.acquire(self._lock)):
-                        await self._lead()
-                await self._leadership.release()
-            for helper in helpers:
-                helper.cancel()
+            try:
+                with self._lock:
+                    while not self._stopping.is_set():
+                        self._enter(State.STANDBY)
+                        if await self._unless_stopped(self._leadership.acquire(self._lock)):
+                            await self._lead()
+                    await self._leadership.release()
+            finally:
+                await quell(*helpers)  # the group would cancel them once, which may not be enough
         self._enter(State.STOPPED)
         with contextlib.suppress(StoreUnavailable):
             await self._write_report()
@@ -167,15 +180,14 @@ class Binder:
         try:
             await self._create_groups_and_recover()
             while not self._over():
-                await self._serve_one_link()
+                await self._wait_for_next_bind()
                 if not self._over():
-                    await self._pause()
+                    await self._serve_one_link()
+                    self._plan_next_bind()
         except Fenced as error:
             self._leadership.depose(str(error))
         finally:
-            keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
+            await end(keeper)
 
     def _over(self) -> bool:
         return self._stopping.is_set() or self._leadership.deposed.is_set()
@@ -191,22 +203,31 @@ class Binder:
             else:
                 return
 
-    async def _pause(self) -> None:
-        """Wait before the next bind, as long as the guide and the last refusal ask for."""
+    def _plan_next_bind(self) -> None:
+        """After a connection: when the next may be made, by the guide and the last refusal.
+
+        The time outlives a change of leadership, because the gateway counts the logins of this process too.
+        """
         refusal, self._refusal = self._refusal, None
         if refusal is not None and refusal in HOPELESS:
             setting = HOPELESS[refusal]
-            self._enter(
-                State.REFUSED, f"{command_status(refusal).label}: mend {setting} and restart the binder"
-            )
+            self._next_bind_at = math.inf
+            self._hopeless = f"{command_status(refusal).label}: mend {setting} and restart the binder"
             self._log.error("bind refused for good: no further attempt", mend=setting)
-            await self._unless_over(asyncio.Event().wait())
             return
         delay = self._uniform(self._timing.reconnect_min_s, self._timing.reconnect_max_s)
         if refusal is not None:
             delay = max(delay, REFUSED_WAIT_S)
-        self._enter(State.WAITING, f"next bind in {delay:.0f} s; {self._report.why}")
-        await self._unless_over(asyncio.sleep(delay))
+        self._next_bind_at = asyncio.get_running_loop().time() + delay
+
+    async def _wait_for_next_bind(self) -> None:
+        delay = self._next_bind_at - asyncio.get_running_loop().time()
+        if delay == math.inf:
+            self._enter(State.REFUSED, self._hopeless)
+            await self._unless_over(asyncio.Event().wait())
+        elif delay > 0:
+            self._enter(State.WAITING, f"next bind in {delay:.0f} s; {self._report.last_disconnect}")
+            await self._unless_over(asyncio.sleep(delay))
 
     # --- one connection ------------------------------------------------------------------------
 
@@ -225,19 +246,16 @@ class Binder:
             if not link.closed.is_set():
                 await self._drain(link, feeder)
         finally:
-            feeder.cancel()
-            link.close("the binder leaves this connection")
-            with contextlib.suppress(asyncio.CancelledError, Fenced):
-                await feeder
+            link.close("the binder is leaving")
+            with contextlib.suppress(Fenced):
+                await end(feeder)
             await link.closed.wait()
             self._link = None
-            self._bound.clear()
         await self._after_link(link)
 
     async def _connect(self) -> Link | None:
         gateway = self._gateway
         self._enter(State.CONNECTING)
-        self._bound.clear()
         loop = asyncio.get_running_loop()
 
         def make() -> Link:
@@ -255,7 +273,7 @@ class Binder:
         except (OSError, TimeoutError) as error:
             reason = f"cannot connect to {gateway.host}:{gateway.port}: {error or error.__class__.__name__}"
             self._log.warning("no connection", reason=reason)
-            self._report.why = reason
+            self._report.last_disconnect = reason
             return None
         if not link.closed.is_set() and not link.session.is_bound:
             self._enter(State.BINDING)
@@ -264,11 +282,15 @@ class Binder:
     async def _drain(self, link: Link, feeder: asyncio.Task[None]) -> None:
         """Stopped or deposed: submit nothing more, wait for what is open, unbind."""
         self._enter(State.DRAINING)
-        feeder.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Fenced):
-            await feeder
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._timing.drain_s):
+            async with asyncio.timeout(self._timing.drain_s), self._outbound.submitting:
+                feeder.cancel()
+        with contextlib.suppress(Fenced):
+            await end(feeder)
+        # A deposed binder leaves at once: while it is bound its successor cannot be.
+        patience_s = 0.0 if self._leadership.deposed.is_set() else self._timing.drain_s
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
                 while link.session.in_flight and not link.closed.is_set():
                     self._outbound.room.clear()
                     await self._outbound.room.wait()
@@ -282,21 +304,28 @@ class Binder:
         """Settle what was answered, then treat what was not; raises Fenced."""
         self._report.disconnects += 1
         self._report.bound_since_ms = None
-        self._report.why = link.close_reason
+        self._report.last_disconnect = link.close_reason
         lost, self._lost = self._lost, []
         self._log.info("disconnected", reason=link.close_reason, unanswered=len(lost))
+        settled = await self._race(self._settle(lost, link), self._abandoning.wait()) == 0
+        if not settled:
+            self._log.error("stopping although Redis is silent: the next leader recovers", segments=len(lost))
+
+    async def _settle(self, lost: list[Token], link: Link) -> None:
         await self._answers.batches.drained()
-        if lost and not self._leadership.deposed.is_set():
-            await self._outbound.give_up(unanswered(lost, link))
+        if not self._leadership.deposed.is_set():
+            await self._outbound.give_up(unanswered(lost, link) + self._outbound.take_doubts())
 
     # --- events of the session -----------------------------------------------------------------
 
-    def _on_events(self, link: Link, events: list[Event[Token]]) -> None:  # noqa: C901 - one flat table
+    def _on_events(self, link: Link, events: list[Event[Token]]) -> None:  # noqa: C901, PLR0912 - one flat table
         answers = self._answers.batches
         for event in events:
             match event:
                 case SubmitAnswered((ref, attempt), status, message_id):
                     answers.add(Answer(ref, attempt, status, message_id))
+                    if status == ESME_RINVBNDSTS:  # the gateway has another idea of this bind: make a new one
+                        link.close("the gateway answered submit_sm with ESME_RINVBNDSTS")
                 case Delivered(sequence_number, body):
                     self._deliveries.add(link, sequence_number, body)
                 case LateAnswer((ref, attempt), status, message_id):
@@ -307,7 +336,6 @@ class Binder:
                 case TimedOut(token) | LinkLost(token):
                     self._lost.append(token)
                 case Bound():
-                    self._bound.set()
                     self._report.binds += 1
                     self._report.bound_since_ms = epoch_ms()
                     self._enter(State.BOUND)
@@ -329,12 +357,11 @@ class Binder:
     # --- what operators see --------------------------------------------------------------------
 
     def _enter(self, state: State, why: str = "") -> None:
-        if state is not self._report.state or why:
-            self._log.info("binder state", state=state, why=why)
         if state is not self._report.state:
+            self._log.info("binder state", state=state, why=why)
             self._report.since_ms = epoch_ms()
         self._report.state = state
-        self._report.why = why or self._report.why
+        self._report.why = why
 
     async def _report_forever(self) -> None:
         while True:
@@ -349,6 +376,7 @@ class Binder:
             "state": report.state,
             "since_ms": report.since_ms,
             "why": report.why,
+            "last_disconnect": report.last_disconnect,
             "bound_since_ms": report.bound_since_ms,
             "binds": report.binds,
             "disconnects": report.disconnects,
@@ -381,9 +409,8 @@ class Binder:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task, awaitable in zip(tasks, awaitables, strict=True):
-                if task is not awaitable:
-                    task.cancel()
+            losers = [task for task, given in zip(tasks, awaitables, strict=True) if task is not given]
+            await end(*(task for task in losers if not task.done()))
         first = next(number for number, task in enumerate(tasks) if task.done() and not task.cancelled())
         if tasks[first] is not awaitables[first]:
             tasks[first].result()

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from smsfleet.config.errors import SessionError
 from smsfleet.config.logs import logger
@@ -55,7 +55,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Set the socket up and ask for the bind."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._transport = transport
         # The kernel's buffer is the only one: what it does not take stays with us and is known to be unsent.
         transport.set_write_buffer_limits(high=0)
@@ -96,7 +96,6 @@ class Link(asyncio.Protocol):
         self.session.submit(token, body, now=self._clock())
         self._unwritten.add(token)
         self._flush_soon()
-        self._schedule()
 
     def deliver_resp(self, sequence_number: int, command_status: int = 0) -> None:
         """Answer a deliver_sm, if the connection is still there."""
@@ -112,14 +111,13 @@ class Link(asyncio.Protocol):
             self.close("stopping")
             return
         self._flush_soon()
-        self._schedule()
 
     def close(self, reason: str) -> None:
         """Send what is left and close."""
-        self.close_reason = reason
         transport = self._transport
         if transport is None or transport.is_closing():
             return
+        self.close_reason = reason
         self._flush()
         transport.close()
         self._loop.call_later(CLOSE_S, transport.abort)
@@ -137,15 +135,19 @@ class Link(asyncio.Protocol):
                 if isinstance(event, CloseConnection):
                     self.close(event.reason)
         self._flush_soon()
-        self._schedule()
 
     def _flush_soon(self) -> None:
+        """At the end of this turn of the loop, once for everything that happens in it."""
         if not self._flush_due:
             self._flush_due = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._flush_due = False
+        self._flush()
+        self._schedule()
 
     def _flush(self) -> None:
-        self._flush_due = False
         transport = self._transport
         if transport is None or not self._writable or transport.is_closing():
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from smsfleet.binder.leadership import HostLock, Leadership, host_owner
+from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.service import Binder, Gateway
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.logs import configure, logger
@@ -51,7 +51,7 @@ def make_binder(settings: Settings, smpp: SmppSettings, store: AsyncStore) -> Bi
         Gateway(smpp.host, smpp.port, session_options(smpp, timing)),
         store=store,
         wire=Wire(keys, text_ttl_s=settings.text_ttl_s, hold_s=settings.hold_s),
-        leadership=Leadership(store, Lease(keys), host_owner(lock.path), timing.lease_ttl_s),
+        leadership=Leadership(store, Lease(keys), lock.owner(), timing.lease_ttl_s),
         lock=lock,
         timing=timing,
     )

@@ -66,14 +66,14 @@ class Group(click.Group):
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="smsfleet", prog_name="smsfleet")
 def cli() -> None:
-    r"""Let any number of applications share one Clickatell SMPP account.
+    """Let any number of applications share one Clickatell SMPP account.
 
     Settings come from the environment (SMSFLEET_REDIS_URL, SMSFLEET_SMPP_HOST, ...); see docs/settings.md.
 
     \b
     Try it:      smsfleet demo
     Send one:    smsfleet send +27999100001 "Hello" --wait 30
-    """
+    """  # noqa: D301 - click reads the control character, not the two characters
 
 
 def main(arguments: list[str] | None = None) -> Any:

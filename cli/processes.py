@@ -51,6 +51,7 @@ def worker(celery_options: tuple[str, ...]) -> None:
     from smsfleet.tasks.app import runtime
 
     settings = runtime().settings
+    runtime().require_durable_store()  # Celery would log it and exit 0
     app.worker_main(
         ["worker", "--loglevel", settings.log_level, "--without-gossip", "--without-mingle", *celery_options]
     )

@@ -53,6 +53,7 @@ class CommandStatus:
 
 # The codes that our code itself speaks of.
 ESME_ROK = 0x00
+ESME_RINVBNDSTS = 0x04
 ESME_RALYNBD = 0x05
 ESME_RINVPASWD = 0x0E
 ESME_RINVSYSID = 0x0F

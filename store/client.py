@@ -6,6 +6,7 @@ what may pass later is `StoreUnavailable`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -157,19 +158,13 @@ class AsyncStore:
     async def run(self, call: Call[T]) -> T:
         """Run one call; raises as `Store.run`."""
         with translated():
-            reply = await self._execute(call)
+            reply = await _cancellable(self._execute(call))
         return call.parse(reply)
 
     async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
         """Run calls in one round trip; each is atomic, all together are not."""
         with translated():
-            for script in {call.script for call in calls if call.script}:
-                await self._load(script)
-            pipeline = self._client.pipeline(transaction=False)
-            queue: Callable[..., Any] = pipeline.execute_command
-            for call in calls:
-                queue(*_command(call))
-            replies = await pipeline.execute() if calls else []
+            replies = await _cancellable(self._execute_all(calls))
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def close(self) -> None:
@@ -184,9 +179,32 @@ class AsyncStore:
             await self._command("SCRIPT LOAD", call.script.source)
             return await self._command(*_command(call))
 
+    async def _execute_all(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        for script in {call.script for call in calls if call.script}:
+            await self._load(script)
+        pipeline = self._client.pipeline(transaction=False)
+        queue: Callable[..., Any] = pipeline.execute_command
+        for call in calls:
+            queue(*_command(call))
+        return await pipeline.execute() if calls else []
+
     async def _load(self, script: Script) -> None:
         if await self._command("SCRIPT EXISTS", script.sha) != [1]:
             await self._command("SCRIPT LOAD", script.source)
+
+
+async def _cancellable(work: Awaitable[T]) -> T:
+    """Await, and end cancelled when a cancellation came meanwhile.
+
+    redis-py sends within `asyncio.wait_for`, which up to Python 3.11 loses a cancellation that comes just as
+    its awaitable ends.
+    """
+    task = asyncio.current_task()
+    asked = task.cancelling() if task else 0
+    result = await work
+    if task and task.cancelling() > asked:
+        raise asyncio.CancelledError
+    return result
 
 
 def _command(call: Call[Any]) -> Sequence[Any]:

@@ -44,7 +44,7 @@ class Keys:
         self.inflight = prefix + b"inflight"
         """hash: ref -> `attempt,lane,entry,token` of every segment between begin and settle"""
         self.responses = prefix + b"responses"
-        """stream: raw answers to submit_sm; `r` ref, `a` `attempt,command_status,message_id`, `b` a refused body"""
+        """stream: raw answers to submit_sm; `r` ref, `a` `attempt,command_status,message_id`, `b` body"""
         self.deliveries = prefix + b"deliveries"
         """stream: raw deliver_sm bodies"""
         self.status = prefix + b"status"

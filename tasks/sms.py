@@ -11,7 +11,7 @@ from celery import Task
 from celery.result import AsyncResult
 from kombu.exceptions import OperationalError
 
-from smsfleet.config.errors import InvalidArgument
+from smsfleet.config.errors import InvalidArgument, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runtime, shares_a_server
 from smsfleet.tasks.messages import Messages, bell
@@ -92,7 +92,10 @@ class SendSms(Task):  # type: ignore[misc]
     ) -> str:
         """Broker and store are one server: intake and publish in one script; the (first) job's id."""
         queue = options.pop("queue", QUEUES[request.lane])
-        message = _messages.make(self._publish, job_id, queue, options)
+        try:
+            message = _messages.make(self._publish, job_id, queue, options)
+        except OperationalError as error:  # the first message of a process asks the broker, the same server
+            raise StoreUnavailable(f"Redis cannot be used now: {error}") from error
         now = runtime()
         call = now.jobs.take_in_and_publish(
             job_id,

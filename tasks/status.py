@@ -64,7 +64,7 @@ class TimelineEntry:
 
     at: datetime
     source: str
-    """worker, binder, response, receipt, timer, operator or policy"""
+    """application, worker, binder, response, receipt, timer, operator or policy"""
     event: str
     segment: int | None
     """None for a job of one segment"""

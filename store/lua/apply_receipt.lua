@@ -40,6 +40,8 @@ for a = 5, #ARGV, 6 do
   results[#results + 1] = result
   k = k + 6
 end
+-- the lists of orphans expire by themselves; their names are forgotten with them
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. string.format('%d', now - tonumber(ARGV[4]) * 1000))
 if #entries > 0 then
   redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
   redis.call('XDEL', KEYS[1], unpack(entries))

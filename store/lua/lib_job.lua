@@ -130,6 +130,17 @@ local function note(job, now, entry)
   job.noted = true
 end
 
+-- The stream is cut once for each run of a script: its cap is approximate anyway.
+local capped = false
+local function tell(stream, id, shown, closed)
+  if capped then
+    redis.call('XADD', stream, '*', 'j', id, 's', shown, 'f', closed and '1' or '0')
+  else
+    redis.call('XADD', stream, 'MAXLEN', '~', 100000, '*', 'j', id, 's', shown, 'f', closed and '1' or '0')
+    capped = true
+  end
+end
+
 -- Write the changed segment, the counts and the status; say so in the status stream when what is shown changes.
 local function save_job(job, now, content_key, status_stream, text_ttl)
   local label = label_of(job.segment)
@@ -154,8 +165,7 @@ local function save_job(job, now, content_key, status_stream, text_ttl)
     end
     if shown ~= job.shown then fields[#fields + 1] = 's'; fields[#fields + 1] = shown end
     if shown ~= job.shown or closed ~= was_closed then
-      local id = string.match(job.ref, '^(.*)#')
-      redis.call('XADD', status_stream, 'MAXLEN', '~', 100000, '*', 'j', id, 's', shown, 'f', closed and '1' or '0')
+      tell(status_stream, string.match(job.ref, '^(.*)#'), shown, closed)
     end
     if closed and not was_closed then redis.call('EXPIRE', content_key, text_ttl) end
     job.label = label

@@ -1,0 +1,276 @@
+"""Faults on the individual path, counted at the SMSC: nothing is lost, nothing is sent twice.
+
+test_individual.py runs them small. The full sizes, one JSON line each:
+
+    python -m tests.acceptance.individual                 everything
+    python -m tests.acceptance.individual worker_kills --jobs 80000 --kills 40 --pool prefork
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.fleet import Fleet, number, wait_until
+
+from smsfleet.cli.embedded import EmbeddedServer
+from smsfleet.config.errors import StoreUnavailable
+from smsfleet.tasks import send_sms
+
+FAST = {
+    "SMSFLEET_RATE": "100000",
+    "SMSFLEET_OUTBOUND_LIMIT": "1000000",
+    "SMSFLEET_SMPP_WINDOW": "500",
+    "SMSFLEET_VISIBILITY_TIMEOUT_S": "5",
+    "SMSFLEET_SWEEP_S": "1",
+    "SMSFLEET_SWEEP_MARGIN_S": "3",
+}
+
+PATIENCE_S = 180.0
+
+
+class Sender(threading.Thread):
+    """Sends `count` different texts; what Redis could not take is sent again under its idempotency key."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(daemon=True)
+        self.count = count
+        self.sent: Counter[tuple[str, str]] = Counter()
+        self.retries = 0
+
+    def run(self) -> None:
+        """Send everything."""
+        pause = threading.Event()
+        for n in range(self.count):
+            to, text = number(n % 10_000), f"job {n}"
+            while True:
+                try:
+                    send_sms.delay(to, text, idempotency_key=f"key-{n}")
+                    break
+                except StoreUnavailable:
+                    self.retries += 1
+                    pause.wait(0.05)
+            self.sent[to, text.encode().hex()] += 1
+
+    def finished(self, fleet: Fleet) -> dict[str, Any]:
+        """Wait until all is sent and at the SMSC; the counts."""
+        self.join(PATIENCE_S * 5)
+        assert not self.is_alive(), f"only {len(self.sent)} of {self.count} sent"
+        sent_at = time.monotonic()
+        wait_until(
+            lambda: fleet.smsc.accepted_count >= self.count,
+            "every job is at the SMSC",
+            within_s=PATIENCE_S,
+        )
+        drained_s = time.monotonic() - sent_at
+        wait_until(lambda: _at_rest(fleet), "nothing is on its way any more", within_s=PATIENCE_S)
+        times = fleet.smsc.times_accepted()
+        return {
+            "jobs": self.count,
+            "lost": len(self.sent - times),
+            "twice": sum(times.values()) - len(times),
+            "strangers": len(set(times) - set(self.sent)),
+            "send_retries": self.retries,
+            "drained_s": round(drained_s, 1),
+        }
+
+
+def _at_rest(fleet: Fleet) -> bool:
+    runtime = fleet.runtime
+    calls = [*runtime.jobs.waiting_intake(), *runtime.jobs.waiting_outbound(), *runtime.facts.waiting()]
+    return sum(fleet.store.run_all(calls)) == 0 and fleet.command("HLEN", "unacked") == 0
+
+
+def _started(fleet: Fleet, pool: str = "threads") -> None:
+    fleet.options["simulator"] = ("--no-receipts",)
+    fleet.options["worker"] = ("--pool", pool)
+    fleet.start("simulator", "binder", "worker")
+
+
+def _every(fleet: Fleet, sender: Sender, times: int, do: Callable[[], None]) -> None:
+    """Do something `times` times while the jobs pass, whenever another share of them is at the SMSC."""
+    share = sender.count // (times + 1)
+    for nth in range(1, times + 1):
+        wait_until(
+            lambda at=share * nth: fleet.smsc.accepted_count >= at,
+            f"{share * nth} jobs are at the SMSC",
+            within_s=PATIENCE_S,
+        )
+        do()
+
+
+def worker_kills(
+    fleet: Fleet, *, jobs: int = 80_000, kills: int = 40, pool: str = "threads"
+) -> dict[str, Any]:
+    """kill -9 of the worker, again and again."""
+    _started(fleet, pool)
+    sender = Sender(jobs)
+    sender.start()
+
+    def kill() -> None:
+        fleet.kill("worker")
+        fleet.start("worker")
+
+    _every(fleet, sender, kills, kill)
+    return {"kills": kills, "pool": pool} | sender.finished(fleet)
+
+
+def server_kills(fleet: Fleet, *, jobs: int = 20_000, kills: int = 10) -> dict[str, Any]:
+    """kill -9 of Redis, and a start on the same append-only file."""
+    _started(fleet)
+    sender = Sender(jobs)
+    sender.start()
+
+    def kill() -> None:
+        fleet.redis.stop(signal.SIGKILL)
+        fleet.redis.start()
+
+    _every(fleet, sender, kills, kill)
+    return {"kills": kills} | sender.finished(fleet)
+
+
+def frozen_worker(fleet: Fleet, *, jobs: int = 5_000) -> dict[str, Any]:
+    """A worker is frozen for longer than the visibility timeout, another takes its jobs, it wakes up."""
+    _started(fleet)
+    sender = Sender(jobs)
+    sender.start()
+    frozen = fleet.process("worker")
+    _every(fleet, sender, 1, lambda: frozen.popen.send_signal(signal.SIGSTOP))
+    fleet.start("worker")
+    sender.join(PATIENCE_S)
+    wait_until(lambda: fleet.smsc.accepted_count >= jobs, "the other took over", within_s=PATIENCE_S)
+    frozen.popen.send_signal(signal.SIGCONT)
+    return sender.finished(fleet)
+
+
+class Proxy(threading.Thread):
+    """A TCP forwarder that can be cut: connections are dropped and new ones refused."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(daemon=True)
+        self._target = target
+        self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+        ready = threading.Event()
+        self._loop.call_soon(ready.set)
+        self.start()
+        ready.wait()
+        self._do(self._open())
+
+    def run(self) -> None:
+        """Serve."""
+        self._loop.run_forever()
+
+    def _do(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def cut(self) -> None:
+        """Drop everything and refuse."""
+        self._do(self._close())
+
+    def mend(self) -> None:
+        """Accept again."""
+        self._do(self._open())
+
+    def end(self) -> None:
+        """Stop."""
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.join(10)
+        self._loop.close()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other = await asyncio.open_connection("127.0.0.1", self._target)
+        self._writers |= {writer, other}
+        await asyncio.gather(_pump(reader, other), _pump(other_reader, writer))
+        self._writers -= {writer, other}
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.transport.abort()
+
+
+def broker_cut(fleet: Fleet, *, jobs: int = 10_000, cut_s: float = 20.0) -> dict[str, Any]:
+    """The worker's connections to Redis are cut for a while."""
+    proxy = Proxy(fleet.redis.port)
+    real, fleet.environment["SMSFLEET_REDIS_URL"] = fleet.redis.url, f"redis://127.0.0.1:{proxy.port}/0"
+    _started(fleet)
+    fleet.environment["SMSFLEET_REDIS_URL"] = real
+    sender = Sender(jobs)
+    sender.start()
+
+    def cut() -> None:
+        proxy.cut()
+        threading.Event().wait(cut_s)
+        proxy.mend()
+
+    try:
+        _every(fleet, sender, 1, cut)
+        return {"cut_s": cut_s} | sender.finished(fleet)
+    finally:
+        fleet.kill("worker")
+        fleet.kill("binder")
+        proxy.end()
+
+
+SCENARIOS: dict[str, Callable[..., dict[str, Any]]] = {
+    scenario.__name__: scenario for scenario in (worker_kills, server_kills, frozen_worker, broker_cut)
+}
+
+
+def run(name: str, folder: Path, **sizes: Any) -> dict[str, Any]:
+    """One scenario in a fleet of its own; its counts."""
+    fleet = Fleet(folder, **FAST)
+    if name == "server_kills":  # with everysec the last second may be lost; see docs/operations.md
+        fleet.redis = EmbeddedServer(folder / "redis", fsync="always")
+    began = time.monotonic()
+    with fleet:
+        found = SCENARIOS[name](fleet, **sizes)
+    return {"scenario": name, **found, "s": round(time.monotonic() - began, 1)}
+
+
+def main() -> None:
+    """The full sizes, from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("scenario", nargs="*", default=list(SCENARIOS), help=", ".join(SCENARIOS))
+    for name, kind in (("jobs", int), ("kills", int), ("pool", str), ("cut-s", float)):
+        parser.add_argument(f"--{name}", type=kind)
+    given = vars(parser.parse_args())
+    names = given.pop("scenario")
+    sizes = {name: value for name, value in given.items() if value is not None}
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(run(name, Path(folder), **sizes)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

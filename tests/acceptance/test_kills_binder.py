@@ -1,0 +1,117 @@
+"""Promises 1, 2 and 3 (semantics.md): the binder is killed with a full window, under each policy."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from tests.acceptance.fleet import Fleet, Sent, statuses, traffic, wait_until
+
+from smsfleet.store.keys import ref
+from smsfleet.tasks import JobStatus
+
+JOBS = 1_800
+KILLS = 10
+WINDOW = 50
+PROGRESS = 100
+"""Segments that reach the SMSC between two kills."""
+
+
+@pytest.mark.parametrize("policy", ["resend", "hold", "fail"])
+def test_10_kills_of_the_binder_lose_nothing(new_fleet: Callable[..., Fleet], policy: str) -> None:
+    fleet = new_fleet(SMSFLEET_RATE="5000", SMSFLEET_SMPP_WINDOW=str(WINDOW), SMSFLEET_SWEEP_S="1")
+    # Answers after 0.1 s: a window of 50 is full at 500 segments/s, and what is in it was accepted.
+    fleet.options["simulator"] = ("--response-delay", "0.1", "--receipt-delay", "0.3")
+    fleet.start("simulator", "binder", "worker")
+    began = time.monotonic()
+
+    with traffic(JOBS, lambda: fleet.smsc.accepted_count + 600, on_ambiguous=policy) as sending:
+        for kill in range(1, KILLS + 1):
+            reached = fleet.smsc.accepted_count + PROGRESS
+            wait_until(
+                lambda at=reached: fleet.smsc.accepted_count >= at, f"traffic flows before kill {kill}"
+            )
+            fleet.kill("binder")
+            fleet.start("binder")
+        jobs = sending.finish()
+    wait_until(lambda: is_settled(fleet, jobs), "every job is final or held, every receipt is acknowledged")
+
+    found = statuses(jobs)
+    states = Counter(status.state for status in found.values())
+    times = fleet.smsc.times_accepted()
+    twice = sum(count > 1 for count in times.values())
+    print(json.dumps({
+        "policy": policy, "kills": KILLS, "jobs": len(jobs), "states": states,
+        "segments": len(times), "twice": twice, "most": max(times.values()),
+        "ambiguous": sum(status.ambiguous for status in found.values()),
+        "receipts": len(fleet.smsc.acknowledged), "orphans": len(fleet.orphans),
+        "s": round(time.monotonic() - began, 1),
+    }))  # fmt: skip
+    assert [] == lost(fleet, jobs)
+    assert KILLS <= sum(status.ambiguous for status in found.values()) <= KILLS * WINDOW
+    assert [] == receipts_without_a_trace(fleet, jobs)
+    assert held_segments(found) == {ref.decode() for ref in fleet.command("ZRANGE", fleet.keys.held, 0, -1)}
+    if policy == "resend":
+        assert twice <= KILLS * WINDOW
+        assert max(times.values()) <= 2
+        assert {"DELIVERED": len(jobs)} == states
+    else:
+        unknown = "HELD" if policy == "hold" else "FAILED_UNKNOWN"
+        assert 0 == twice
+        assert {"DELIVERED", unknown} == set(states)
+
+
+def is_settled(fleet: Fleet, jobs: list[Sent]) -> bool:
+    accepted = {line["message_id"] for line in fleet.smsc.accepted}
+    return (
+        fleet.facts_waiting == 0
+        and fleet.command("HLEN", fleet.keys.inflight) == 0
+        and accepted == fleet.smsc.acknowledged
+        and all(status.final or status.state == "HELD" for status in statuses(jobs).values())
+    )
+
+
+def lost(fleet: Fleet, jobs: list[Sent]) -> list[str]:
+    """Jobs that the SMSC has not got whole and that do not say so."""
+    at_the_smsc = fleet.smsc.segments_accepted()
+    found = statuses(jobs)
+    return [
+        job.job_id
+        for job in jobs
+        if at_the_smsc[job.destination] != job.segments
+        and found[job.job_id].state not in ("HELD", "FAILED_UNKNOWN")
+    ]
+
+
+def held_segments(found: dict[str, JobStatus]) -> set[str]:
+    """The refs of segments that are shown as HELD."""
+    return {
+        ref(job_id, segment.number)
+        for job_id, status in found.items()
+        for segment in status.segments
+        if segment.state == "HELD"
+    }
+
+
+def receipts_without_a_trace(fleet: Fleet, jobs: list[Sent]) -> list[str]:
+    """Receipts that were answered ESME_ROK and that Redis knows nothing of."""
+    job_of = {job.destination: job.job_id for job in jobs}
+    found = statuses(jobs)
+    destination_of = {line["message_id"]: line["destination"] for line in fleet.smsc.accepted}
+    delivered = {
+        segment.message_id
+        for status in found.values()
+        for segment in status.segments
+        if segment.state == "DELIVERED"
+    }
+    missing = fleet.smsc.acknowledged - delivered - fleet.orphans
+    # A segment that was sent twice keeps its first message id: its job shows the second receipt as well.
+    return [
+        message_id
+        for message_id in missing
+        if found[job_of[destination_of[message_id]]].duplicates == 0
+        or found[job_of[destination_of[message_id]]].state != "DELIVERED"
+    ]

@@ -1,0 +1,141 @@
+"""Numbers, texts and secrets stay where they belong: not in the broker, events, inspect, logs, argv or repr."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+from celery import Celery
+from tests.acceptance.fleet import PASSWORD, WITHIN_S, Fleet, number, wait_until
+
+from smsfleet.cli.binder import session_options
+from smsfleet.config.settings import Settings, SmppSettings, Timing, load, load_smpp
+from smsfleet.simulator.options import SimulatorOptions
+from smsfleet.tasks import job_status, send_sms
+
+REDIS_PASSWORD = "Rd5w8Tq2"
+
+TEXT = "Votre code est ZEBRA-QUINCE"
+NUMBERS = [number(n) for n in range(701, 707)]
+SECRETS = [*NUMBERS, "ZEBRA", "QUINCE"]
+
+
+def test_no_number_and_no_text_shows_anywhere_on_the_way(new_fleet: Callable[..., Fleet]) -> None:
+    """At one segment a second and two threads, jobs are seen waiting in the queue, in the worker, and active."""
+    fleet = new_fleet(
+        SMSFLEET_RATE="1",
+        SMSFLEET_WORKER_CONCURRENCY="2",
+        SMSFLEET_LOG_LEVEL="DEBUG",
+        SMSFLEET_EVENT_SHARE="1",
+    )
+    fleet.options["worker"] = ("-E",)
+    fleet.options["simulator"] = ("--receipt-delay", "0.1")
+    fleet.start("simulator", "binder")
+
+    jobs = [send_sms.delay(to, TEXT).id for to in NUMBERS]
+    queued = fleet.broker_keys()
+    with (
+        Celery("foreign", broker=fleet.redis.url, set_as_current=False) as foreign,
+        events_of(foreign) as events,
+    ):
+        fleet.start("worker")
+        wait_until(lambda: fleet.command("HLEN", "unacked"), "the worker holds jobs")
+        held = fleet.broker_keys()
+        wait_until(lambda: all(job_status(job).final for job in jobs), "the jobs of .delay are final")
+        for to in NUMBERS:  # short ids, because Celery cuts what it logs of a task
+            by_name = {"args": (to,), "kwargs": {"text": TEXT}, "task_id": f"n{to[-1]}"}
+            foreign.send_task("sms.send_sms", queue="sms.normal", **by_name)
+        foreign.send_task(
+            "sms.send_sm", (NUMBERS[0],), {"text": TEXT}, task_id="misspelt", queue="sms.normal"
+        )
+        inspect = foreign.control.inspect(timeout=1)
+        wait_until(lambda: any((inspect.reserved() or {}).values()), "the worker has reserved jobs")
+        replies = [inspect.active(), inspect.reserved(), inspect.scheduled(), inspect.query_task(jobs)]
+        wait_until(lambda: fleet.smsc.accepted_count == 2 * len(NUMBERS), "the tasks by name are sent too")
+        wait_until(lambda: seen(events, "task-succeeded") == 2 * len(NUMBERS), "every task has its events")
+        wait_until(lambda: "sms.send_sm'" in fleet.logs("worker"), "the misspelt task is reported")
+        foreign.pool.force_close_all()
+
+    for job in jobs:
+        assert job.encode() in queued[b"sms.normal"]
+        assert shown(queued[b"sms.normal"]) == []
+    assert b"unacked" in held
+    assert shown(queued) == shown(held) == []
+    assert [True, True] == [any(reply.values()) for reply in replies[:2]]
+    assert shown(replies) == []
+    assert shown(events) == []
+    assert jobs[0] in fleet.logs("worker")
+    assert shown(fleet.logs()) == []
+
+
+def test_no_secret_shows_in_a_process_or_its_logs(new_fleet: Callable[..., Fleet]) -> None:
+    fleet = new_fleet(SMSFLEET_LOG_LEVEL="DEBUG")
+    fleet.command("CONFIG", "SET", "requirepass", REDIS_PASSWORD)
+    fleet.environment["SMSFLEET_REDIS_URL"] = f"redis://:{REDIS_PASSWORD}@127.0.0.1:{fleet.redis.port}/0"
+
+    fleet.start("simulator", "binder", "worker")
+    wait_until(lambda: fleet.run("status").returncode == 0, "the binder has told that it is bound")
+    status = fleet.run("status", "--json")
+    refused = fleet.run(
+        "status", SMSFLEET_REDIS_URL=f"redis://:wrong{REDIS_PASSWORD}@127.0.0.1:{fleet.redis.port}"
+    )
+    argv = [psutil.Process(process.pid).cmdline() for process in fleet.processes]
+    ended = [fleet.process(role).send(signal.SIGTERM) for role in ("binder", "worker", "simulator")]
+
+    assert [0, 0, 0] == ended
+    assert '"state": "bound"' in status.stdout
+    assert refused.returncode != 0
+    assert "SMSFLEET_REDIS_URL" in refused.stderr
+    for secret in (PASSWORD, REDIS_PASSWORD):
+        assert secret not in str(argv)
+        assert secret not in fleet.logs()
+        assert secret not in status.stdout + status.stderr + refused.stdout + refused.stderr
+        assert secret not in (fleet.folder / "journal.jsonl").read_text()
+
+
+def test_no_secret_shows_in_a_repr() -> None:
+    environment = {
+        "SMSFLEET_REDIS_URL": f"redis://:{REDIS_PASSWORD}@redis/0",
+        "SMSFLEET_BROKER_URL": f"redis://:{REDIS_PASSWORD}@broker/0",
+        "SMSFLEET_SMPP_HOST": "smpp.example",
+        "SMSFLEET_SMPP_SYSTEM_ID": "demo",
+        "SMSFLEET_SMPP_PASSWORD": PASSWORD,
+        "SMSFLEET_SMPP_SYSTEM_TYPE": "3000000",
+    }
+
+    settings: Settings = load(environment)
+    smpp: SmppSettings = load_smpp(environment)
+    session = session_options(smpp, Timing.of(settings, smpp))
+    said = repr([settings, smpp, session, SimulatorOptions(password=PASSWORD)])
+
+    assert PASSWORD not in said
+    assert REDIS_PASSWORD not in said
+
+
+@contextmanager
+def events_of(app: Celery) -> Iterator[list[dict[str, Any]]]:
+    """Every event that workers send while the block runs."""
+    events: list[dict[str, Any]] = []
+    with app.connection() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": events.append})
+        listening = threading.Thread(target=receiver.capture, kwargs={"wakeup": False}, daemon=True)
+        listening.start()
+        try:
+            yield events
+        finally:
+            receiver.should_stop = True
+            listening.join(WITHIN_S)
+
+
+def seen(events: list[dict[str, Any]], kind: str) -> int:
+    return sum(event["type"] == kind for event in events)
+
+
+def shown(value: object) -> list[str]:
+    """The numbers and words of the text that a value shows."""
+    said = repr(value)
+    return [secret for secret in SECRETS if secret in said]

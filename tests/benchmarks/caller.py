@@ -1,0 +1,68 @@
+"""The application's side of `individual`: calls send_sms.delay in a process of its own.
+
+python -m tests.benchmarks.caller COUNT RATE: as fast as it goes for RATE 0; settings from the environment.
+Prints one JSON line: when each call began (seconds since the epoch), its job id and destination, and what the
+calls cost; for RATE 0 also what a stock Celery `.delay` of an empty task costs here (the raw ceiling).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from celery import Celery
+from tests.benchmarks.harness import TEXT, latency_ms
+
+from smsfleet.config.settings import load
+from smsfleet.tasks import send_sms
+
+RAW_CALLS = 500
+NUMBERS = 10_000
+
+
+def destination(number: int) -> str:
+    """The number-th of the destinations that the simulator delivers to; they repeat after 10,000."""
+    return f"2799910{number % NUMBERS:04d}"
+
+
+def main(count: int, rate: float) -> None:
+    send_sms.delay(destination(NUMBERS - 1), TEXT)  # imports, connections, scripts: not what is measured
+    rows, took = [], []
+    cpu_s, start = time.process_time(), time.perf_counter()
+    for number in range(count):
+        if rate:
+            time.sleep(max(0.0, start + number / rate - time.perf_counter()))
+        at, began = time.time(), time.perf_counter()
+        job_id = send_sms.delay(destination(number), TEXT).id
+        took.append(time.perf_counter() - began)
+        rows.append((at, job_id, destination(number)))
+    seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_s
+    costs = {
+        "calls_per_s": round(count / seconds),
+        "call_us": round(sum(took) / count * 1e6, 1),
+        "call_ms": latency_ms(took),
+        "cpu_us": round(cpu_s / count * 1e6, 1),
+    }
+    if not rate:
+        costs["stock_celery_call_us"] = round(_stock_call_us(), 1)
+    print(json.dumps({"rows": rows, "costs": costs}))
+
+
+def _stock_call_us() -> float:
+    """µs of one publish of an empty task by Celery as it is, into a queue that nobody reads."""
+    app = Celery("raw", broker=load().broker, set_as_current=False)
+
+    @app.task(name="raw.empty", ignore_result=True)
+    def task() -> None:
+        """Nothing."""
+
+    task.apply_async(queue="raw.ceiling")
+    start = time.perf_counter()
+    for _ in range(RAW_CALLS):
+        task.apply_async(queue="raw.ceiling")
+    return (time.perf_counter() - start) / RAW_CALLS * 1e6
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]))

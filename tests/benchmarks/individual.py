@@ -1,0 +1,198 @@
+"""The individual path: from `send_sms.delay` to the receipt, with the product's own processes.
+
+Two runs: as fast as one caller calls (jobs a second until the last receipt has reached its job, CPU of each
+process), and at 200 a second (latency to the wire and from the wire to DELIVERED; simulator's journal and
+caller use the same clock; DELIVERED is the time of the entry in the status stream, in whole milliseconds).
+Ceiling: stock Celery's `.delay` of an empty task in the same caller.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.benchmarks import harness
+from tests.benchmarks.harness import Result, Server, latency_ms, run, target
+
+from smsfleet.cli.embedded import free_port
+from smsfleet.simulator.journal import read
+
+WORKERS = 1
+RATE = 200
+WINDOW = 200
+LATENCY_SHARE = 0.2
+"""Jobs of the second run, as a share of the first."""
+
+
+class Fleet(NamedTuple):
+    """The processes of one run."""
+
+    server: Server
+    environment: dict[str, str]
+    journal: Path | None
+    pids: dict[str, list[int]]
+
+
+def measure(count: int, workers: int = WORKERS) -> Result:
+    fast = _throughput(count, workers)
+    latency = _latency(max(1, min(10_000, int(count * LATENCY_SHARE))), workers)
+    fleet_s = sum(fast["cpu_s_per_1000"].values())
+    return {
+        "workers": workers,
+        "fast": fast,
+        "latency_at_200_per_s": latency,
+        "ratio_to_raw": round(fast["caller"]["stock_celery_call_us"] / fast["caller"]["call_us"], 2),
+        "targets": [
+            target("jobs done/s", fast["jobs_per_s"], at_least=3000),
+            target("CPU s/1,000", fleet_s, at_most=0.35),
+            target("µs a call", fast["caller"]["call_us"], at_most=200),
+            target("to the wire p50 ms", latency["call_to_wire_ms"]["p50"], at_most=5),
+            target("to the wire p99 ms", latency["call_to_wire_ms"]["p99"], at_most=25),
+        ],
+    }
+
+
+def _throughput(count: int, workers: int) -> Result:
+    with _fleet(workers, journal=False) as fleet:
+        before = harness.cpu_s(fleet.pids)
+        caller = _call(fleet, count, 0)
+        final = _wait_for_final(fleet, [row[1] for row in caller["rows"]])
+        after = harness.cpu_s(fleet.pids)
+    seconds = max(final.values()) - caller["rows"][0][0]
+    return {
+        "jobs_per_s": round(count / seconds),
+        "seconds": round(seconds, 3),
+        "caller": caller["costs"],
+        **harness.spent(before, after, count),
+    }
+
+
+def _latency(count: int, workers: int) -> Result:
+    with _fleet(workers, journal=True) as fleet:
+        before = harness.cpu_s(fleet.pids)
+        caller = _call(fleet, count, RATE)
+        final = _wait_for_final(fleet, [row[1] for row in caller["rows"]])
+        after = harness.cpu_s(fleet.pids)
+        assert fleet.journal is not None
+        wire = {
+            line["destination"]: line["at"] for line in read(fleet.journal) if line["event"] == "submit_sm"
+        }
+    return {
+        "jobs": count,
+        "call_to_wire_ms": latency_ms([wire[to] - at for at, _, to in caller["rows"]]),
+        "wire_to_delivered_ms": latency_ms([final[job_id] - wire[to] for _, job_id, to in caller["rows"]]),
+        "caller": caller["costs"],
+        "cpu_us_each": harness.spent(before, after, count)["cpu_us_each"],
+    }
+
+
+def _call(fleet: Fleet, count: int, rate: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.benchmarks.caller", str(count), str(rate)]
+    done = subprocess.run(command, env=fleet.environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"the caller failed:\n{done.stderr[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _wait_for_final(fleet: Fleet, job_ids: list[str]) -> dict[str, float]:
+    """When each job became DELIVERED, in seconds since the epoch."""
+    stream, wanted = harness.keys().status, set(job_ids)
+    final: dict[str, float] = {}
+    after = b"-"
+
+    def all_final() -> bool:
+        nonlocal after
+        for entry_id, fields in fleet.server.client.xrange(stream, after, "+", count=10_000):
+            after = b"(" + entry_id
+            job_id = fields[b"j"].decode()
+            if fields[b"f"] == b"1" and job_id in wanted:
+                assert fields[b"s"] == b"4", fields
+                final[job_id] = int(entry_id.split(b"-")[0]) / 1000
+        return len(final) == len(wanted)
+
+    harness.wait_until(all_final, timeout_s=60 + len(job_ids) / 50, what="DELIVERED jobs", every_s=0.1)
+    return final
+
+
+@contextmanager
+def _fleet(workers: int, *, journal: bool) -> Iterator[Fleet]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smsfleet-bench-")))
+        server = stack.enter_context(harness.server())
+        port = free_port()
+        environment = harness.environment(server, str(folder), port, WINDOW)
+        path = folder / "journal.jsonl" if journal else None
+        simulator = ["simulator", "--port", str(port), "--receipt-delay", "0"]
+        if path is not None:
+            simulator += ["--journal", str(path)]
+        pids = {
+            "redis": [server.pid],
+            "simulator": [_process(stack, folder, environment, "simulator", simulator)],
+        }
+        _wait_for_port(port)
+        pids["binder"] = [_process(stack, folder, environment, "binder", ["binder"])]
+        pids["workers"] = [
+            _process(
+                stack, folder, environment, f"worker{number}", ["worker", "--hostname", f"w{number}@bench"]
+            )
+            for number in range(workers)
+        ]
+        _wait_until_ready(server, workers)
+        yield Fleet(server, environment, path, pids)
+
+
+def _process(stack: ExitStack, folder: Path, environment: dict[str, str], name: str, words: list[str]) -> int:
+    log = stack.enter_context((folder / f"{name}.log").open("wb"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smsfleet.cli", *words], env=environment, stdout=log, stderr=subprocess.STDOUT
+    )
+
+    def end() -> None:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    stack.callback(end)
+    return process.pid
+
+
+def _wait_for_port(port: int) -> None:
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    harness.wait_until(listens, timeout_s=30, what="the simulator")
+
+
+def _wait_until_ready(server: Server, workers: int) -> None:
+    keys = harness.keys()
+
+    def bound() -> bool:
+        report = server.client.get(keys.binder)
+        return report is not None and json.loads(report)["state"] == "bound"
+
+    def consumed() -> bool:
+        if not server.client.exists(keys.responses):
+            return False
+        groups = server.client.xinfo_groups(keys.responses)
+        return bool(groups) and groups[0]["consumers"] >= workers
+
+    harness.wait_until(bound, timeout_s=60, what="a bound binder")
+    harness.wait_until(consumed, timeout_s=60, what="the workers' relays")
+    time.sleep(2)  # the workers' consumers start after their relays
+
+
+if __name__ == "__main__":
+    run("individual", measure, 20_000)

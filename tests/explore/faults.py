@@ -1,0 +1,124 @@
+"""Seeded faults: each breaks one thing that the promises must notice.
+
+A fault in a script is a replacement of its text, and says so loudly when the text is not there any more.
+A fault in the binder is a word that `moves.py` knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.explore.model import Budget, Configuration
+
+from smsfleet.store.scripts import FOLDER, Script
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault and the smallest world that shows it."""
+
+    name: str
+    shown_by: Configuration
+    file: str = ""
+    """the Lua file, without its suffix; empty for a fault of the binder"""
+    old: str = ""
+    new: str = ""
+    only_in: str = ""
+    """the one script that gets the fault, when the file is a library"""
+    mistakes: frozenset[str] = field(default=frozenset())
+
+    def applied_to(self, script: Script) -> Script:
+        """This script with the fault; itself when the fault is elsewhere."""
+        if not self.file:
+            return script
+        text = (FOLDER / f"{self.file}.lua").read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise AssertionError(
+                f"fault {self.name!r}: {self.old!r} is not (once) in {self.file}.lua: adapt the fault"
+            )
+        if self.only_in not in ("", script.name) or text not in script.source:
+            return script
+        return Script.of(script.name, script.source.replace(text, text.replace(self.old, self.new)))
+
+
+def _world(
+    policy: str, *, segments: int = 1, receipts: tuple[int, ...] = (4,), **budget: int
+) -> Configuration:
+    return Configuration(policy, policy, segments, receipts, budget=Budget(**budget))
+
+
+_FENCE = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end"
+
+FAULTS = (
+    Fault("take without fence", _world("hold", pauses=1, temporary=1), "take", _FENCE, ""),
+    Fault("begin without fence", _world("resend", pauses=1), "begin", _FENCE, ""),
+    Fault("lost without fence", _world("hold", pauses=1, link_losses=1), "lost", _FENCE, ""),
+    Fault("recover without fence", _world("hold", pauses=1), "recover", _FENCE, ""),
+    Fault(
+        "join without rank", _world("hold", receipts=(3, 4)), "lib_job",
+        "if (RANK[status] or 0) > (RANK[segment.status] or 0) then", "if status ~= segment.status then",
+    ),
+    Fault(
+        "always resend", _world("hold", kills=1), "lib_outbound",
+        "if policy == 'R' and s.ambiguous <= limit and not expired then", "if true then",
+    ),
+    Fault(
+        "no bound on resends", _world("resend", link_losses=2), "lib_outbound",
+        "s.ambiguous <= limit and not expired", "not expired",
+    ),
+    Fault(
+        "the hold timer sends again without bound", _world("hold_then_resend", receipts=(), link_losses=2),
+        "release_held", "(decision == 'timer' and job.segment.ambiguous <= limit)", "decision == 'timer'",
+    ),
+    Fault(
+        "orphans ignored by the response", _world("hold"), "apply_response",
+        "if redis.call('EXISTS', orphan) == 1 then", "if false then",
+    ),
+    Fault(
+        "receipts without a response dropped", _world("hold"), "apply_receipt",
+        "redis.call('RPUSH', KEYS[k + 2], status .. ';' .. raw)", "",
+    ),
+    Fault(
+        "late response not looked for", _world("hold", stalls=1), "apply_receipt",
+        "elseif redis.call('HEXISTS'", "elseif false and redis.call('HEXISTS'",
+    ),
+    Fault(
+        "errors of any attempt count", _world("resend", receipts=(), pauses=1, permanent=1), "apply_response",
+        "if s.attempt ~= attempt or (", "if (",
+    ),
+    Fault(
+        "a repeated fact without its body rejects", _world("hold", receipts=(), temporary=1, unheard=1, stalls=1),
+        "apply_response", "if state == 'S' and outcome ~= 'reject' and body == '' then return 'stale' end", "",
+    ),
+    Fault(
+        "settle ignores the attempt", _world("resend", pauses=1), "settle",
+        "if of == attempt then", "if of then",
+    ),
+    Fault(
+        "settle drops the body", _world("hold", temporary=1), "settle",
+        "if code ~= '0' then body =", "if false then body =",
+    ),
+    Fault(
+        "late acceptance leaves the hold", _world("hold", pauses=1), "apply_response",
+        "if s.state == 'W' or s.state == 'H' then unpark(job) end", "",
+    ),
+    Fault(
+        "recover forgets a segment", _world("hold", kills=1), "recover",
+        "for a = 5, #ARGV, 2 do", "for a = 5, #ARGV - 2, 2 do",
+    ),
+    Fault(
+        "begin leaves the entry of an accepted segment", _world("resend", receipts=(), pauses=1), "begin",
+        "drop_entry(KEYS[3 + lane], entry)", "",
+    ),
+    Fault(
+        "counts forget the old label", _world("hold", segments=2), "lib_job",
+        "counts[job.label] = counts[job.label] - 1", "",
+    ),
+    Fault(
+        "promote leaves the body", _world("hold", temporary=1), "promote",
+        "redis.call('HDEL', KEYS[1], ref)", "",
+    ),
+    Fault("octets before the intent", _world("hold", kills=1), mistakes=frozenset({"writes before begin"})),
+    Fault("receipt acked before it is kept", _world("hold"), mistakes=frozenset({"acks before persisting"})),
+    Fault("backlog never read", _world("resend", kills=1), mistakes=frozenset({"never reads its backlog"})),
+)  # fmt: skip

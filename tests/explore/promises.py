@@ -1,0 +1,173 @@
+"""What must hold: after every move, and at rest. The oracle here shares nothing with the scripts but their input."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.explore.model import SHOWN_WHEN_REFUSED, Configuration, Env
+from tests.explore.redis_side import Picture, number_of, reference
+
+from smsfleet.config.statuses import APPENDIX_B, RANKED
+from smsfleet.store.records import JobRecord, SegmentRecord
+
+SETTLED = "ARFE"
+"""States in which nothing more is sent, unless a late acceptance changes the state."""
+
+_LEGAL = {
+    "Q": "SAE",
+    "S": "QAHFRW",
+    "W": "QEA",
+    "H": "QAFWR",
+    "F": "AR",
+    "R": "A",
+    "E": "A",
+    "A": "",
+}
+"""state -> the states that one step may lead to (semantics.md, "Segment states")."""
+
+
+class Broken(Exception):
+    """A promise that does not hold, in words."""
+
+
+def require(condition: object, words: str) -> None:
+    """Raise Broken unless the condition holds."""
+    if not condition:
+        raise Broken(words)
+
+
+def rank(status: int | None) -> int:
+    """How much a status says; nothing known is 0."""
+    return 0 if status is None else RANKED.index(status) + 1
+
+
+def rolled_up(segments: list[tuple[str, int | None]]) -> tuple[int | None, bool]:
+    """The status of a job and whether it is closed, from (state, status) of its segments."""
+    shown_as = {"E": 10, "F": 1, "C": 6}
+    statuses = [shown_as.get(state, status if state in "AR" else None) for state, status in segments]
+    closed = [
+        state in "RFEC" or (state == "A" and status is not None and APPENDIX_B[status].final)
+        for state, status in segments
+    ]
+    if all(closed):
+        bad = [status for status in statuses if status != 4]
+        return (max(bad, key=rank) if bad else 4), True
+    return min(statuses, key=rank), False
+
+
+def after_a_move(
+    before: tuple[Env, Picture], after: tuple[Env, Picture], configuration: Configuration, token: str
+) -> None:
+    """Check one step; `token` is that of a command, empty for a fact."""
+    env, picture = after
+    if token and token != before[1].fence:
+        same = before[1].settled_part == picture.settled_part
+        require(same, "a command with an old token changed something")
+    job = picture.record
+    for old, new in zip(before[1].record.segments, job.segments, strict=True):
+        _monotone(old, new)
+        _in_one_place(new, picture)
+    _counted(job, picture)
+    _submitted_at_most(env, configuration)
+    _receipts_kept(env, picture, job)
+
+
+def _monotone(old: SegmentRecord, new: SegmentRecord) -> None:
+    legal = old.state == new.state or new.state in _LEGAL[old.state]
+    require(legal, f"segment {new.number} went from {old.state} to {new.state}")
+    if old.state == new.state:
+        require(
+            rank(new.status) >= rank(old.status), f"the status went back from {old.status} to {new.status}"
+        )
+    require(new.attempt >= old.attempt, "the attempt went back")
+    require(new.ambiguous >= old.ambiguous, "ambiguous went back")
+
+
+def _in_one_place(segment: SegmentRecord, picture: Picture) -> None:
+    ref = reference(segment.number)
+    entries = [entry for entry in picture.outbound if entry.ref == ref]
+    require(all(entry.has_body for entry in entries), "an entry has another segment's body")
+    require(len(entries) <= 1, f"{len(entries)} entries for one segment")
+    kept = ref in picture.waiting
+    told = [fact for fact in picture.responses if fact.what[:2] == (ref, segment.attempt)]
+    flies = ref in picture.inflight
+    if segment.state == "Q":
+        require(len(entries) == 1 and not kept and not flies, "a queued segment is not in its stream alone")
+    elif segment.state == "S":
+        require(not kept, "a segment in flight waits too")
+        if flies:
+            require(len(entries) == 1, "a segment in flight has no entry")
+            require(picture.inflight[ref][0] == segment.attempt, "another attempt is in flight")
+        else:
+            require(told, "a segment is SENDING, not in flight, and no fact about it waits")
+    elif segment.state in "WH":
+        queue = picture.delayed if segment.state == "W" else picture.held
+        require(
+            kept and ref in queue and not entries and not flies, f"a segment in {segment.state} is not kept"
+        )
+    else:
+        require(not kept, f"a segment in {segment.state} still has its body waiting")
+        require(segment.state == "A" or not flies, f"a segment in {segment.state} is in flight")
+    for state, queue in (("W", picture.delayed), ("H", picture.held)):
+        require((ref in queue) == (segment.state == state), f"{segment.state} does not fit the waiting sets")
+
+
+def _counted(job: JobRecord, picture: Picture) -> None:
+    expected, _ = rolled_up([(s.state, s.status) for s in job.segments])
+    require(job.status == expected, f"the job shows {job.status}, its segments say {expected}")
+    if len(job.segments) > 1:
+        labels = Counter(s.state + (str(s.status or "") if s.state in "AR" else "") for s in job.segments)
+        packed = " ".join(f"{label}:{count}" for label, count in sorted(labels.items()))
+        require(picture.job[b"k"].decode() == packed, f"counted {picture.job[b'k']!r}, there are {packed}")
+
+
+def _submitted_at_most(env: Env, configuration: Configuration) -> None:
+    for number, times in Counter(number for number, _ in env.accepted).items():
+        most = configuration.most_submissions(env.resent)
+        require(times <= most, f"segment {number} was accepted {times} times, at most {most} are promised")
+
+
+def _receipts_kept(env: Env, picture: Picture, job: JobRecord) -> None:
+    waiting = {fact.what[0] for fact in picture.deliveries}
+    for message_id, status in env.acked:
+        segment = job.segments[int(message_id.partition(".")[0]) - 1]
+        joined = message_id.encode() in picture.index and rank(segment.status) >= rank(status)
+        streamed = f"{message_id} {status}".encode() in waiting
+        parked = any(
+            line.startswith(b"%d;" % status) for line in picture.orphans.get(message_id.encode(), ())
+        )
+        require(joined or streamed or parked, f"receipt {message_id} {status} was acked and is nowhere")
+
+
+def at_rest(env: Env, picture: Picture, configuration: Configuration) -> None:
+    """Check a state in which nothing more will happen by itself."""
+    job = picture.record
+    require(not picture.outbound and not picture.inflight, "work is left in the outbound stream or in flight")
+    require(not picture.responses and not picture.deliveries, "facts are left in their streams")
+    for segment in job.segments:
+        allowed = SETTLED + ("H" if configuration.policy == "hold" else "")
+        require(segment.state in allowed, f"segment {segment.number} is stuck in {segment.state}")
+        known = [m for m, ref in picture.index.items() if number_of(ref) == segment.number]
+        require((segment.state == "A") == bool(known), "accepted and the index do not agree")
+        if segment.state == "A":
+            strongest = max((8, *configuration.receipts), key=rank)
+            require(segment.status == strongest, f"status {segment.status} is not the join, {strongest}")
+            require(segment.duplicates == len(known) - 1, "duplicates are miscounted")
+        elif segment.state == "R":
+            expected = (
+                segment.status == SHOWN_WHEN_REFUSED
+                or segment.tries > configuration.max_attempts
+                or segment.ambiguous > 0  # it had failed, its body was gone, and then the refusal was heard
+            )
+            require(expected, "a segment is rejected after a temporary error")
+        require(not any(m in picture.orphans for m in known), "a receipt waits for a response that is there")
+    if not env.receipts:
+        _all_receipts_told(env, picture, configuration)
+
+
+def _all_receipts_told(env: Env, picture: Picture, configuration: Configuration) -> None:
+    for _, message_id in env.accepted:
+        known = message_id.encode() in picture.index
+        parked = picture.orphans.get(message_id.encode(), ())
+        told = known or {int(line.partition(b";")[0]) for line in parked} == set(configuration.receipts)
+        require(told, f"receipts of {message_id} are lost")

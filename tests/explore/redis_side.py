@@ -1,0 +1,313 @@
+"""The Redis side of a state: running the real scripts, photographing every key, putting a photograph back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+import redis
+from tests.explore.faults import Fault
+from tests.explore.model import DEADLINE_MS, EARLY_MS, JOB, LATE_MS, Configuration
+
+from smsfleet.store.calls import Call
+from smsfleet.store.client import Store, translated
+from smsfleet.store.facts import Facts
+from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
+from smsfleet.store.keys import Keys, ref
+from smsfleet.store.lease import Lease
+from smsfleet.store.records import JobRecord, read_job
+from smsfleet.store.scripts import Script
+from smsfleet.store.wire import Wire
+
+T = TypeVar("T")
+
+KEYS = Keys("x")
+PACE = Pace(rate=1_000_000, bulk_reserve=0.2, outbound_limit=20_000)
+LANE = "normal"
+# A hold that begins early is over late; one that begins late is over at once, because there is no third moment.
+_HOLD_S = {EARLY_MS: (LATE_MS - EARLY_MS) / 2000, LATE_MS: 0.0}
+
+_PHOTOGRAPH_LUA = """
+local still = {}
+for i = 1, #ARGV do still[ARGV[i]] = true end
+local picture = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if not still[key] then
+    local kind = redis.call('TYPE', key).ok
+    local content, pending = false, {}
+    if kind == 'string' then content = redis.call('GET', key)
+    elseif kind == 'hash' then content = redis.call('HGETALL', key)
+    elseif kind == 'list' then content = redis.call('LRANGE', key, 0, -1)
+    elseif kind == 'zset' then content = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    else
+      content = redis.call('XRANGE', key, '-', '+')
+      local group = redis.call('XINFO', 'GROUPS', key)[1][2]
+      for _, row in ipairs(redis.call('XPENDING', key, group, '-', '+', 100)) do pending[#pending + 1] = row[1] end
+    end
+    picture[#picture + 1] = { key, redis.call('DUMP', key), content, pending }
+  end
+end
+return picture
+"""
+
+_RESTORE_LUA = """
+local still = {}
+for i = 2 * tonumber(ARGV[1]) + 2, #ARGV do still[ARGV[i]] = true end
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if not still[key] then redis.call('DEL', key) end
+end
+for i = 2, 2 * tonumber(ARGV[1]), 2 do redis.call('RESTORE', ARGV[i], 0, ARGV[i + 1]) end
+return 1
+"""
+
+# Keys that no move depends on: they are neither photographed nor put back.
+_STILL = (
+    KEYS.status, KEYS.rate, KEYS.content(JOB), KEYS.lease_number, KEYS.intake[LANE], KEYS.watermark[LANE],
+    KEYS.outbound["high"], KEYS.outbound["bulk"],
+)  # fmt: skip
+
+_RESTORE = Script.of("restore", _RESTORE_LUA)
+_PHOTOGRAPH = Call((0, *_STILL), list, Script.of("photograph", _PHOTOGRAPH_LUA))
+
+
+_READER = Facts(KEYS, text_ttl_s=0, index_ttl_s=0, max_attempts=0)
+
+
+class Queued(NamedTuple):
+    """An entry of the outbound stream."""
+
+    ref: bytes
+    has_body: bool
+    pending: bool
+
+
+class Waiting(NamedTuple):
+    """A fact that waits in one of the streams."""
+
+    what: tuple[Any, ...]
+    pending: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Everything in Redis that matters, and how to put it back."""
+
+    dump: tuple[tuple[bytes, bytes], ...]
+    job: dict[bytes, bytes]
+    outbound: tuple[Queued, ...]
+    inflight: dict[bytes, tuple[int, bytes]]
+    """ref -> attempt, token"""
+    responses: tuple[Waiting, ...]
+    deliveries: tuple[Waiting, ...]
+    waiting: dict[bytes, bytes]
+    delayed: dict[bytes, float]
+    held: dict[bytes, float]
+    orphans: dict[bytes, tuple[bytes, ...]]
+    index: dict[bytes, bytes]
+    fence: str
+    lease: str
+
+    @cached_property
+    def record(self) -> JobRecord:
+        """The job as a reader sees it."""
+        record = read_job(JOB, [item for pair in self.job.items() for item in pair])
+        assert isinstance(record, JobRecord)
+        return record
+
+    @cached_property
+    def canonical(self) -> Any:
+        """What tells two states apart: entry ids, tokens, times and the history do not."""
+        ours = self.fence.encode()
+        return (
+            tuple(sorted((k, v) for k, v in self.job.items() if k not in (b"h", b"c"))),
+            self.outbound,
+            tuple(sorted((r, attempt, token == ours) for r, (attempt, token) in self.inflight.items())),
+            self.responses,
+            self.deliveries,
+            tuple(sorted(self.waiting)),
+            tuple(sorted(self.delayed)),
+            tuple(sorted(self.held)),
+            tuple(sorted(self.orphans.items())),
+            tuple(sorted(self.index.items())),
+            bool(self.lease),
+            self.lease == self.fence,
+        )
+
+    @cached_property
+    def settled_part(self) -> Any:
+        """The canonical form without what a mere read changes (who has an entry pending)."""
+        canonical = list(self.canonical)
+        canonical[1] = tuple(entry[:2] for entry in self.outbound)
+        return tuple(canonical)
+
+
+class World:
+    """The store under exploration."""
+
+    def __init__(self, client: redis.Redis, configuration: Configuration, fault: Fault | None = None) -> None:
+        self.configuration = configuration
+        self.fault = fault
+        self._client = client
+        self._command_now: Callable[..., Any] = client.execute_command
+        self._store = Store(client)
+        self._scripts: dict[str, Script] = {}
+        self.present: Picture
+        """the state in which the next call runs"""
+        self._there: Picture | None = None
+        """what the server holds now"""
+        self._steps: dict[Any, tuple[Picture, Any, Picture]] = {}
+        self.lease = Lease(KEYS)
+        self._wires = {
+            now: Wire(KEYS, text_ttl_s=60, hold_s=hold_s, now_ms=now) for now, hold_s in _HOLD_S.items()
+        }
+        self._facts = {
+            now: Facts(
+                KEYS, text_ttl_s=60, index_ttl_s=691_200, max_attempts=configuration.max_attempts, now_ms=now
+            )
+            for now in (EARLY_MS, LATE_MS)
+        }
+
+    def wire(self, now_ms: int) -> Wire:
+        """The binder's calls at this moment."""
+        return self._wires[now_ms]
+
+    def facts(self, now_ms: int) -> Facts:
+        """The relay's calls at this moment."""
+        return self._facts[now_ms]
+
+    def run(self, call: Call[T]) -> T:
+        """Run one call, with the seeded fault in its script, in the present state.
+
+        The same call in the same state is only made once: moves outside Redis leave the picture what it was, so
+        most calls come again. That is sound because a reply depends on nothing but the picture and the call.
+        """
+        name = call.script.name if call.script else ""
+        step = (id(self.present), name or str(call.arguments[0]), *call.arguments)
+        if step not in self._steps:
+            self._steps[step] = (self.present, *self._made(call, reads=_only_reads(name, call.arguments)))
+        _, reply, self.present = self._steps[step]
+        return call.parse(reply)
+
+    def _made(self, call: Call[Any], *, reads: bool) -> tuple[Any, Picture]:
+        """Put the present state back, make the call, photograph what it left: one round trip."""
+        commands = [self._command(call)]
+        if self._there is not self.present:
+            flat = [item for pair in self.present.dump for item in pair]
+            restore = Call((0, len(self.present.dump), *flat, *_STILL), int, _RESTORE)
+            commands.insert(0, self._command(restore))
+        if not reads:
+            commands.append(self._command(_PHOTOGRAPH))
+        with translated():
+            pipeline = self._client.pipeline(transaction=False)
+            queue: Callable[..., Any] = pipeline.execute_command
+            for command in commands:
+                queue(*command)
+            replies = pipeline.execute()
+        after = self.present if reads else _picture(replies.pop())
+        self._there = after
+        return replies[-1], after
+
+    def _command(self, call: Call[Any]) -> Sequence[Any]:
+        if call.script is None:
+            return call.arguments
+        script = call.script
+        if script.name not in self._scripts:
+            self._scripts[script.name] = self.fault.applied_to(script) if self.fault else script
+            self._command_now("SCRIPT LOAD", self._scripts[script.name].source)
+        return ("EVALSHA", self._scripts[script.name].sha, *call.arguments)
+
+    def prepare(self) -> Picture:
+        """One job taken in and admitted (the message for it came twice), groups made, nobody leads."""
+        self._store.run(Call(("FLUSHDB",), bool))
+        for call in (*self.wire(EARLY_MS).create_groups(), *self.facts(EARLY_MS).create_groups()):
+            self._store.run(call)
+        jobs = Jobs(KEYS, job_ttl_s=1000, text_ttl_s=60, now_ms=EARLY_MS)
+        self._store.run(jobs.take_in(JOB, lane=LANE, destination="27999100001", content="{}"))
+        admitted = [self._store.run(self.admit()).results for _ in range(2)]
+        assert admitted == [[1], [0]]
+        self.present = self._there = _picture(self._store.run(_PHOTOGRAPH))
+        return self.present
+
+    def admit(self) -> Call[Admitted]:
+        """Admit the job (again)."""
+        configuration = self.configuration
+        jobs = Jobs(KEYS, job_ttl_s=1000, text_ttl_s=60, now_ms=EARLY_MS)
+        bodies = [body_of(number) for number in range(1, configuration.segments + 1)]
+        deadline_ms = DEADLINE_MS if configuration.deadline else None
+        admission = Admission(
+            JOB, LANE, configuration.policy, configuration.max_ambiguous, deadline_ms, bodies
+        )
+        return jobs.admit([admission], PACE)
+
+    def expire_lease(self) -> None:
+        """The lease's time to live is over."""
+        self.run(Call(("DEL", KEYS.lease), int))
+
+
+def body_of(number: int) -> bytes:
+    """The submit_sm body of a segment."""
+    return b"body\x00%d" % number
+
+
+def reference(number: int) -> bytes:
+    """The ref of a segment of the one job."""
+    return ref(JOB, number).encode()
+
+
+def number_of(segment_ref: bytes) -> int:
+    """The segment number in a ref."""
+    return int(segment_ref.rpartition(b"#")[2])
+
+
+def _picture(rows: Any) -> Picture:
+    content = {key: value for key, _, value, _ in rows}
+    pending = {key: set(entries) for key, _, _, entries in rows}
+    prefix = KEYS.orphan(b"")
+    return Picture(
+        dump=tuple((key, dump) for key, dump, _, _ in rows),
+        job=_pairs(content[KEYS.job(JOB)]),
+        outbound=tuple(
+            Queued(fields[1], fields[3] == body_of(int(fields[1].rpartition(b"#")[2])), at in pending[KEYS.outbound[LANE]])
+            for at, fields in content[KEYS.outbound[LANE]]
+        ),
+        inflight={r: _intent(packed) for r, packed in _pairs(content.get(KEYS.inflight)).items()},
+        responses=_waiting(_READER.claim_responses("", 0, 1), content, pending, KEYS.responses),
+        deliveries=_waiting(_READER.claim_deliveries("", 0, 1), content, pending, KEYS.deliveries),
+        waiting=_pairs(content.get(KEYS.waiting)),
+        delayed=_scores(content.get(KEYS.delayed)),
+        held=_scores(content.get(KEYS.held)),
+        orphans={key.removeprefix(prefix): tuple(sorted(set(value))) for key, value in content.items() if key.startswith(prefix)},
+        index={m: r for key, v in content.items() if key.startswith(KEYS.prefix + b"index:") for m, r in _pairs(v).items()},
+        fence=content.get(KEYS.fence, b"").decode(),
+        lease=content.get(KEYS.lease, b"").decode(),
+    )  # fmt: skip
+
+
+def _only_reads(script: str, arguments: Sequence[Any]) -> bool:
+    # A read of the backlog changes delivery counts only.
+    backlog = arguments[0] == b"XREADGROUP" and b">" not in arguments
+    return script == "find" or arguments[0] == "ZRANGEBYSCORE" or backlog
+
+
+def _pairs(flat: Iterable[bytes] | None) -> dict[bytes, bytes]:
+    items = list(flat or ())
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _scores(flat: Iterable[bytes] | None) -> dict[bytes, float]:
+    return {member: float(score) for member, score in _pairs(flat).items()}
+
+
+def _intent(packed: bytes) -> tuple[int, bytes]:
+    attempt, _, _, token = packed.split(b",", 3)
+    return int(attempt), token
+
+
+def _waiting(
+    reader: Call[Any], content: dict[bytes, Any], pending: dict[bytes, set[bytes]], key: bytes
+) -> tuple[Waiting, ...]:
+    # Read as a relay reads them; what tells facts apart is not their entry id.
+    facts = reader.parse((b"0-0", content[key], []))
+    return tuple(Waiting(fact[1:], fact.entry_id in pending[key]) for fact in facts)

@@ -1,0 +1,156 @@
+"""What may happen around the binders: the SMSC, the relays, the timers and the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.explore import model
+from tests.explore.model import DAY, PERMANENT, TEMPORARY, Arrival, Configuration, Env
+from tests.explore.move import Move, pure
+from tests.explore.redis_side import Picture, World
+
+from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact, Verdict
+
+# --- the SMSC --------------------------------------------------------------------------------------
+
+
+def smsc(env: Env, configuration: Configuration) -> Iterator[Move]:
+    """What the SMSC may do with what reached it, and with receipts it has to deliver."""
+    for index, binder in enumerate(env.binders):
+        if binder.to_smsc:
+            number, attempt = binder.to_smsc[0]
+            heard = env.with_binder(index, to_smsc=binder.to_smsc[1:])
+            accepted, message_id = model.accept(heard, configuration, number, attempt)
+            yield pure(
+                f"SMSC accepts {message_id}",
+                _sent(accepted, index, Arrival("response", number, attempt, 0, message_id)),
+            )
+            for kind, code in (("temporary", TEMPORARY), ("permanent", PERMANENT)):
+                if getattr(env.budget, kind):
+                    answer = Arrival("response", number, attempt, code, "")
+                    answered = _sent(heard.spend(kind), index, answer)
+                    yield pure(f"SMSC refuses {number}.{attempt} ({kind})", answered, progress=False)
+        if binder.alive and binder.token:
+            yield from _receipts(env, index)
+    for number, attempt in dict.fromkeys(env.stray):
+        arrived = env._replace(stray=model.without_one(env.stray, (number, attempt)))
+        accepted, message_id = model.accept(arrived, configuration, number, attempt)
+        yield pure(f"SMSC accepts stray {message_id}", accepted, progress=False)
+
+
+def _receipts(env: Env, index: int) -> Iterator[Move]:
+    for message_id, status in dict.fromkeys(env.receipts):
+        number = int(message_id.partition(".")[0])
+        receipt = Arrival("receipt", number, 0, status, message_id)
+        sent = _sent(env, index, receipt)
+        rest = model.without_one(env.receipts, (message_id, status))
+        yield pure(f"SMSC sends receipt {message_id} {status}", sent._replace(receipts=rest))
+        if env.budget.duplicates:
+            duplicate = sent.spend("duplicates")
+            yield pure(f"SMSC sends receipt {message_id} {status} first of two", duplicate, progress=False)
+
+
+def _sent(env: Env, index: int, arrival: Arrival) -> Env:
+    return env.with_binder(index, from_smsc=model.with_one(env.binders[index].from_smsc, arrival))
+
+
+# --- relays, timers, the operator --------------------------------------------------------------------
+
+
+def relays(env: Env, picture: Picture) -> Iterator[Move]:
+    """What a relay may do with facts: apply, stall, claim, apply late, die."""
+    facts = (*picture.responses, *picture.deliveries)
+    if any(not fact.pending for fact in facts):
+        yield Move("a relay applies", lambda world: _applied(world, env, claim=False))
+        if env.budget.stalls and env.stalled == model.Stalled():
+            yield Move("a relay reads and stalls", lambda world: _stall(world, env), progress=False)
+    if any(fact.pending for fact in facts):
+        yield Move("a relay claims", lambda world: _applied(world, env, claim=True))
+    if env.stalled != model.Stalled():
+
+        def late(world: World) -> Env:
+            _apply_responses(world, env, list(env.stalled.responses))
+            if env.stalled.receipts:
+                calls = world.facts(env.now_ms)
+                world.run(calls.apply_receipts(env.stalled.receipts, env.stalled.references, DAY))
+            return env._replace(stalled=model.Stalled())
+
+        yield Move("the stalled relay applies", late, progress=False)
+        yield pure("the stalled relay dies", env._replace(stalled=model.Stalled()), progress=False)
+
+
+def _applied(world: World, env: Env, *, claim: bool) -> Env:
+    calls = world.facts(env.now_ms)
+    if claim:
+        responses = world.run(calls.claim_responses("fast", 0, 100))
+        deliveries = world.run(calls.claim_deliveries("fast", 0, 100))
+    else:
+        responses, deliveries = world.run(calls.read("fast", 100, 1))
+    _apply_responses(world, env, responses)
+    receipts = [_receipt(fact) for fact in deliveries]
+    if receipts:
+        references = world.run(calls.find([r.message_id for r in receipts], calls.days(DAY)))
+        world.run(calls.apply_receipts(receipts, references, DAY))
+    return env
+
+
+def _apply_responses(world: World, env: Env, responses: list[ResponseFact]) -> None:
+    if responses:
+        verdicts = [_verdict(fact.command_status) for fact in responses]
+        world.run(world.facts(env.now_ms).apply_responses(responses, verdicts, DAY))
+
+
+def _stall(world: World, env: Env) -> Env:
+    calls = world.facts(env.now_ms)
+    responses, deliveries = world.run(calls.read("slow", 1, 1))  # one of each: another relay gets the rest
+    receipts = [_receipt(fact) for fact in deliveries]
+    references = world.run(calls.find([r.message_id for r in receipts], calls.days(DAY))) if receipts else []
+    stalled = model.Stalled(tuple(responses), tuple(receipts), tuple(references))
+    return env.spend("stalls")._replace(stalled=stalled)
+
+
+def _receipt(fact: DeliveryFact) -> ReceiptFact:
+    message_id, _, status = fact.body.decode().partition(" ")
+    return ReceiptFact(fact.entry_id, message_id.encode(), int(status), f" {status}")
+
+
+def _verdict(command_status: int) -> Verdict:
+    if command_status == 0:
+        return Verdict("ok", 8, 0)
+    if command_status == TEMPORARY:
+        return Verdict("retry", 5, 0)
+    return Verdict("reject", model.SHOWN_WHEN_REFUSED, 0)
+
+
+def timers(env: Env, picture: Picture, configuration: Configuration) -> Iterator[Move]:
+    """What time and an operator may do."""
+    if configuration.timed and not env.late:
+        yield pure("time passes", env._replace(late=True))
+    if any(due <= env.now_ms for due in picture.delayed.values()):
+
+        def promote(world: World) -> Env:
+            calls = world.facts(env.now_ms)
+            due: list[bytes] = world.run(calls.due(env.now_ms, 100))
+            world.run(calls.promote(due))
+            return env
+
+        yield Move("a delay is over", promote)
+    if any(due <= env.now_ms for due in picture.held.values()):
+
+        def timer(world: World) -> Env:
+            calls = world.facts(env.now_ms)
+            over: list[bytes] = world.run(calls.hold_over(env.now_ms, 100))
+            world.run(calls.release_held(over, "timer"))
+            return env
+
+        yield Move("a hold is over", timer)
+    if picture.held and env.budget.resends:
+        first = min(picture.held)
+
+        for decision in ("resend", "fail"):
+
+            def operator(world: World, decision: str = decision) -> Env:
+                world.run(world.facts(env.now_ms).release_held([first], decision))
+                return env.spend("resends")._replace(resent=env.resent + (decision == "resend"))
+
+            yield Move(f"an operator says {decision}", operator, progress=False)

@@ -1,0 +1,62 @@
+"""intake_publish.lua: taken in and published in one step."""
+
+from __future__ import annotations
+
+from tests.integration.store.steps import Fleet
+
+from smsfleet.store.jobs import TakenIn
+
+
+def publish(fleet: Fleet, job_id: str, key: str | None = None) -> TakenIn:
+    call = fleet.jobs.take_in_and_publish(
+        job_id,
+        lane="bulk",
+        destination="27999100001",
+        content="{}",
+        idempotency_key=key,
+        queue="sms.bulk",
+        bell="bell.bulk",
+        message=f"m-{job_id}",
+    )
+    return fleet.run(call)
+
+
+def queue(fleet: Fleet) -> list[bytes]:
+    return fleet.redis("LRANGE", "sms.bulk", 0, -1)
+
+
+def test_a_new_job_is_taken_in_and_its_message_is_in_the_queue(fleet: Fleet) -> None:
+    taken_in = [publish(fleet, "j1"), publish(fleet, "j2")]
+
+    assert taken_in == [(True, "j1"), (True, "j2")]
+    assert queue(fleet) == [b"m-j2", b"m-j1"]
+    assert fleet.job("j1").lane == "bulk"
+    assert fleet.store.run_all(fleet.jobs.waiting_intake()) == [0, 0, 2]
+
+
+def test_a_known_id_is_not_published_again(fleet: Fleet) -> None:
+    publish(fleet, "j1")
+    before = fleet.everything()
+
+    assert publish(fleet, "j1") == (False, "j1")
+    assert fleet.everything() == before
+
+
+def test_a_known_key_publishes_nothing_and_gives_the_first_job(fleet: Fleet) -> None:
+    publish(fleet, "j1", key="order-7")
+
+    assert publish(fleet, "j2", key="order-7") == (False, "j1")
+    assert queue(fleet) == [b"m-j1"]
+    assert fleet.run(fleet.jobs.read("j2")) == "j1"
+
+
+def test_the_bell_rings_once_until_somebody_hears_it(fleet: Fleet) -> None:
+    publish(fleet, "j1")
+    publish(fleet, "j2")
+    rung = fleet.redis("LLEN", "bell.bulk")
+    fleet.redis("DEL", "bell.bulk")
+    publish(fleet, "j2")
+    silent = fleet.redis("LLEN", "bell.bulk")
+    publish(fleet, "j3")
+
+    assert (rung, silent, fleet.redis("LLEN", "bell.bulk")) == (1, 0, 1)

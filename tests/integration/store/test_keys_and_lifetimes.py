@@ -1,0 +1,101 @@
+"""Every key of an account is in one slot, and has a lifetime or a reason for none."""
+
+from __future__ import annotations
+
+import re
+
+from tests.integration.store.steps import JOB_TTL_S, NO_CREDIT, TEMPORARY, TEXT_TTL_S, Fleet
+
+KEPT = re.compile(
+    rb"fence|lease:number|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead"
+    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|orphans|rate"
+)
+"""The keys that store/keys.py lists as without a lifetime."""
+
+
+def a_busy_day(fleet: Fleet) -> None:
+    """Something of everything."""
+    for lane in ("high", "normal", "bulk"):
+        fleet.take_in(f"waits-{lane}", lane, key=f"key-{lane}")
+    fleet.run(fleet.jobs.next_references(["27999100001"], 256))
+    fleet.run(fleet.wire.report("{}", 5.0))
+    accepted, delayed, held, credit, flying = (
+        fleet.send(f"j{number}", lane=lane)[0]
+        for number, lane in enumerate(("high", "normal", "bulk", "high", "high"))
+    )
+    fleet.answer(accepted)
+    fleet.receipt(4)
+    fleet.receipt(4, b"orphaned")
+    fleet.answer(delayed, TEMPORARY)
+    fleet.lost(held)
+    fleet.answer(credit, NO_CREDIT)
+    assert fleet.in_flight() == {flying}
+    fleet.run(fleet.wire.deliver(b"a", 1))
+    fleet.run(fleet.wire.deliver(b"b", 1))
+    mo, dead = fleet.run(fleet.facts.read("relay", 10, 1))[1]
+    fleet.run(fleet.facts.keep_mo(mo))
+    fleet.run(fleet.facts.bury(dead, "why"))
+
+
+def test_every_key_has_a_lifetime_except_those_with_a_documented_reason(fleet: Fleet) -> None:
+    a_busy_day(fleet)
+
+    for key in fleet.everything():
+        name = key.removeprefix(b"{main}:")
+        assert (fleet.redis("PTTL", key) == -1) == bool(KEPT.fullmatch(name)), key
+
+
+def test_the_documented_reasons_are_those_of_keys_py(repository) -> None:
+    reasons = (repository / "store/keys.py").read_text().split('"""')[1]
+
+    for name in (
+        "fence",
+        "lease:number",
+        "streams",
+        "status",
+        "intake:",
+        "watermark:",
+        "inflight",
+        "waiting",
+        "delayed",
+        "held",
+        "rate",
+    ):
+        assert name in reasons, name
+
+
+def test_all_keys_hash_to_one_slot(fleet: Fleet) -> None:
+    a_busy_day(fleet)
+
+    assert {key[: len(b"{main}:")] for key in fleet.everything()} == {b"{main}:"}
+
+
+def test_two_accounts_share_a_server_and_nothing_else(fleet: Fleet) -> None:
+    other = Fleet(fleet.store, keys=type(fleet.keys)("other"))
+    other.create_groups()
+    other.lead("A")
+    before = other.everything()
+
+    a_busy_day(fleet)
+
+    after = {key: value for key, value in fleet.everything().items() if key.startswith(b"{other}:")}
+    assert after == {key: value for key, value in before.items() if key.startswith(b"{other}:")}
+
+
+def test_text_outlives_the_final_status_by_its_lifetime_only(fleet: Fleet) -> None:
+    (ref,) = fleet.send()
+    fleet.answer(ref)
+    open_ttl = fleet.ttl_s(fleet.keys.content("j1"))
+    fleet.receipt(4)
+
+    assert JOB_TTL_S - 60 <= open_ttl <= JOB_TTL_S
+    assert TEXT_TTL_S - 60 <= fleet.ttl_s(fleet.keys.content("j1")) <= TEXT_TTL_S
+    assert fleet.ttl_s(fleet.keys.job("j1")) > TEXT_TTL_S
+
+
+def test_a_job_that_is_written_again_and_again_keeps_its_lifetime(fleet: Fleet) -> None:
+    (ref,) = fleet.send()
+    fleet.answer(ref)
+    fleet.receipt(3)
+
+    assert JOB_TTL_S - 60 <= fleet.ttl_s(fleet.keys.job("j1")) <= JOB_TTL_S

@@ -1,0 +1,104 @@
+"""The check of a server at start, and the translation of its errors."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.store.steps import Fleet
+
+from smsfleet.cli.embedded import EmbeddedServer, free_port
+from smsfleet.config.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from smsfleet.store.calls import Call
+from smsfleet.store.client import AsyncStore, Store
+from smsfleet.store.server import findings, require_durable, server_info, server_time_ms
+
+GOOD = {"redis_version": "7.2.4", "aof_enabled": "1", "maxmemory_policy": "noeviction"}
+
+
+@pytest.mark.server
+def test_the_embedded_server_is_as_it_should_be(real_store: Store) -> None:
+    info = real_store.run(server_info())
+
+    assert findings(info) == []
+    require_durable(info)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"redis_version": "6.2.14"}, "too old"),
+        ({"aof_enabled": "0"}, "appendonly yes"),
+        ({"maxmemory_policy": "allkeys-lru"}, "noeviction"),
+    ],
+)
+def test_each_finding_says_what_to_do(changed: dict[str, str], words: str) -> None:
+    (finding,) = findings(GOOD | changed)
+
+    assert words in finding
+    with pytest.raises(StoreMisconfigured, match=r"SMSFLEET_ALLOW_VOLATILE_REDIS=1"):
+        require_durable(GOOD | changed)
+
+
+@pytest.mark.parametrize("version", ["7.0.0", "7.2.4", "8.0.1", "10.1"])
+def test_new_versions_are_accepted(version: str) -> None:
+    assert findings(GOOD | {"redis_version": version}) == []
+
+
+def test_the_servers_clock_is_in_milliseconds(fleet: Fleet) -> None:
+    assert 1_600_000_000_000 < fleet.run(server_time_ms()) < 4_000_000_000_000
+
+
+def test_a_script_that_the_server_forgot_is_sent_again(fleet: Fleet) -> None:
+    fleet.take_in("j1")
+    fleet.redis("SCRIPT FLUSH")
+
+    assert fleet.take_in("j1") == (False, "j1")
+    fleet.redis("SCRIPT FLUSH")
+    assert fleet.store.run_all(fleet.facts.forget_consumer("nobody")) == [1, 1]
+
+
+def test_no_calls_are_no_round_trip(fleet: Fleet) -> None:
+    assert fleet.store.run_all([]) == []
+
+
+def test_a_refused_command_is_a_store_error(fleet: Fleet) -> None:
+    fleet.redis("SET", "text", "x")
+
+    with pytest.raises(StoreError) as caught:
+        fleet.redis("LPUSH", "text", "y")
+    assert not isinstance(caught.value, StoreUnavailable)
+
+
+def test_a_server_that_is_not_there_may_come_back() -> None:
+    store = Store.connect(f"redis://127.0.0.1:{free_port()}/0")
+
+    with pytest.raises(StoreUnavailable):
+        store.run(Call(("PING",), bool))
+    store.close()
+
+
+@pytest.mark.server
+def test_a_server_that_only_reads_is_unavailable(real_store: Store) -> None:
+    real_store.run(Call(("CONFIG", "SET", "min-replicas-to-write", "1"), bool))
+    try:
+        with pytest.raises(StoreUnavailable):
+            Fleet(real_store).take_in("j1")
+    finally:
+        real_store.run(Call(("CONFIG", "SET", "min-replicas-to-write", "0"), bool))
+
+
+@pytest.mark.server
+async def test_the_awaiting_store_runs_the_same_calls(server: EmbeddedServer, real_store: Store) -> None:
+    store = AsyncStore.connect(server.url, "test")
+    fleet = Fleet(real_store)
+
+    await store.run_all([*fleet.wire.create_groups(), *fleet.facts.create_groups()])
+    fleet.take_in_and_admit("j1")
+    token = await store.run(fleet.lease.acquire("A", 10.0))
+    assert token is not None
+    entries = await store.run(fleet.wire.take(token, 10))
+    fleet.redis("SCRIPT FLUSH")
+    attempts = await store.run(fleet.wire.begin(token, entries))
+
+    assert attempts == [1]
+    assert await store.run_all([]) == []
+    await store.close()

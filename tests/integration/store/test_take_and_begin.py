@@ -1,0 +1,161 @@
+"""take.lua and begin.lua: the intent is in Redis before any octet is on the wire."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.store.steps import NOW_MS, PERMANENT, TEXT_TTL_S, Fleet, body
+
+from smsfleet.config.errors import Fenced
+from smsfleet.store.wire import DROPPED, IN_FLIGHT
+
+
+def test_segments_are_taken_high_lane_first_and_no_more_than_asked_for(fleet: Fleet) -> None:
+    for lane in ("bulk", "normal", "high"):
+        fleet.take_in_and_admit(lane, lane=lane, segments=2)
+
+    taken = [fleet.take(3), fleet.take(100), fleet.take(100)]
+
+    assert [[(e.lane, e.ref) for e in entries] for entries in taken] == [
+        [(1, b"high#1"), (1, b"high#2"), (2, b"normal#1")],
+        [(2, b"normal#2"), (3, b"bulk#1"), (3, b"bulk#2")],
+        [],
+    ]
+    assert taken[0][0].body == body("high", 1)
+
+
+def test_who_does_not_hold_the_fence_takes_nothing(fleet: Fleet) -> None:
+    fleet.take_in_and_admit()
+    old = fleet.token
+    fleet.lead("B")
+
+    with pytest.raises(Fenced):
+        fleet.run(fleet.wire.take(old, 10))
+    assert len(fleet.take()) == 1
+
+
+def test_a_read_gives_new_segments_and_a_backlog_read_those_not_settled(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("j1", segments=2)
+    fleet.take_in_and_admit("j2", lane="high")
+
+    new = fleet.run(fleet.wire.read(10, None))
+    backlog = fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3))
+    after_the_first = fleet.run(fleet.wire.read_backlog(10, [b"0-0", backlog[1].entry_id, b"0-0"]))
+
+    assert [e.ref for e in new] == [b"j2#1", b"j1#1", b"j1#2"]
+    assert backlog == new
+    assert [e.ref for e in after_the_first] == [b"j2#1", b"j1#2"]
+    assert fleet.run(fleet.wire.read(10, None)) == []
+
+
+def test_a_pending_entry_whose_content_is_gone_can_be_dropped(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("j1")
+    (entry,) = fleet.take()
+    fleet.redis("XDEL", fleet.keys.outbound["normal"], entry.entry_id)
+
+    (hollow,) = fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3))
+
+    assert (hollow.ref, hollow.body) == (b"", b"")
+    assert fleet.run(fleet.wire.drop(hollow)) == 1
+    assert fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3)) == []
+
+
+def test_a_watch_says_that_something_came_and_takes_nothing(fleet: Fleet) -> None:
+    start = [b"0-0"] * 3
+    quiet = fleet.run(fleet.wire.watch(start, 1))
+    fleet.take_in_and_admit("j1")
+
+    moved = fleet.run(fleet.wire.watch(start, 1))
+
+    assert quiet == start
+    assert [seen != b"0-0" for seen in moved] == [False, True, False]
+    assert len(fleet.take()) == 1
+
+
+def test_a_queued_segment_begins_with_the_next_attempt(fleet: Fleet) -> None:
+    (ref,) = fleet.take_in_and_admit()
+    (entry,) = fleet.take()
+
+    attempts = fleet.run(fleet.wire.begin(fleet.token, [entry]))
+
+    intent = b"1,2,%s,%s" % (entry.entry_id, fleet.token.encode())
+    assert attempts == [1]
+    assert fleet.run(fleet.wire.in_flight()) == {ref: intent}
+    assert (fleet.states(), fleet.letters()) == ("S", "Q S")
+
+
+def test_a_segment_that_is_in_flight_is_left_there(fleet: Fleet) -> None:
+    fleet.take_in_and_admit()
+    entries = fleet.take()
+    fleet.run(fleet.wire.begin(fleet.token, entries))
+    before = fleet.everything()
+
+    again = fleet.run(fleet.wire.begin(fleet.token, entries))
+
+    assert again == [IN_FLIGHT]
+    assert fleet.everything() == before
+
+
+def test_an_old_token_begins_nothing(fleet: Fleet) -> None:
+    fleet.take_in_and_admit()
+    entries, old = fleet.take(), fleet.token
+    fleet.lead("B")
+    before = fleet.everything()
+
+    with pytest.raises(Fenced):
+        fleet.run(fleet.wire.begin(old, entries))
+    assert fleet.everything() == before
+
+
+def test_an_expired_segment_ends_as_010_and_its_entry_is_dropped(fleet: Fleet) -> None:
+    fleet.take_in_and_admit(deadline_ms=NOW_MS + 10)
+    fleet.now_ms += 10
+
+    assert fleet.take_and_begin() == [DROPPED]
+    assert (fleet.states(), fleet.job().status, fleet.letters()) == ("E", 10, "Q E")
+    assert (fleet.outbound(), fleet.in_flight(), fleet.begin_backlog()) == ([], set(), [])
+    assert fleet.events() == [(b"j1", b"10", b"1")]
+    assert fleet.ttl_s(fleet.keys.content("j1")) <= TEXT_TTL_S
+
+
+def test_a_moment_before_its_deadline_a_segment_still_goes(fleet: Fleet) -> None:
+    fleet.take_in_and_admit(deadline_ms=NOW_MS + 10)
+    fleet.now_ms += 9
+
+    assert fleet.take_and_begin() == [1]
+
+
+def test_the_entry_of_a_job_that_is_gone_is_dropped(fleet: Fleet) -> None:
+    fleet.take_in_and_admit()
+    fleet.redis("DEL", fleet.keys.job("j1"))
+
+    assert fleet.take_and_begin() == [DROPPED]
+    assert fleet.outbound() == []
+
+
+def test_a_segment_that_was_accepted_late_is_not_sent_again(fleet: Fleet) -> None:
+    (ref,) = fleet.send(policy="resend")
+    assert fleet.lost(ref) == ["Q"]
+    assert fleet.answer(ref) == "accepted"
+
+    assert fleet.begin_backlog() == [DROPPED]
+    assert fleet.outbound() == []
+
+
+def test_a_batch_begins_each_as_it_is(fleet: Fleet) -> None:
+    flying = fleet.send("j1", policy="resend")
+    fleet.take_in_and_admit("j2", deadline_ms=NOW_MS)
+    fleet.take_in_and_admit("j3")
+    fleet.take()
+
+    attempts = fleet.begin_backlog()
+
+    assert attempts == [IN_FLIGHT, DROPPED, 1]
+    assert fleet.in_flight() == {*flying, b"j3#1"}
+
+
+def test_a_rejected_segment_does_not_begin(fleet: Fleet) -> None:
+    (ref,) = fleet.send()
+    entries = fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3))
+    fleet.answer(ref, PERMANENT)
+
+    assert fleet.run(fleet.wire.begin(fleet.token, entries)) == [DROPPED]

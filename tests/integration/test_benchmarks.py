@@ -1,0 +1,53 @@
+"""The benchmarks run, with tiny counts: their figures mean nothing here, but they must not rot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import redis
+from tests.benchmarks import binder, codec, encoding, harness, individual, memory, scripts
+from tests.benchmarks.harness import Result
+
+from smsfleet.cli.embedded import EmbeddedServer
+
+TINY: dict[str, Callable[[], Result]] = {
+    "codec": lambda: codec.measure(100),
+    "encoding": lambda: encoding.measure(10),
+    "scripts": lambda: scripts.measure(100),
+    "memory": lambda: memory.measure(1000),
+    "binder": lambda: binder.measure(300, windows=(50,)),
+    "individual": lambda: individual.measure(20),
+}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_runs_and_compares_with_its_targets(name: str) -> None:
+    result = json.loads(json.dumps(TINY[name]()))
+
+    assert result["ratio_to_raw"]
+    assert all({"figure", "value", "target", "met"} == set(row) for row in result["targets"])
+
+
+@pytest.mark.server
+def test_a_benchmark_refuses_a_redis_that_others_use(server: EmbeddedServer) -> None:
+    with redis.Redis.from_url(server.url) as other, redis.Redis.from_url(server.url) as ours:
+        other.ping()
+
+        with pytest.raises(SystemExit, match="other clients are connected"):
+            harness.refuse_company(ours)
+
+
+def test_a_benchmark_prints_one_json_line() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.encoding", "--count", "10"]
+
+    environment = {**os.environ, "PYTHONPATH": harness.PYTHONPATH}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert len(done.stdout.splitlines()) == 1
+    assert json.loads(done.stdout)["benchmark"] == "encoding"

@@ -1,0 +1,52 @@
+"""The keys of an account."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsfleet.store.keys import INDEX_BUCKETS, Keys, ref, split_ref
+
+
+def test_every_key_starts_with_the_tag_of_the_account() -> None:
+    keys = Keys("main")
+    named = [value for value in vars(keys).values() if isinstance(value, bytes)]
+    by_lane = [key for value in vars(keys).values() if isinstance(value, dict) for key in value.values()]
+    made = [
+        keys.job("j"),
+        keys.content(b"j"),
+        keys.orphan(b"\xff"),
+        keys.index(b"\xff", 1),
+        keys.reference("27"),
+    ]
+
+    assert all(key.startswith(b"{main}:") for key in [*named, *by_lane, *made])
+    assert len({*named, *by_lane, *made}) == len([*named, *by_lane, *made])
+
+
+def test_a_ref_names_job_and_segment() -> None:
+    assert split_ref(ref("order:7.a_b-c", 12)) == ("order:7.a_b-c", 12)
+
+
+@pytest.mark.parametrize("message_id", [b"", b"0", b"\x00\xff", b"x" * 65])
+def test_an_id_of_a_day_is_always_in_the_same_bucket(message_id: bytes) -> None:
+    keys = Keys("main")
+
+    assert keys.index(message_id, 19_675) == keys.index(message_id, 19_675)
+    assert keys.index(message_id, 19_675) != keys.index(message_id, 19_676)
+
+
+def test_ids_are_spread_over_all_buckets() -> None:
+    keys = Keys("main")
+    buckets = {keys.index(b"%d" % number, 1) for number in range(INDEX_BUCKETS * 12)}
+
+    assert len(buckets) > INDEX_BUCKETS * 0.99
+
+
+def test_the_outbound_streams_are_in_lane_order() -> None:
+    assert Keys("a").outbounds() == [b"{a}:outbound:high", b"{a}:outbound:normal", b"{a}:outbound:bulk"]
+
+
+@pytest.mark.parametrize("account", ["kårt", "账户"])
+def test_an_account_is_ascii(account: str) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        Keys(account)

@@ -1,0 +1,97 @@
+"""What a wheel will hold, judged from the checkout: a forgotten package would be missing without a word."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOMS = ("binder", "cli", "config", "simulator", "smpp", "store", "tasks", "workers")
+
+NOT_SHIPPED = ("tests", "docs")
+
+BARE_IMPORT = re.compile(rf"^\s*(?:import|from)\s+({'|'.join(ROOMS)})(?:\.|\s|$)", re.MULTILINE)
+
+
+@pytest.fixture
+def setuptools_table(repository: Path) -> dict[str, Any]:
+    return tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+
+
+def packages_on_disk(repository: Path) -> list[str]:
+    folders = [path.parent.relative_to(repository) for path in repository.glob("[!.]*/**/__init__.py")]
+    return sorted(
+        "smsfleet." + ".".join(folder.parts) for folder in folders if folder.parts[0] not in NOT_SHIPPED
+    )
+
+
+def test_every_package_on_disk_is_listed(repository: Path, setuptools_table: dict[str, Any]) -> None:
+    on_disk = packages_on_disk(repository)
+
+    listed = sorted(setuptools_table["packages"])
+
+    assert on_disk == listed
+
+
+def test_every_package_is_found_in_its_folder(repository: Path, setuptools_table: dict[str, Any]) -> None:
+    folders = {
+        name: name.removeprefix("smsfleet.").replace(".", "/") for name in setuptools_table["packages"]
+    }
+
+    mapped = setuptools_table["package-dir"]
+
+    assert folders == mapped
+
+
+def test_every_top_level_package_has_its_symlink_for_the_static_tools(repository: Path) -> None:
+    rooms = {name.split(".")[1] for name in packages_on_disk(repository)}
+
+    links = {path.name: path.resolve() for path in (repository / ".ns" / "smsfleet").iterdir()}
+
+    assert {room: repository / room for room in rooms} == links
+
+
+def test_every_file_that_is_not_python_is_package_data(
+    repository: Path, setuptools_table: dict[str, Any]
+) -> None:
+    ignored = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+    wanted = {
+        path
+        for name in packages_on_disk(repository)
+        for path in (repository / name.removeprefix("smsfleet.").replace(".", "/")).rglob("*")
+        if path.is_file() and path.suffix != ".py" and not ignored & set(path.parts)
+    }
+
+    data = setuptools_table["package-data"]
+    found = {
+        path
+        for name in packages_on_disk(repository)
+        for pattern in (*data["*"], *data.get(name, ()))
+        for path in (repository / name.removeprefix("smsfleet.").replace(".", "/")).glob(pattern)
+    }
+
+    assert wanted == found
+
+
+def test_every_package_says_that_it_is_typed(repository: Path) -> None:
+    rooms = {name.split(".")[1] for name in packages_on_disk(repository)}
+
+    typed = {path.parent.name for path in repository.glob("[!.]*/py.typed")}
+
+    assert rooms == typed
+
+
+def test_no_module_imports_a_room_by_its_bare_name(repository: Path) -> None:
+    files = [path for path in repository.glob("[!.]*/**/*.py") if "__pycache__" not in path.parts]
+
+    bare = [
+        f"{path.relative_to(repository)}: {m[0].strip()}"
+        for path in files
+        for m in BARE_IMPORT.finditer(path.read_text())
+    ]
+
+    assert len(files) > 50
+    assert [] == bare
