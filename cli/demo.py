@@ -47,7 +47,7 @@ class Example:
 
 EXAMPLES = (
     Example("plain", "+27 99 910 0001", "Hello from smsfleet", "DELIVERED"),
-    Example("a code, high lane", "+27999100002", "Your code is 482913", "DELIVERED", lane="high"),
+    Example("code, high lane", "+27999100002", "Your code is 482913", "DELIVERED", lane="high"),
     Example("accented GSM", "+27999100003", "Grüße, señor: déjà vu in Ångström, æøå", "DELIVERED"),
     Example("euro at a boundary", "+27999100004", "x" * 152 + "€ and a second segment", "DELIVERED"),
     Example("emoji (UCS-2)", "+27999100005", "Happy birthday 🎂🎉", "DELIVERED"),
@@ -55,7 +55,7 @@ EXAMPLES = (
     Example("not a number", "0800-FLOWERS", "never stored", "not taken in"),
     Example("no route (0x400)", "27999181024", "refused by the gateway", "REJECTED"),
     Example("undelivered", "27999170005", "the phone is off", "UNDELIVERED"),
-    Example("campaign, bulk lane", "19995550123", "Sale ends today", "DELIVERED", lane="bulk"),
+    Example("sale, bulk lane", "19995550123", "Sale ends today", "DELIVERED", lane="bulk"),
 )
 
 
@@ -252,7 +252,7 @@ def _table(sent: list[Sent]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title="send_sms.delay(...) -> Clickatell status", title_justify="left", box=box.SIMPLE)
+    table = Table(title="send_sms.delay(...) -> Clickatell status", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for column in ("example", "segs", "state", "Clickatell status", "s"):
         table.add_column(column, justify="right" if column in ("segs", "s") else "left", no_wrap=True)
     for entry in sent:
@@ -264,7 +264,7 @@ def _table(sent: list[Sent]) -> Table:
             str(len(status.segments)) if status and status.segments else "-",
             entry.state,
             shown,
-            f"{elapsed.total_seconds():.2f}" if elapsed is not None else "",
+            f"{elapsed.total_seconds():.1f}" if elapsed is not None else "",
         )
     return table
 
