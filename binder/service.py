@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
-import os
 import random
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from smsfleet.binder.cancellation import end, quell
@@ -19,6 +15,7 @@ from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.outbound import Outbound, unanswered
+from smsfleet.binder.report import Report, State
 from smsfleet.binder.transport import Link, Token
 from smsfleet.config.codes import (
     ESME_RINVBNDSTS,
@@ -67,19 +64,6 @@ REPORT_TTL_S = 15.0
 RETRY_S = 0.5
 
 
-class State(StrEnum):
-    """What the binder is doing, for operators."""
-
-    STANDBY = "standby"
-    CONNECTING = "connecting"
-    BINDING = "binding"
-    BOUND = "bound"
-    WAITING = "waiting"
-    REFUSED = "refused"
-    DRAINING = "draining"
-    STOPPED = "stopped"
-
-
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """Where and how to bind."""
@@ -87,17 +71,6 @@ class Gateway:
     host: str
     port: int
     session: SessionOptions
-
-
-@dataclass
-class _Report:
-    state: State = State.STANDBY
-    since_ms: int = 0
-    why: str = ""
-    last_disconnect: str = ""
-    bound_since_ms: int | None = None
-    binds: int = 0
-    disconnects: int = 0
 
 
 class Binder:
@@ -134,7 +107,8 @@ class Binder:
         self._lost: list[Token] = []
         self._refusal: int | None = None
         self._hopeless = ""
-        self._report = _Report(since_ms=epoch_ms())
+        session = gateway.session
+        self._report = Report(f"{gateway.host}:{gateway.port}", session.bind_mode, session.window)
         self._log = logger(__name__)
 
     @property
@@ -163,13 +137,13 @@ class Binder:
             try:
                 with self._lock:
                     while not self._stopping.is_set():
-                        self._enter(State.STANDBY)
+                        self._report.enter(State.STANDBY)
                         if await self._unless_stopped(self._leadership.acquire(self._lock)):
                             await self._lead()
                     await self._leadership.release()
             finally:
                 await quell(*helpers)  # the group would cancel them once, which may not be enough
-        self._enter(State.STOPPED)
+        self._report.enter(State.STOPPED)
         with contextlib.suppress(StoreUnavailable):
             await self._write_report()
 
@@ -223,10 +197,10 @@ class Binder:
     async def _wait_for_next_bind(self) -> None:
         delay = self._next_bind_at - asyncio.get_running_loop().time()
         if delay == math.inf:
-            self._enter(State.REFUSED, self._hopeless)
+            self._report.enter(State.REFUSED, self._hopeless)
             await self._unless_over(asyncio.Event().wait())
         elif delay > 0:
-            self._enter(State.WAITING, f"next bind in {delay:.0f} s; {self._report.last_disconnect}")
+            self._report.enter(State.WAITING, f"next bind in {delay:.0f} s; {self._report.last_disconnect}")
             await self._unless_over(asyncio.sleep(delay))
 
     # --- one connection ------------------------------------------------------------------------
@@ -255,7 +229,7 @@ class Binder:
 
     async def _connect(self) -> Link | None:
         gateway = self._gateway
-        self._enter(State.CONNECTING)
+        self._report.enter(State.CONNECTING)
         loop = asyncio.get_running_loop()
 
         def make() -> Link:
@@ -276,12 +250,12 @@ class Binder:
             self._report.last_disconnect = reason
             return None
         if not link.closed.is_set() and not link.session.is_bound:
-            self._enter(State.BINDING)
+            self._report.enter(State.BINDING)
         return link
 
     async def _drain(self, link: Link, feeder: asyncio.Task[None]) -> None:
         """Stopped or deposed: submit nothing more, wait for what is open, unbind."""
-        self._enter(State.DRAINING)
+        self._report.enter(State.DRAINING)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timing.drain_s), self._outbound.submitting:
                 feeder.cancel()
@@ -302,9 +276,7 @@ class Binder:
 
     async def _after_link(self, link: Link) -> None:
         """Settle what was answered, then treat what was not; raises Fenced."""
-        self._report.disconnects += 1
-        self._report.bound_since_ms = None
-        self._report.last_disconnect = link.close_reason
+        self._report.disconnected(link.close_reason)
         lost, self._lost = self._lost, []
         self._log.info("disconnected", reason=link.close_reason, unanswered=len(lost))
         settled = await self._race(self._settle(lost, link), self._abandoning.wait()) == 0
@@ -336,9 +308,7 @@ class Binder:
                 case TimedOut(token) | LinkLost(token):
                     self._lost.append(token)
                 case Bound():
-                    self._report.binds += 1
-                    self._report.bound_since_ms = epoch_ms()
-                    self._enter(State.BOUND)
+                    self._report.bound()
                 case BindRefused(status):
                     self._refusal = status
                     self._log.error("bind refused", command_status=command_status(status).label)
@@ -356,13 +326,6 @@ class Binder:
 
     # --- what operators see --------------------------------------------------------------------
 
-    def _enter(self, state: State, why: str = "") -> None:
-        if state is not self._report.state:
-            self._log.info("binder state", state=state, why=why)
-            self._report.since_ms = epoch_ms()
-        self._report.state = state
-        self._report.why = why
-
     async def _report_forever(self) -> None:
         while True:
             with contextlib.suppress(StoreUnavailable):
@@ -372,26 +335,12 @@ class Binder:
 
     async def _write_report(self) -> None:
         report, link = self._report, self._link
-        state = {
-            "state": report.state,
-            "since_ms": report.since_ms,
-            "why": report.why,
-            "last_disconnect": report.last_disconnect,
-            "bound_since_ms": report.bound_since_ms,
-            "binds": report.binds,
-            "disconnects": report.disconnects,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "gateway": f"{self._gateway.host}:{self._gateway.port}",
-            "bind_mode": self._gateway.session.bind_mode,
-            "window": self._gateway.session.window,
-            "in_flight": link.session.in_flight if link else 0,
-            "submitted": self._outbound.submitted,
-            "answered": self._answers.count,
-            "delivered": self._deliveries.count,
-            "sent_back": self._deliveries.refused,
-        }
-        await self._store.run(self._wire.report(json.dumps(state), REPORT_TTL_S))
+        report.in_flight = link.session.in_flight if link else 0
+        report.submitted = self._outbound.submitted
+        report.answered = self._answers.count
+        report.delivered = self._deliveries.count
+        report.sent_back = self._deliveries.refused
+        await self._store.run(self._wire.report(report.to_json(), REPORT_TTL_S))
 
     # --- waiting -------------------------------------------------------------------------------
 

@@ -252,7 +252,12 @@ def _table(sent: list[Sent]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title="send_sms.delay(...) -> Clickatell status", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(
+        title="send_sms.delay(...) -> Clickatell status",
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
     for column in ("example", "segs", "state", "Clickatell status", "s"):
         table.add_column(column, justify="right" if column in ("segs", "s") else "left", no_wrap=True)
     for entry in sent:
