@@ -146,6 +146,8 @@ def _show(found: JobStatus, *, as_json: bool) -> None:
 def _print_overview(found: dict[str, Any]) -> None:
     binder = found["binder"]
     click.echo(f"binder    {binder['state']}" + (f": {binder['why']}" if binder.get("why") else ""))
+    if binder.get("last_disconnect"):
+        click.echo(f"last      {binder['last_disconnect']}")
     if "gateway" in binder:
         click.echo(f"gateway   {binder['gateway']} as {binder['bind_mode']}, window {binder['window']}")
         click.echo(

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from smsfleet.config.codes import ESME_ROK
+from smsfleet.config.codes import ESME_RINVMSGID, ESME_ROK
 from smsfleet.simulator.logins import Logins
 from smsfleet.simulator.mailbox import Mailbox
 from smsfleet.simulator.options import SimulatorOptions
@@ -20,9 +20,6 @@ from smsfleet.simulator.rules import RuleBook
 from smsfleet.smpp.constants import STATE_ACCEPTED, STATE_ENROUTE
 from smsfleet.smpp.message import SubmitSm
 from smsfleet.smpp.server_events import BindRequested
-
-ESME_RINVMSGID = 0x0C
-"""query_sm for an id that is not known (Appendix A)."""
 
 
 class SubmitAnswer(NamedTuple):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from smsfleet.config.codes import (
     ESME_RALYNBD,
+    ESME_RBINDFAIL,
     ESME_RINVPASWD,
     ESME_RINVSYSID,
     ESME_RINVSYSTYP,
@@ -14,9 +13,6 @@ from smsfleet.config.codes import (
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.smpp.constants import BindMode
 from smsfleet.smpp.server_events import BindRequested
-
-ESME_RBINDFAIL: Final = 0x0D
-"""The answer during a lock-out; the guide only says that one cannot connect."""
 
 
 class Logins:
@@ -35,7 +31,7 @@ class Logins:
     def judge(self, connection: int, asked: BindRequested, options: SimulatorOptions, *, now: float) -> int:
         """The command_status that answers a bind; 0 binds the connection until `release`."""
         if now < self._locked_until:
-            return ESME_RBINDFAIL
+            return ESME_RBINDFAIL  # the guide only says that one cannot connect
         status = self._status(asked, options)
         if status == ESME_ROK:
             self._bound[connection] = asked.mode

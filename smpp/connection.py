@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeAlias, TypeVar
 
-from smsfleet.smpp.constants import ESME_RINVCMDID, ESME_RINVCMDLEN, GENERIC_NACK, RESP, command_name
+from smsfleet.config.codes import ESME_RINVCMDID, ESME_RINVCMDLEN
+from smsfleet.smpp.constants import GENERIC_NACK, RESP, command_name
 from smsfleet.smpp.events import (
     CloseCause,
     CloseConnection,

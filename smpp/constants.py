@@ -67,16 +67,6 @@ BIND_COMMANDS: Final[dict[BindMode, int]] = {
 }
 BIND_MODES: Final[dict[int, BindMode]] = {command: mode for mode, command in BIND_COMMANDS.items()}
 
-# --- command_status values that this package answers with itself (SMPP 3.4 §5.1.3) -------------
-
-ESME_ROK: Final = 0x00
-ESME_RINVMSGLEN: Final = 0x01
-ESME_RINVCMDLEN: Final = 0x02
-ESME_RINVCMDID: Final = 0x03
-ESME_RINVBNDSTS: Final = 0x04
-ESME_RALYNBD: Final = 0x05
-ESME_RINVPARLEN: Final = 0xC2
-
 # --- versions ----------------------------------------------------------------------------------
 
 SMPP_3_3: Final = 0x33

@@ -5,8 +5,8 @@ Encoding refuses what does not fit; nothing is ever cut, because a cut address i
 
 from __future__ import annotations
 
+from smsfleet.config.codes import ESME_RINVMSGLEN, ESME_RINVPARLEN
 from smsfleet.config.errors import EncodeError, PduError
-from smsfleet.smpp.constants import ESME_RINVMSGLEN, ESME_RINVPARLEN
 
 Text = str | bytes
 """A string field as a caller may give it; decoded fields are always bytes."""

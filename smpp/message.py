@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from smsfleet.config.codes import ESME_RINVCMDLEN, ESME_RINVMSGLEN, ESME_RINVPARLEN
 from smsfleet.config.errors import EncodeError, PduError
 from smsfleet.smpp.constants import (
     ADDRESS_OCTETS,
-    ESME_RINVCMDLEN,
-    ESME_RINVMSGLEN,
-    ESME_RINVPARLEN,
     HEADER_OCTETS,
     LIBERAL_ADDRESS_OCTETS,
     MAX_PDU_OCTETS,

@@ -11,12 +11,12 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from smsfleet.config.codes import ESME_RINVPARLEN
 from smsfleet.config.errors import EncodeError, PduError
 from smsfleet.smpp.constants import (
     ADDRESS_OCTETS,
     ADDRESS_RANGE_OCTETS,
     BIND_TRANSCEIVER,
-    ESME_RINVPARLEN,
     HEADER_OCTETS,
     LIBERAL_ADDRESS_OCTETS,
     MESSAGE_ID_OCTETS,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from smsfleet.config.codes import ESME_RALYNBD, ESME_RINVBNDSTS
 from smsfleet.config.errors import NotBound, PduError, SessionError
 from smsfleet.smpp import pdu
 from smsfleet.smpp.connection import Connection, unexpected
@@ -20,8 +21,6 @@ from smsfleet.smpp.constants import (
     DELIVER_SM_RESP,
     ENQUIRE_LINK,
     ENQUIRE_LINK_RESP,
-    ESME_RALYNBD,
-    ESME_RINVBNDSTS,
     GENERIC_NACK,
     MAX_SEQUENCE_NUMBER,
     QUERY_SM,

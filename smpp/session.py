@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple, TypeVar
 
+from smsfleet.config.codes import ESME_RINVBNDSTS
 from smsfleet.config.errors import EncodeError, NotBound, PduError
 from smsfleet.smpp import pdu
 from smsfleet.smpp.connection import Connection, unexpected
@@ -19,7 +20,6 @@ from smsfleet.smpp.constants import (
     DELIVER_SM_RESP,
     ENQUIRE_LINK,
     ENQUIRE_LINK_RESP,
-    ESME_RINVBNDSTS,
     GENERIC_NACK,
     QUERY_SM,
     QUERY_SM_RESP,

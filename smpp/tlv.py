@@ -8,8 +8,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
+from smsfleet.config.codes import ESME_RINVPARLEN
 from smsfleet.config.errors import EncodeError, PduError
-from smsfleet.smpp.constants import ESME_RINVPARLEN, TLV_VALUE_OCTETS
+from smsfleet.smpp.constants import TLV_VALUE_OCTETS
 
 Tlv = tuple[int, bytes]
 
