@@ -13,7 +13,6 @@ pyproject.toml and guarded by tests/integration/test_publish.py.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -63,11 +62,12 @@ class _Capture:
 
 
 class Messages:
-    """Makes messages of one app for one process; safe to share between threads."""
+    """Makes messages of one app for the runtime at hand; safe to share between threads."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, runtime: Callable[[], object]) -> None:
         self._app = app
-        self._pid = 0
+        self._runtime = runtime
+        self._made_for: object = None
         self._producer: Any = None
         self._sends_sent_events = False
         self._templates: dict[str, tuple[str, list[str]]] = {}
@@ -86,7 +86,8 @@ class Messages:
             template = self._templates[queue] = self._template(producer, publish, queue)
         key, parts = template
         tag = str(uuid4())
-        return Message(key, parts[0] + "".join(_filled(part, job_id, tag) for part in parts[1:]))
+        values = {"I": job_id, "T": tag, "R": self._app.thread_oid}
+        return Message(key, parts[0] + "".join(values[part[0]] + part[1:] for part in parts[1:]))
 
     def _needs_all_of_celery(self) -> bool:
         return bool(
@@ -116,22 +117,23 @@ class Messages:
         return Message(str(key), text)
 
     def _template(self, producer: Any, publish: Callable[..., Any], queue: str) -> tuple[str, list[str]]:
-        """The lane's message with its ids cut out: text, then `I` or `T` before each further piece."""
+        """The lane's message with what differs cut out: a text, then pieces that begin with what comes there.
+
+        `I` the job id, `T` the delivery tag, `R` reply_to, which is the thread's own.
+        """
         key, text = self._capture(producer, publish, _ID, queue, {})
-        tag = json.loads(text)["properties"]["delivery_tag"]
-        marked = text.replace(_ID, "\0I").replace(tag, "\0T")
-        return key, marked.split("\0")
+        properties = json.loads(text)["properties"]
+        for value, mark in ((_ID, "I"), (properties["delivery_tag"], "T"), (properties["reply_to"], "R")):
+            text = text.replace(value, f"\0{mark}")
+        return key, text.split("\0")
 
     def _own_producer(self) -> Any:
-        if self._pid != os.getpid():
+        runtime = self._runtime()  # another one after a fork, and when a test brings its own
+        if self._made_for is not runtime:
             connection: Connection = self._app.connection_for_write()
             make: Callable[..., Any] = Producer
             self._producer = make(connection.default_channel, auto_declare=False)
             self._templates = {}
             self._sends_sent_events = self._app.conf.task_send_sent_event
-            self._pid = os.getpid()
+            self._made_for = runtime
         return self._producer
-
-
-def _filled(part: str, job_id: str, tag: str) -> str:
-    return (job_id if part[0] == "I" else tag) + part[1:]

@@ -25,7 +25,7 @@ REFUSED_OPTIONS = {
 """Celery options that would run a job twice or leave it unsent without a status."""
 
 
-_messages = Messages(app)
+_messages = Messages(app, runtime)
 
 
 class SendSms(Task):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from smsfleet.config.errors import UnknownJob
 from smsfleet.config.statuses import message_status
 from smsfleet.store.records import Event, JobRecord, SegmentRecord
 from smsfleet.tasks.app import runtime
+from smsfleet.workers.request import is_key
 
 OPEN_STATES = ("PENDING", "QUEUED", "SENDING", "HELD", "ACCEPTED")
 """States in which something is still expected, from the least to the most advanced."""
@@ -108,7 +109,7 @@ def job_status(job_id: str) -> JobStatus:
     Raises UnknownJob when there is no such job (any more), StoreUnavailable when Redis does not answer.
     """
     now = runtime()
-    record = now.store.run(now.jobs.read(job_id))
+    record = now.store.run(now.jobs.read(job_id)) if is_key(job_id) else None
     if isinstance(record, str):  # an alias; aliases never point to aliases
         record = now.store.run(now.jobs.read(record))
     if not isinstance(record, JobRecord):

@@ -151,9 +151,13 @@ class BulkStrategy:
         self._dispatch()
 
     def _ack(self, item: Item) -> None:
+        if _is_gone(item.message):
+            return  # it comes again, and admitting it twice changes nothing
         item.message.ack_log_error(self._kombu_log, self._consumer.connection_errors)
 
     def _give_back(self, item: Item) -> None:
+        if _is_gone(item.message):
+            return  # the broker gives it to another after the visibility timeout
         item.message.reject_log_error(self._kombu_log, self._consumer.connection_errors, requeue=True)
 
     def _event(self, kind: str, job_id: str, **fields: Any) -> None:
@@ -194,6 +198,13 @@ class BulkStrategy:
         self._executor.shutdown(wait=True, cancel_futures=False)
         for future in list(self._futures):
             self._finish(future)
+
+
+def _is_gone(message: Any) -> bool:
+    """Whether the connection that brought the message was closed meanwhile."""
+    channel = message.channel
+    connection = getattr(channel, "connection", None)
+    return bool(channel.closed or connection is None or connection.client is None)
 
 
 def hash_share(job_id: str) -> float:

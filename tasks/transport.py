@@ -66,7 +66,13 @@ class QoS(base.QoS):  # type: ignore[misc]
         super().reject(delivery_tag, requeue)
 
     def restore_unacked(self, client: Any = None) -> None:
-        """At shutdown: what is acknowledged must be written before the rest is given back."""
+        """When the channel closes: write what is acknowledged, then give the rest back.
+
+        Without a connection neither is possible: the messages come back by the visibility timeout.
+        """
+        if self.channel.is_gone:
+            self._delivered.clear()
+            return
         self.channel.flush_acks()
         super().restore_unacked(client)
 
@@ -95,10 +101,18 @@ class BatchChannel:
         self._flushed_at = 0.0
         super().__init__(*args, **kwargs)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether kombu has taken the connection away from under this channel."""
+        connection = getattr(self, "connection", None)
+        return connection is None or connection.client is None
+
     # --- acknowledging -------------------------------------------------------------------------
 
     def flush_acks(self) -> None:
         """Write the collected acknowledgements: one round trip."""
+        if self.is_gone:
+            return
         tags = []
         while self.acknowledged:
             tags.append(self.acknowledged.popleft())

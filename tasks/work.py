@@ -11,7 +11,7 @@ from smsfleet.config.logs import logger, mask_string
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.sms import bind, take_in
 from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing
-from smsfleet.workers.request import checked_key
+from smsfleet.workers.request import checked_key, is_key
 
 
 def work(job_id: str, *args: Any, **kwargs: Any) -> str:
@@ -35,8 +35,9 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
 def _refuse(job_id: str, error: InvalidArgument) -> str:
     """A task by name that can never be sent still becomes a job, with the reason."""
     reason = f"{error.code}: {mask_string(str(error))}"
-    store, jobs = runtime().store, runtime().jobs
-    store.run(jobs.take_in(job_id, lane="normal", destination="", content="{}"))
-    store.run(jobs.refuse(job_id, "normal", reason, REFUSED_STATUS))
+    if is_key(job_id):
+        store, jobs = runtime().store, runtime().jobs
+        store.run(jobs.take_in(job_id, lane="normal", destination="", content="{}"))
+        store.run(jobs.refuse(job_id, "normal", reason, REFUSED_STATUS))
     logger(__name__).warning("job refused", job_id=job_id, reason=reason)
     return Outcome.REFUSED

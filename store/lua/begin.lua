@@ -10,23 +10,42 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results, intents = {}, {}
+
+-- Most segments are the only one of their job, queued, in time: they are marked without making a table of the job.
+-- Every segment waits for this script. Returns the attempt, or nil: then the long way decides.
+local function mark_at_once(job, number)
+  local v = redis.call('HMGET', job, number, 'k', 'x', 'h', 'c')
+  local attempt, rest = string.match(v[1] or '', '^Q(%d*)(,.*)$')
+  local several, deadline, history = v[2], tonumber(v[3]), v[4] or ''
+  if not attempt or several or (deadline and now >= deadline) or #history > HISTORY_OCTETS - 40 then return nil end
+  attempt = string.format('%d', tonumber(attempt) + 1)
+  local elapsed = string.format('%d', math.max(0, now - (tonumber(v[5]) or 0)))
+  redis.call('HSET', job, number, 'S' .. attempt .. rest, 'h', history .. elapsed .. 'S;')
+  return attempt
+end
+
 local k = 7
 for a = 4, #ARGV, 4 do
   local ref, entry = ARGV[a], ARGV[a + 3]
-  local job = load_job(KEYS[k], ref, ARGV[a + 1])
-  local state = job and job.segment.state
-  if state == 'Q' and job.deadline and now >= job.deadline then
-    job.segment.state = 'E'
-    note(job, now, 'E')
-    save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
-    state = 'E'
+  local attempt = mark_at_once(KEYS[k], ARGV[a + 1])
+  local state
+  if not attempt then
+    local job = load_job(KEYS[k], ref, ARGV[a + 1])
+    state = job and job.segment.state
+    if state == 'Q' and job.deadline and now >= job.deadline then
+      job.segment.state = 'E'
+      note(job, now, 'E')
+      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+      state = 'E'
+    elseif state == 'Q' then
+      attempt = string.format('%d', tonumber(job.segment.attempt) + 1)
+      job.segment.state = 'S'
+      job.segment.attempt = attempt
+      note(job, now, 'S')
+      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+    end
   end
-  if state == 'Q' then
-    local attempt = string.format('%d', tonumber(job.segment.attempt) + 1)
-    job.segment.state = 'S'
-    job.segment.attempt = attempt
-    note(job, now, 'S')
-    save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+  if attempt then
     intents[#intents + 1] = ref
     intents[#intents + 1] = attempt .. ',' .. ARGV[a + 2] .. ',' .. entry .. ',' .. ARGV[1]
     results[#results + 1] = tonumber(attempt)

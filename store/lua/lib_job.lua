@@ -14,9 +14,8 @@ local LETTER_STATUS = { E = '10', C = '6', F = '1' }
 local HISTORY_OCTETS = 480
 
 -- Most scripts look at state, attempt and status only: the rest stays packed until `details` is called.
-local function unpack_segment(packed)
-  local state, attempt, status, rest = string.match(packed, '^(%u)(%d*),(%d*),(.*)$')
-  return { state = state, attempt = attempt, status = status, rest = rest }
+local function unpack_segment(s, packed)
+  s.state, s.attempt, s.status, s.rest = string.match(packed, '^(%u)(%d*),(%d*),(.*)$')
 end
 
 -- Unpack error, tries, ambiguous, duplicates and message_id too; call it before using them.
@@ -104,16 +103,21 @@ local function pack_counts(counts)
   return table.concat(parts, ' ')
 end
 
+-- One table for all jobs of a run, because a new one for each costs more than a command does: what load_job
+-- returns is good until it is called again.
+local JOB = { segment = {} }
+
 -- nil when the job or the segment is not there (any more); `counts` is false for a job of one segment
 local function load_job(key, ref, number)
   local v = redis.call('HMGET', key, number, 'k', 's', 'h', 'c', 'x')
   if not v[1] then return nil end
-  local segment = unpack_segment(v[1])
-  return {
-    key = key, ref = ref, number = number, counts = v[2], shown = v[3] or '', history = v[4] or '',
-    created = tonumber(v[5]) or 0, deadline = tonumber(v[6]), segment = segment, label = label_of(segment),
-    noted = false,
-  }
+  local job, segment = JOB, JOB.segment
+  unpack_segment(segment, v[1])
+  job.key, job.ref, job.number = key, ref, number
+  job.counts, job.shown, job.history = v[2], v[3] or '', v[4] or ''
+  job.created, job.deadline = tonumber(v[5]) or 0, tonumber(v[6])
+  job.label, job.noted = label_of(segment), false
+  return job
 end
 
 local function note(job, now, entry)
