@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from smsfleet.binder.leadership import Leadership
 from smsfleet.binder.transport import Link, Token
 from smsfleet.config.errors import SessionError, StoreUnavailable
 from smsfleet.config.logs import logger
+from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
 from smsfleet.store.wire import DROPPED, IN_FLIGHT, Entry, Unanswered, Wire
 
@@ -41,6 +43,10 @@ class Outbound:
     async def feed(self, link: Link) -> None:
         """Feed `link` until it is gone or this task is cancelled; raises Fenced."""
         backlog: list[bytes] | None = [START] * 3
+        # Taken ahead of the window's room: one window's worth, so that an OTP waits one round trip at most.
+        more = False
+        ahead = min(BATCH, link.session.options.window)
+        taken: list[Entry] = []
         delay = RETRY_S
         while not link.closed.is_set():
             try:
@@ -54,18 +60,24 @@ class Outbound:
                     continue
                 if backlog is not None:
                     backlog = await self._feed_backlog(link, backlog, free)
-                else:
-                    entries = await self._store.run(self._wire.take(self._leadership.token, free))
-                    if entries:
-                        await self._submit(link, entries)
-                    else:
-                        self._seen = await self._store.run(self._wire.watch(self._seen, WATCH_MS))
+                    continue
+                if not taken:
+                    taken = await self._store.run(self._wire.take(self._leadership.token, ahead))
+                    more = len(taken) == ahead
+                if not taken:
+                    self._seen = await self._store.run(self._wire.watch(self._seen, WATCH_MS))
+                    continue
+                batch, rest = taken[:free], taken[free:]
+                wanted = ahead - len(rest) if more else 0
+                further = await self._submit(link, batch, wanted)
+                more = more and len(further) == wanted
+                taken = rest + further
                 delay = RETRY_S
             except StoreUnavailable as error:
                 self._log.warning("cannot read outbound segments, trying again", error=error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST_S)
-                backlog = [START] * 3  # what was taken and not begun is found there
+                backlog, taken = [START] * 3, []  # what was taken and not begun is found there
 
     async def _feed_backlog(self, link: Link, after: list[bytes], free: int) -> list[bytes] | None:
         """One page of what was taken before and is not settled; None when the backlog is done."""
@@ -82,14 +94,15 @@ class Outbound:
             await self._submit(link, alive)
         return after
 
-    async def _submit(self, link: Link, entries: list[Entry]) -> None:
+    async def _submit(self, link: Link, entries: list[Entry], then_take: int = 0) -> list[Entry]:
+        """Begin and submit; returns up to `then_take` further segments."""
         async with self.submitting:
-            await self._begin_and_submit(link, entries)
+            return await self._begin_and_submit(link, entries, then_take)
 
-    async def _begin_and_submit(self, link: Link, entries: list[Entry]) -> None:
+    async def _begin_and_submit(self, link: Link, entries: list[Entry], then_take: int) -> list[Entry]:
         refs = {entry.ref for entry in entries}
         self._doubtful |= refs
-        attempts = await self._store.run(self._wire.begin(self._leadership.token, entries))
+        attempts, taken = await self._begin(entries, then_take)
         begun: list[Unanswered] = []
         for entry, attempt in zip(entries, attempts, strict=True):
             if attempt in (DROPPED, IN_FLIGHT):
@@ -102,6 +115,16 @@ class Outbound:
         self._doubtful -= refs
         if begun:  # the link went down between take and submit
             await self.give_up(begun)
+        return taken
+
+    async def _begin(self, entries: list[Entry], then_take: int) -> tuple[list[int], list[Entry]]:
+        token = self._leadership.token
+        begin = self._wire.begin(token, entries)
+        if not then_take:
+            return await self._store.run(begin), []
+        calls: list[Call[Any]] = [begin, self._wire.take(token, then_take)]
+        attempts, taken = await self._store.run_all(calls)
+        return attempts, taken
 
     async def _resolve_doubts(self, link: Link) -> None:
         """After a reply to `begin` was lost: what was begun then was never written."""

@@ -62,14 +62,14 @@ async def run_binder() -> None:
     settings, smpp = load(), load_smpp()
     configure(settings.log_level, settings.log_format)
     store = AsyncStore.connect(settings.redis_url, "binder")
-    binder = make_binder(settings, smpp, store)
-    if not settings.allow_volatile_redis:
-        require_durable(await store.run(server_info()))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, binder.stop)
-    logger(__name__).info("binder starts", account=settings.account, gateway=f"{smpp.host}:{smpp.port}")
     try:
+        binder = make_binder(settings, smpp, store)
+        if not settings.allow_volatile_redis:
+            require_durable(await store.run(server_info()))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, binder.stop)
+        logger(__name__).info("binder starts", account=settings.account, gateway=f"{smpp.host}:{smpp.port}")
         await binder.run()
     finally:
         await store.close()

