@@ -8,13 +8,21 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+SMALL = 4
+"""A batch below this part of the largest is small."""
+
 
 class Batcher(Generic[T]):
-    """Calls `handle` with lists of items, in order, one call at a time, at most `most` items each."""
+    """Calls `handle` with lists of items, in order, one call at a time, at most `most` items each.
 
-    def __init__(self, handle: Callable[[list[T]], Awaitable[None]], most: int) -> None:
+    After a small batch of more than one it waits `pace_s`, so that a few more come together: many small
+    writes cost many times as much as one. A lone item is not held back, nor what follows it.
+    """
+
+    def __init__(self, handle: Callable[[list[T]], Awaitable[None]], most: int, pace_s: float = 0.0) -> None:
         self._handle = handle
         self._most = most
+        self._pace_s = pace_s
         self._items: list[T] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -40,6 +48,8 @@ class Batcher(Generic[T]):
             await self._handle(batch)
             if not self._items:
                 self._idle.set()
+            if self._pace_s and 1 < len(batch) + len(self._items) < self._most // SMALL:
+                await asyncio.sleep(self._pace_s)
 
     async def drained(self) -> None:
         """Wait until everything that was added is handled."""

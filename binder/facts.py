@@ -20,6 +20,9 @@ BATCH = 200
 MOST_DELIVERIES = 10_000
 """deliver_sm that may wait to be persisted; more are sent back to the gateway at once."""
 
+PACE_S = 0.005
+"""After a small write: how long the next one is collected."""
+
 RETRY_S = 0.2
 RETRY_MOST_S = 2.0
 
@@ -30,7 +33,7 @@ class Answers:
     def __init__(self, store: AsyncStore, wire: Wire) -> None:
         self._store = store
         self._wire = wire
-        self.batches: Batcher[Answer] = Batcher(self._settle, BATCH)
+        self.batches: Batcher[Answer] = Batcher(self._settle, BATCH, PACE_S)
         self.count = 0
         self._log = logger(__name__)
 
@@ -62,7 +65,7 @@ class Deliveries:
         self._store = store
         self._wire = wire
         self._clock_ms = clock_ms
-        self.batches: Batcher[_Delivery] = Batcher(self._persist, BATCH)
+        self.batches: Batcher[_Delivery] = Batcher(self._persist, BATCH, PACE_S)
         self.count = 0
         self.refused = 0
         self._log = logger(__name__)

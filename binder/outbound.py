@@ -16,6 +16,9 @@ from smsfleet.store.wire import DROPPED, IN_FLIGHT, Entry, Unanswered, Wire
 BATCH = 200
 """Segments of one begin."""
 
+PACE_S = 0.005
+"""After a small batch, of more than one, that emptied the streams: how long the next one is collected."""
+
 RECOVERY_BATCH = 100
 WATCH_MS = 1000
 RETRY_S = 0.2
@@ -73,6 +76,10 @@ class Outbound:
                 more = more and len(further) == wanted
                 taken = rest + further
                 delay = RETRY_S
+                if not taken and 1 < len(batch) < BATCH // 4:
+                    await asyncio.sleep(
+                        PACE_S
+                    )  # let a few come together: small batches cost many times as much
             except StoreUnavailable as error:
                 self._log.warning("cannot read outbound segments, trying again", error=error)
                 await asyncio.sleep(delay)

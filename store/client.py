@@ -39,6 +39,9 @@ _PASSING = (
     OSError,
 )
 
+_IN_A_PIPELINE = "of pipeline caused error: "
+"""redis-py puts this, and before it the whole command, in front of an error within a pipeline."""
+
 _PASSING_WORDS = ("MISCONF", "NOREPLICAS", "OOM", "BUSY ", "MASTERDOWN", "LOADING", "UNBLOCKED")
 
 
@@ -54,9 +57,10 @@ def translated() -> Iterator[None]:
     except _PASSING as error:
         raise StoreUnavailable(f"Redis cannot be used now: {error}") from error
     except redis.ResponseError as error:
-        if str(error).startswith(_PASSING_WORDS):
-            raise StoreUnavailable(f"Redis cannot take the write now: {error}") from error
-        raise StoreError(f"Redis refused a command: {error}") from error
+        said = str(error).rpartition(_IN_A_PIPELINE)[2]
+        if said.startswith(_PASSING_WORDS):
+            raise StoreUnavailable(f"Redis cannot take the write now: {said}") from error
+        raise StoreError(f"Redis refused a command: {said}") from error
 
 
 def _options(name: str) -> dict[str, Any]:

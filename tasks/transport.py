@@ -87,6 +87,8 @@ class BatchChannel:
     """how long an acknowledgement may wait to be written"""
     idle_poll_s = 0.05
     """how long an idle worker waits for a bell before it asks again"""
+    pace_s = 0.005
+    """after a claim of a few that emptied the queues: how long the next come together (in a worker)"""
     queue_prefetch = 256
     """most unacknowledged messages of one queue: a queue whose jobs wait never keeps the others out"""
 
@@ -94,7 +96,11 @@ class BatchChannel:
         self.claimed: set[str] = set()
         self._held: defaultdict[str, set[str]] = defaultdict(set)
         self._queue_of: dict[str, str] = {}
+        self._without_ack: set[str] = set()
         self._wait_s = BUSY_POLL_S
+        self._asked_for = 0
+        self._pause_until = 0.0
+        self._is_woken = False
         self.acknowledged: deque[str] = deque()
         self._claims = True
         self._script_is_known = False
@@ -106,6 +112,14 @@ class BatchChannel:
         """Whether kombu has taken the connection away from under this channel."""
         connection = getattr(self, "connection", None)
         return connection is None or connection.client is None
+
+    def basic_consume(self, queue: str, no_ack: bool = False, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        """Start to consume; of a queue without acknowledgement (replies of `inspect`) nothing stays recorded."""
+        if no_ack:
+            self._without_ack.add(queue)
+        else:
+            self._without_ack.discard(queue)
+        return super().basic_consume(queue, no_ack, *args, **kwargs)  # type: ignore[misc]
 
     # --- acknowledging -------------------------------------------------------------------------
 
@@ -162,6 +176,8 @@ class BatchChannel:
         queues = [queue for queue, free in room.items() if free > 0]
         if not queues:
             return  # asked again at the loop's next turn, which an acknowledgement brings
+        if not self._claims and self._is_pausing():
+            return
         prefix = me.global_keyprefix or ""
         connection = me.client.connection
         me._in_poll = connection
@@ -179,6 +195,7 @@ class BatchChannel:
         # The first claim of a connection carries the script's text, so that the server knows it.
         claim = script("claim")
         how = ("EVALSHA", claim.sha) if self._script_is_known else ("EVAL", claim.source)
+        self._asked_for = count
         limits = [value for _, queue in lists for value in (queue, room[queue])]
         connection.send_command(*how, len(keys), *(prefix + key for key in keys), count, time(), *limits)
 
@@ -202,12 +219,30 @@ class BatchChannel:
                 self._claims = False
                 raise Empty
             self._wait_s = BUSY_POLL_S
+            if len(reply) // 3 < self._asked_for:  # the queues are empty: wait for a bell
+                self._claims = False
+                self._pause_until = monotonic() + self.pace_s if len(reply) > 3 else 0.0
             for position in range(0, len(reply), 3):
                 self._deliver(bytes_to_str(reply[position]), reply[position + 1], reply[position + 2])
             return True
         finally:
             me._in_poll = None
             me._flush_brpop_reauth()
+
+    def _is_pausing(self) -> bool:
+        """Whether the few messages that come together are still waited for; the loop's timer ends it."""
+        me: Any = self
+        left_s = self._pause_until - monotonic()
+        loop = getattr(me.connection, "loop", None)
+        if left_s <= 0 or loop is None:
+            return False
+        if not self._is_woken:
+            self._is_woken = True
+            loop.call_later(left_s, self._wake)
+        return True
+
+    def _wake(self) -> None:
+        self._is_woken = False  # the timer has ended the loop's wait: it asks again in this turn
 
     def _deliver(self, queue: str, tag: bytes, raw: bytes) -> None:
         me: Any = self
@@ -220,13 +255,16 @@ class BatchChannel:
                 client.lpush(queue + UNREADABLE, raw)
             self.acknowledged.append(bytes_to_str(tag))
             return
-        self.claimed.add(delivery_tag)
-        self._queue_of[delivery_tag] = queue
-        self._held[queue].add(delivery_tag)
+        if queue in self._without_ack:
+            self.acknowledged.append(delivery_tag)
+        else:
+            self.claimed.add(delivery_tag)
+            self._queue_of[delivery_tag] = queue
+            self._held[queue].add(delivery_tag)
         me.connection._deliver(message, queue)
 
 
-_OPTIONS = ("claim_batch", "ack_interval_s", "idle_poll_s", "queue_prefetch")
+_OPTIONS = ("claim_batch", "ack_interval_s", "idle_poll_s", "pace_s", "queue_prefetch")
 
 
 class Channel(BatchChannel, base.Channel):  # type: ignore[misc]
@@ -277,6 +315,7 @@ class Transport(base.Transport):  # type: ignore[misc]
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Besides kombu's timers: write acknowledgements although nothing is polled."""
         super().register_with_event_loop(connection, loop)
+        self.loop = loop
         old = getattr(self.cycle, "_ack_tref", None)
         if old is not None:
             old.cancel()

@@ -10,10 +10,11 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from smsfleet.config.codes import ESME_RUNKNOWNERR, command_status
-from smsfleet.config.errors import InvalidArgument, RecordError, StoreUnavailable
+from smsfleet.config.errors import EncodeError, InvalidArgument, RecordError, SmsfleetError, StoreUnavailable
 from smsfleet.config.logs import logger, mask_string
 from smsfleet.store.jobs import Admission
-from smsfleet.workers.request import SmsRequest
+from smsfleet.store.records import JobRecord
+from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.segments import Segmented, segment
 from smsfleet.workers.submit import SubmitOptions, bodies, validity_period
@@ -86,7 +87,7 @@ class Outgoing:
         Waits while the account's rate or a full outbound stream asks for it, and while the store is away, for
         `PATIENCE_S` at most; gives the rest back then, or when the process is stopping.
         """
-        outcomes: dict[str, Outcome] = {}
+        outcomes = {job_id: Outcome.UNKNOWN for job_id in job_ids if not is_key(job_id)}
         delay = RETRY_S
         give_back_at = self._clock() + PATIENCE_S
         while True:
@@ -108,6 +109,8 @@ class Outgoing:
 
         A job that ended `MOST_DEATHS` workers is refused, so that it cannot end another.
         """
+        if not is_key(job_id):
+            return Outcome.UNKNOWN
         store, jobs = self._runtime.store, self._runtime.jobs
         if store.run(jobs.count_delivery(job_id)) > MOST_DEATHS:
             self._refuse(job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it alone")
@@ -135,10 +138,8 @@ class Outgoing:
             try:
                 encoded.append(self._encode(job_id, content))
             except (InvalidArgument, RecordError) as error:
-                reason = f"{error.code}: {mask_string(str(error))}"
-                self._refuse(job_id, _lane_of(content), reason)
-                outcomes[job_id] = Outcome.REFUSED
-        admissions = self._admissions(encoded)
+                outcomes[job_id] = self._close(job_id, error)
+        admissions = self._admissions(encoded, outcomes)
         while admissions:
             results, wait_ms = store.run(jobs.admit(admissions, self._runtime.pace))
             for admission, result in zip(admissions, results, strict=False):
@@ -161,7 +162,7 @@ class Outgoing:
             ),
         )
 
-    def _admissions(self, encoded: list[_Encoded]) -> list[Admission]:
+    def _admissions(self, encoded: list[_Encoded], outcomes: dict[str, Outcome]) -> list[Admission]:
         """Put the concatenation references in and build the submit_sm bodies."""
         settings = self._runtime.settings
         several = [job for job in encoded if job.segmented.segments > 1]
@@ -172,7 +173,13 @@ class Outgoing:
             )
             numbers = self._runtime.store.run(call)
             references = {job.job_id: number for job, number in zip(several, numbers, strict=True)}
-        return [self._admission(job, references.get(job.job_id), settings) for job in encoded]
+        admissions = []
+        for job in encoded:
+            try:
+                admissions.append(self._admission(job, references.get(job.job_id), settings))
+            except (InvalidArgument, EncodeError) as error:
+                outcomes[job.job_id] = self._close(job.job_id, error)
+        return admissions
 
     def _admission(self, job: _Encoded, reference: int | None, settings: Settings) -> Admission:
         request, segmented = job.request, job.segmented
@@ -192,13 +199,13 @@ class Outgoing:
             bodies=bodies(options, segmented),
         )
 
+    def _close(self, job_id: str, error: SmsfleetError) -> Outcome:
+        """Refuse a job for what is wrong with it. The record says its lane: the content may be unreadable."""
+        record = self._runtime.store.run(self._runtime.jobs.read(job_id))
+        lane = record.lane if isinstance(record, JobRecord) else "normal"
+        self._refuse(job_id, lane, f"{error.code}: {mask_string(str(error))}")
+        return Outcome.REFUSED
+
     def _refuse(self, job_id: str, lane: str, reason: str) -> None:
         self._runtime.store.run(self._runtime.jobs.refuse(job_id, lane, reason, REFUSED_STATUS))
         self._log.warning("job refused", job_id=job_id, reason=reason)
-
-
-def _lane_of(content: bytes) -> str:
-    try:
-        return SmsRequest.from_json(content).lane
-    except RecordError:
-        return "normal"

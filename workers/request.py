@@ -24,6 +24,12 @@ LONGEST_VALIDITY_S = 7 * 86_400
 
 DEFAULT_MAX_SEGMENTS = 10
 
+_KINDS = {
+    "to": str, "text": str, "sender": str, "lane": str, "encoding": str, "validity_s": int, "asked_ms": int,
+    "on_ambiguous": str, "max_segments": int,
+}  # fmt: skip
+"""The JSON types of a stored request."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsRequest:
@@ -70,6 +76,8 @@ class SmsRequest:
         _one_of("encoding", encoding, ENCODINGS)
         if on_ambiguous is not None:
             _one_of("on_ambiguous", on_ambiguous, POLICIES)
+        if type(max_segments) is not int:  # a bool is an int too
+            raise InvalidArgument(f"max_segments {max_segments!r} is refused: it must be a whole number")
         validity_s = _seconds(validity)
         request = cls(
             to=addresses.destination(to, default_country_code=default_country_code or None),
@@ -105,14 +113,32 @@ class SmsRequest:
     def from_json(cls, content: bytes) -> SmsRequest:
         """A stored request; raises RecordError when it is not of this version's form."""
         try:
-            return cls(**json.loads(content))
+            values = json.loads(content)
+            _check_form(values)
+            request = cls(**values)
         except (TypeError, ValueError) as error:
             raise RecordError(f"a stored request is not readable by this version: {error}") from error
+        return request
+
+
+def _check_form(values: Any) -> None:
+    if not isinstance(values, dict):
+        raise TypeError("it is no object")
+    for name, value in values.items():
+        if type(value) is not _KINDS.get(name):
+            raise TypeError(f"{name!a:.40} is {type(value).__name__}")
+    _one_of("lane", values.get("lane", "normal"), LANES)
+    _one_of("on_ambiguous", values.get("on_ambiguous", POLICIES[0]), POLICIES)
+
+
+def is_key(value: Any) -> bool:
+    """Whether it can be a job id or idempotency key."""
+    return isinstance(value, str) and KEY.fullmatch(value) is not None
 
 
 def checked_key(value: str, name: str = "idempotency_key") -> str:
     """An idempotency key or job id, or InvalidArgument."""
-    if not isinstance(value, str) or not KEY.fullmatch(value):
+    if not is_key(value):
         raise InvalidArgument(f"{name} {value!r} is refused: it must be 1-64 of A-Z a-z 0-9 _ . : -")
     return value
 

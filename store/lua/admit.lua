@@ -8,6 +8,8 @@
 -- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
 --   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed
 -- uses: lib_time
+-- how long to wait at least for a stream that is full: while no binder empties it, asking faster only costs
+local FULL_MS = 50
 local now = server_ms(ARGV[1])
 local rate, burst, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local bucket = redis.call('HMGET', KEYS[1], 'v', 't')
@@ -38,7 +40,7 @@ while a <= #ARGV do
     -- a job with more segments than the limit goes when the stream is empty, else it would wait for ever
     local queued = lengths[outbound] or redis.call('XLEN', outbound)
     if queued > 0 and queued + n > limit then
-      results[1] = math.max(1, math.ceil(1000 * math.min(1, n / rate)))
+      results[1] = math.max(FULL_MS, math.ceil(1000 * math.min(1, n / rate)))
       break
     end
     tokens = tokens - n

@@ -48,13 +48,14 @@ def put(connection: Connection, queue: str, *texts: str, priority: int = 0) -> N
 class Reader:
     """A consumer of some queues that keeps what it gets."""
 
-    def __init__(self, connection: Connection, queues: list[str], prefetch: int = 0) -> None:
+    def __init__(
+        self, connection: Connection, queues: list[str], prefetch: int = 0, *, no_ack: bool = False
+    ) -> None:
         self.messages: list[Any] = []
         self.connection = connection
         self.channel = connection.channel()
-        self.consumer = Consumer(
-            self.channel, [Queue(name) for name in queues], callbacks=[self._take], accept=["json"]
-        )
+        made = [Queue(name) for name in queues]
+        self.consumer = Consumer(self.channel, made, no_ack=no_ack, callbacks=[self._take], accept=["json"])
         if prefetch:
             self.consumer.qos(prefetch_count=prefetch)
         self.consumer.consume()
@@ -130,6 +131,19 @@ def test_acknowledgements_are_collected_and_written_by_the_next_poll(connect: An
 
     assert (2, 0) == (before, raw.hlen("unacked"))
     assert 0 == raw.zcard("unacked_index")
+
+
+def test_of_a_consumer_that_acknowledges_nothing_nothing_stays_recorded(
+    connect: Any, raw: redis.Redis
+) -> None:
+    put(connect(), "t.bulk", *(f"reply {number}" for number in range(10)))
+    reader = Reader(connect(queue_prefetch=4, ack_interval_s=0.0), ["t.bulk"], no_ack=True)
+
+    texts = reader.read(12)
+    reader.channel.close()
+
+    assert [f"reply {number}" for number in range(10)] == texts
+    assert (0, 0, 0) == (raw.hlen("unacked"), raw.zcard("unacked_index"), raw.llen("t.bulk"))
 
 
 def test_closing_writes_acknowledgements_and_gives_the_rest_back(connect: Any, raw: redis.Redis) -> None:

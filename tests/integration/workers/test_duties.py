@@ -1,0 +1,236 @@
+"""The periodic duties: what is due goes on, once, in bounded rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from tests.integration.store.steps import NOW_MS, TEMPORARY, Fleet
+from tests.integration.workers.conftest import Outage, Stopping
+
+from smsfleet.config.errors import StoreUnavailable
+from smsfleet.store.client import Store
+from smsfleet.store.keys import LANES
+from smsfleet.workers import duties as module
+from smsfleet.workers.duties import TICK_S, Duties
+from smsfleet.workers.relay import epoch_ms
+from smsfleet.workers.runtime import Runtime
+
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Recorder:
+    """A broker whose queues are said to be empty, and what is published to it."""
+
+    empty: bool = True
+    published: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    away: bool = False
+
+    def is_empty(self, lane: str) -> bool:
+        self.asked.append(lane)
+        return self.empty
+
+    def publish(self, lane: str, job_id: str) -> None:
+        if self.away:
+            raise StoreUnavailable("the broker does not answer")
+        self.published.append((lane, job_id))
+
+
+@pytest.fixture
+def broker() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def duties(runtime: Runtime, broker: Recorder) -> Duties:
+    return Duties(runtime, broker)
+
+
+def delayed(fleet: Fleet, job_id: str = "j1", lane: str = "normal") -> bytes:
+    """A segment that waits for its next attempt: due some years ago by the server's clock."""
+    (ref,) = fleet.send(job_id, lane=lane)
+    assert "retry" == fleet.answer(ref, TEMPORARY)
+    return ref
+
+
+def held(fleet: Fleet, job_id: str = "j1", policy: str = "hold_then_resend") -> bytes:
+    (ref,) = fleet.send(job_id, policy=policy)
+    assert ["H"] == fleet.lost(ref)
+    return ref
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_segment_whose_delay_is_over_goes_back_to_its_lane(duties: Duties, fleet: Fleet, lane: str) -> None:
+    ref = delayed(fleet, lane=lane)
+
+    assert (1, 0) == (duties.promote(), duties.promote())
+    assert ([ref], "Q", {}) == (fleet.outbound(lane), fleet.states(), fleet.waiting())
+
+
+def test_a_segment_whose_delay_is_not_over_stays(duties: Duties, fleet: Fleet) -> None:
+    fleet.now_ms = epoch_ms() + HOUR_MS
+    delayed(fleet)
+
+    assert (0, "W") == (duties.promote(), fleet.states())
+
+
+def test_a_clock_ahead_of_the_servers_promotes_and_releases_nothing_early(
+    runtime: Runtime, broker: Recorder, fleet: Fleet
+) -> None:
+    fleet.now_ms = epoch_ms() + HOUR_MS
+    delayed(fleet, "j1")
+    held(fleet, "j2")
+    asked = []
+
+    def clock_ms() -> int:
+        asked.append(epoch_ms() + 2 * HOUR_MS)
+        return asked[-1]
+
+    ahead = Duties(runtime, broker, clock_ms=clock_ms)
+
+    assert (0, 0) == (ahead.promote(), ahead.release_held())
+    assert 2 == len(asked)  # once for each duty: what is early now is early in this round's next batch too
+    assert ("W", "H") == (fleet.states("j1"), fleet.states("j2"))
+
+
+def test_a_round_is_bounded_and_the_next_one_goes_on(
+    duties: Duties, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "MOST_BATCHES", 3)
+    for number in range(7):
+        delayed(fleet, f"d{number}")
+    for number in range(7):
+        held(fleet, f"h{number}")
+
+    assert [6, 1, 0] == [duties.promote() for _ in range(3)]
+    assert [6, 1, 0] == [duties.release_held() for _ in range(3)]
+
+
+def test_a_segment_that_expired_while_it_waited_is_not_sent(duties: Duties, fleet: Fleet) -> None:
+    (ref,) = fleet.send(deadline_ms=NOW_MS + 1)
+    fleet.answer(ref, TEMPORARY)
+
+    assert (0, "E", []) == (duties.promote(), fleet.states(), fleet.outbound())
+
+
+def test_a_hold_whose_timer_is_over_is_sent_again(duties: Duties, fleet: Fleet) -> None:
+    ref = held(fleet)
+
+    assert (1, 0) == (duties.release_held(), duties.release_held())
+    assert ([ref], "Q", "Q S U T") == (fleet.outbound(), fleet.states(), fleet.letters())
+
+
+def test_a_hold_without_a_timer_waits_for_a_person(duties: Duties, fleet: Fleet) -> None:
+    held(fleet, policy="hold")
+
+    assert (0, "H") == (duties.release_held(), fleet.states())
+
+
+def test_two_workers_at_once_do_no_harm(runtime: Runtime, broker: Recorder, fleet: Fleet) -> None:
+    refs = [delayed(fleet, f"j{number}") for number in range(3)]
+    first, second = Duties(runtime, broker), Duties(runtime, broker)
+
+    assert 3 == first.promote() + second.promote()
+    assert refs == fleet.outbound()
+
+
+def test_a_job_of_an_empty_queue_is_published_again_once(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    fleet.take_in("j1", "high")
+    fleet.take_in("j2", "bulk")
+
+    assert (2, 0) == (duties.sweep(), duties.sweep())
+    assert [("high", "j1"), ("bulk", "j2")] == broker.published
+
+
+def test_a_young_job_is_left_alone(duties: Duties, broker: Recorder, fleet: Fleet) -> None:
+    fleet.take_in("j1", now_ms=epoch_ms())
+
+    assert (0, []) == (duties.sweep(), broker.published)
+
+
+def test_an_old_job_of_a_queue_that_is_not_empty_is_left_alone(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    broker.empty = False
+    fleet.take_in("j1")
+
+    assert (0, []) == (duties.sweep(), broker.published)
+
+
+def test_a_job_that_later_ones_overtook_is_published_again(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    broker.empty = False
+    fleet.take_in("lost")
+    fleet.now_ms += HOUR_MS
+    fleet.take_in_and_admit("later")
+
+    assert (1, [("normal", "lost")]) == (duties.sweep(), broker.published)
+
+
+def test_a_sweep_is_bounded(
+    duties: Duties, broker: Recorder, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    for number in range(3):
+        fleet.take_in(f"j{number}", now_ms=NOW_MS + number)
+
+    assert [2, 1, 0] == [duties.sweep() for _ in range(3)]
+    assert ["j0", "j1", "j2"] == [job_id for _, job_id in broker.published]
+
+
+def test_a_job_that_could_not_be_published_stays_in_the_ledger(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    broker.away = True
+    fleet.take_in("j1")
+
+    with pytest.raises(StoreUnavailable):
+        duties.sweep()
+
+    assert [b"j1"] == fleet.redis("ZRANGE", fleet.keys.intake["normal"], 0, -1)
+
+
+def test_a_step_promotes_and_releases_always_and_sweeps_now_and_then(
+    make_runtime: Callable[..., Runtime], broker: Recorder, fleet: Fleet
+) -> None:
+    now_ms = epoch_ms()
+    duties = Duties(make_runtime(sweep_s="10"), broker, clock_ms=lambda: now_ms)
+    sweeps = []
+
+    for elapsed_ms in (0, 9_999, 1, 9_999, 1):
+        now_ms += elapsed_ms
+        delayed(fleet, f"d{now_ms}")
+        held(fleet, f"h{now_ms}")
+        duties.step()
+        sweeps.append(len(broker.asked) // len(LANES))
+        fleet.redis("DEL", fleet.keys.outbound["normal"])
+        fleet.create_groups()
+
+    assert [1, 1, 2, 2, 3] == sweeps
+    assert (0, 0) == (fleet.redis("ZCARD", fleet.keys.delayed), fleet.redis("ZCARD", fleet.keys.held))
+
+
+def test_the_loop_survives_an_outage_and_ends_when_it_is_asked_to(
+    duties: Duties, runtime: Runtime, fleet: Fleet, store: Store, outage: Outage
+) -> None:
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    ref = delayed(fleet)
+    turns = {1: outage.begin, 3: outage.end, 5: stopping.set}
+
+    def turn() -> None:
+        turns.get(len(stopping.waits), bool)()
+
+    stopping.meanwhile = turn
+
+    duties.run()
+
+    assert [TICK_S] * 5 == stopping.waits
+    assert [ref] == fleet.outbound()

@@ -1,0 +1,367 @@
+"""From job ids to segments in the outbound streams, in batches that one bad job never fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.integration.store.steps import Fleet
+from tests.integration.workers.conftest import Outage, Stopping
+
+from smsfleet.smpp.pdu import SubmitSm
+from smsfleet.store.client import Store
+from smsfleet.workers.outgoing import MOST_DEATHS, PATIENCE_S, RETRY_MOST_S, RETRY_S, Outcome, Outgoing
+from smsfleet.workers.request import SmsRequest
+from smsfleet.workers.runtime import Runtime
+
+TO, OTHER = "27999100001", "27999100002"
+HELLO = {"to": TO, "text": "Hello"}
+THREE_SEGMENTS = "x" * 400
+
+
+def outgoing(runtime: Runtime) -> Outgoing:
+    assert isinstance(runtime.stopping, Stopping)
+    return Outgoing(runtime, clock=runtime.stopping.clock)
+
+
+def take_in(runtime: Runtime, *job_ids: str, **more: Any) -> None:
+    for job_id in job_ids:
+        take_in_raw(runtime, job_id, json.dumps(HELLO | more), more.get("lane", "normal"))
+
+
+def take_in_raw(runtime: Runtime, job_id: str, content: str, lane: str = "normal") -> None:
+    runtime.store.run(runtime.jobs.take_in(job_id, lane=lane, destination=TO, content=content))
+
+
+def submits(fleet: Fleet, lane: str = "normal") -> list[SubmitSm]:
+    rows = fleet.redis("XRANGE", fleet.keys.outbound[lane], "-", "+")
+    return [SubmitSm.decode_body(fields[3]) for _, fields in rows]
+
+
+def intake(fleet: Fleet, lane: str = "normal") -> list[bytes]:
+    return list(fleet.redis("ZRANGE", fleet.keys.intake[lane], 0, -1))
+
+
+# --- what becomes of a job -------------------------------------------------------------------------
+
+
+def test_a_job_becomes_a_segment_in_its_lane(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1", lane="high", sender="Shop")
+
+    assert {"j1": Outcome.ADMITTED} == outgoing(runtime).handle(["j1"])
+
+    (submit,) = submits(fleet, "high")
+    assert (TO.encode(), b"Shop", b"Hello", b"") == (
+        submit.destination_addr, submit.source_addr, submit.short_message, submit.validity_period,
+    )  # fmt: skip
+    assert ("Q", []) == (fleet.states("j1"), intake(fleet, "high"))
+
+
+def test_a_repeated_message_changes_nothing(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1")
+    outgoing(runtime).handle(["j1"])
+
+    assert {"j1": Outcome.KNOWN} == outgoing(runtime).handle(["j1"])
+    assert [b"j1#1"] == fleet.outbound()
+
+
+def test_the_same_id_twice_in_a_batch_is_one_job(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1")
+
+    assert {"j1": Outcome.ADMITTED} == outgoing(runtime).handle(["j1", "j1"])
+    assert [b"j1#1"] == fleet.outbound()
+
+
+@pytest.mark.parametrize("job_id", ["never", "", "a#1", "ключ", "x" * 65])
+def test_an_id_that_is_no_job_is_unknown(runtime: Runtime, job_id: str) -> None:
+    take_in(runtime, "j1")
+
+    assert {job_id: Outcome.UNKNOWN, "j1": Outcome.ADMITTED} == outgoing(runtime).handle([job_id, "j1"])
+    assert Outcome.UNKNOWN == outgoing(runtime).handle_redelivered(job_id, "normal")
+
+
+def test_no_jobs_are_no_work(runtime: Runtime) -> None:
+    assert {} == outgoing(runtime).handle([])
+
+
+def test_a_job_that_was_cancelled_is_closed(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1")
+
+    assert Outcome.CANCELLED == outgoing(runtime).cancel("j1", "normal", "revoked")
+    assert Outcome.KNOWN == outgoing(runtime).cancel("j1", "normal", "revoked")
+    assert {"j1": Outcome.CLOSED} == outgoing(runtime).handle(["j1"])
+    assert ("cancelled: revoked", 6, [], []) == (
+        fleet.job().refusal, fleet.job().status, fleet.outbound(), intake(fleet),
+    )  # fmt: skip
+
+
+def test_a_job_that_is_admitted_cannot_be_cancelled_here(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1")
+    outgoing(runtime).handle(["j1"])
+
+    assert Outcome.KNOWN == outgoing(runtime).cancel("j1", "normal", "too late")
+    assert ("Q", None) == (fleet.states(), fleet.job().refusal)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "record"),
+        ("[]", "record"),
+        ('{"to":"27999100001"}', "record"),
+        ('{"to":"27999100001","text":"x","colour":"red"}', "record"),
+        ('{"to":"27999100001","text":"x","\\ud800":1}', "record"),
+        ('{"to":"27999100001","text":"x","lane":"vip"}', "record"),
+        ('{"to":"27999100001","text":"x","on_ambiguous":"guess"}', "record"),
+        ('{"to":"27999100001","text":"x","max_segments":"3"}', "record"),
+        ('{"to":"27999100001","text":5}', "record"),
+        ('{"to":"27999100001","text":"\\u0007"}', "invalid-text"),
+        ('{"to":"27999100001","text":"\\ud800"}', "invalid-text"),
+        ('{"to":"27999100001","text":"🎂","encoding":"gsm"}', "invalid-text"),
+        ('{"to":"27999100001","text":"x","encoding":"utf-8"}', "invalid-argument"),
+        ('{"to":"27999100001","text":"x","validity_s":-5,"asked_ms":1}', "invalid-argument"),
+        (json.dumps({"to": TO, "text": "x" * 161, "max_segments": 1}), "text-too-long"),
+        (json.dumps({"to": "2" * 30, "text": "x"}), "encode"),
+        (json.dumps({"to": "ключ", "text": "x"}), "encode"),
+        (json.dumps({"to": "\ud800", "text": "x"}), "encode"),
+        (json.dumps({"to": TO, "text": "x", "sender": "a" * 40}), "encode"),
+    ],
+)
+@pytest.mark.parametrize("lane", ["high", "normal"])
+def test_a_job_that_cannot_be_sent_is_refused_with_its_reason_and_its_neighbours_go(
+    runtime: Runtime, fleet: Fleet, content: str, reason: str, lane: str
+) -> None:
+    take_in(runtime, "before", "after")
+    take_in_raw(runtime, "bad", content, lane)
+
+    outcomes = outgoing(runtime).handle(["before", "bad", "after"])
+
+    assert {"before": Outcome.ADMITTED, "bad": Outcome.REFUSED, "after": Outcome.ADMITTED} == outcomes
+    bad = fleet.job("bad")
+    assert bad.refusal is not None
+    assert (reason, 5) == (bad.refusal.partition(":")[0], bad.status)
+    assert [] == intake(fleet, lane)  # else it would be published again and again
+    assert {"bad": Outcome.REFUSED} == outgoing(runtime).handle(["bad"])
+
+
+# --- what the segments say -------------------------------------------------------------------------
+
+
+def test_the_texts_to_one_destination_have_references_of_their_own(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "a1", "a2", text=THREE_SEGMENTS)
+    take_in(runtime, "b1", text=THREE_SEGMENTS, to=OTHER)
+    take_in(runtime, "single")
+
+    outgoing(runtime).handle(["a1", "single", "b1", "a2"])
+
+    seen: dict[str, list[int]] = {TO: [], OTHER: []}
+    for submit in submits(fleet):
+        if submit.esm_class == 0x40:
+            assert b"\x05\x00\x03" == submit.short_message[:3]
+            seen[submit.destination_addr.decode()].append(submit.short_message[3])
+    first, second, other = seen[TO][0], seen[TO][3], seen[OTHER][0]
+    assert {TO: [first] * 3 + [second] * 3, OTHER: [other] * 3} == seen
+    assert (first + 1) % 256 == second
+
+
+def test_a_reference_of_two_octets_is_what_the_setting_asks_for(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(reference_octets="2")
+    take_in(runtime, "j1", text=THREE_SEGMENTS)
+    fleet.redis("SET", fleet.keys.reference(TO), 0x1233)
+
+    outgoing(runtime).handle(["j1"])
+
+    headers = {submit.short_message[:5] for submit in submits(fleet)}
+    assert [b"\x06\x08\x04\x12"] == [header[:4] for header in headers]
+
+
+@pytest.mark.parametrize(
+    ("lane", "asked", "policy"),
+    [
+        ("high", {}, "resend"), ("normal", {}, "hold_then_resend"), ("bulk", {}, "fail"),
+        ("bulk", {"on_ambiguous": "hold"}, "hold"),
+    ],
+)  # fmt: skip
+def test_the_policy_is_the_jobs_own_or_its_lanes(
+    runtime: Runtime, fleet: Fleet, lane: str, asked: dict[str, str], policy: str
+) -> None:
+    take_in(runtime, "j1", lane=lane, **asked)
+
+    outgoing(runtime).handle(["j1"])
+
+    assert policy == fleet.job().policy
+
+
+def test_a_validity_is_told_to_the_gateway_and_to_the_binder(runtime: Runtime, fleet: Fleet) -> None:
+    request = SmsRequest.checked(TO, "Hello", validity=90, now_ms=1_000)
+    take_in_raw(runtime, "j1", request.to_json())
+
+    outgoing(runtime).handle(["j1"])
+
+    assert [b"000000000130000R"] == [submit.validity_period for submit in submits(fleet)]
+    assert 91_000 == fleet.job().deadline_ms
+
+
+# --- waiting ---------------------------------------------------------------------------------------
+
+
+def test_what_gets_no_rate_token_in_time_is_given_back(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="0.01")
+    take_in(runtime, "j1", text=THREE_SEGMENTS)
+    take_in(runtime, "j2", "j3")
+
+    outcomes = outgoing(runtime).handle(["j1", "j2", "j3"])
+
+    assert {"j1": Outcome.ADMITTED, "j2": Outcome.GIVEN_BACK, "j3": Outcome.GIVEN_BACK} == outcomes
+    assert PATIENCE_S < runtime.stopping.clock()  # type: ignore[attr-defined]
+    assert [b"j2", b"j3"] == intake(fleet)
+
+
+def test_it_waits_as_long_as_the_rate_asks_for_and_goes_on(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="1")
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    stopping.meanwhile = lambda: fleet.redis("DEL", fleet.keys.rate)  # the bucket is full again
+    take_in(runtime, "j1", text=THREE_SEGMENTS)
+    take_in(runtime, "j2")
+
+    assert {"j1": Outcome.ADMITTED, "j2": Outcome.ADMITTED} == outgoing(runtime).handle(["j1", "j2"])
+    assert 1 == len(stopping.waits)
+    assert 1.5 < stopping.waits[0] <= 2.0
+
+
+def test_a_full_outbound_stream_is_waited_for(make_runtime: Callable[..., Runtime], fleet: Fleet) -> None:
+    runtime = make_runtime(rate="20", outbound_limit="10")
+    for number in range(9):
+        fleet.redis("XADD", fleet.keys.outbound["normal"], "*", "r", f"old#{number}", "b", "")
+    take_in(runtime, "fits")
+    take_in(runtime, "too-much", text=THREE_SEGMENTS)
+    take_in(runtime, "other-lane", lane="high")
+
+    assert {"fits": Outcome.ADMITTED} == outgoing(runtime).handle(["fits"])
+    assert {"too-much": Outcome.GIVEN_BACK} == outgoing(runtime).handle(["too-much"])
+    runtime.stopping = Stopping()
+    assert {"other-lane": Outcome.ADMITTED} == outgoing(runtime).handle(["other-lane"])
+    assert 10 == len(fleet.outbound())
+
+
+def test_bulk_that_waits_for_the_reserve_leaves_it_to_the_others(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="0.01", bulk_reserve="0.99")
+    take_in(runtime, "spent", lane="high", text="Hello")
+    fleet.redis("HSET", fleet.keys.rate, "v", "0.5", "t", str(4_000_000_000_000))
+    take_in(runtime, "sale", lane="bulk")
+
+    assert {"sale": Outcome.GIVEN_BACK} == outgoing(runtime).handle(["sale"])
+    assert {"spent": Outcome.ADMITTED} == outgoing(runtime).handle(["spent"])
+
+
+def test_a_stopping_process_gives_everything_back_at_once(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1")
+    runtime.stopping.set()
+
+    assert {"j1": Outcome.GIVEN_BACK} == outgoing(runtime).handle(["j1"])
+    assert ([], [b"j1"]) == (fleet.outbound(), intake(fleet))
+
+
+def test_a_process_that_stops_while_jobs_wait_gives_them_back(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="1")
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    stopping.meanwhile = stopping.set
+    take_in(runtime, "j1", text=THREE_SEGMENTS)
+    take_in(runtime, "j2")
+
+    outcomes = outgoing(runtime).handle(["j1", "j2"])
+
+    assert {"j1": Outcome.ADMITTED, "j2": Outcome.GIVEN_BACK} == outcomes
+    assert 1 == len(stopping.waits)
+
+
+def test_another_stopping_than_the_runtimes_may_be_given(runtime: Runtime) -> None:
+    take_in(runtime, "j1")
+    closing = Stopping()
+    closing.set()
+
+    assert {"j1": Outcome.GIVEN_BACK} == Outgoing(runtime, closing, clock=closing.clock).handle(["j1"])
+
+
+def test_while_the_store_is_away_it_tries_again_and_nothing_is_sent_twice(
+    runtime: Runtime, fleet: Fleet, outage: Outage
+) -> None:
+    take_in(runtime, "j1", "j2")
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    stopping.meanwhile = lambda: outage.end() if len(stopping.waits) == 3 else None
+    outage.begin()
+
+    outcomes = outgoing(runtime).handle(["j1", "j2"])
+
+    assert {"j1": Outcome.ADMITTED, "j2": Outcome.ADMITTED} == outcomes
+    assert [RETRY_S, RETRY_S * 2, RETRY_S * 4] == stopping.waits
+    assert [b"j1#1", b"j2#1"] == fleet.outbound()
+
+
+def test_when_the_store_stays_away_the_jobs_are_given_back(runtime: Runtime, outage: Outage) -> None:
+    take_in(runtime, "j1")
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    outage.begin()
+
+    assert {"j1": Outcome.GIVEN_BACK} == outgoing(runtime).handle(["j1"])
+    assert RETRY_MOST_S == max(stopping.waits)
+    assert PATIENCE_S < stopping.clock() <= PATIENCE_S + RETRY_MOST_S
+
+
+# --- redelivered -----------------------------------------------------------------------------------
+
+
+def test_a_redelivered_job_is_handled_and_its_count_forgotten(
+    runtime: Runtime, fleet: Fleet, store: Store
+) -> None:
+    take_in(runtime, "j1")
+    store.run(runtime.jobs.count_delivery("j1"))
+
+    assert Outcome.ADMITTED == outgoing(runtime).handle_redelivered("j1", "normal")
+    assert 0 == fleet.redis("EXISTS", fleet.keys.deliveries_of("j1"))
+
+
+def test_a_job_that_ended_its_workers_is_set_aside(runtime: Runtime, fleet: Fleet, store: Store) -> None:
+    take_in(runtime, "poison", "healthy")
+    for _ in range(MOST_DEATHS):
+        store.run(runtime.jobs.count_delivery("poison"))  # a worker takes it up, and ends
+
+    assert Outcome.REFUSED == outgoing(runtime).handle_redelivered("poison", "normal")
+    assert Outcome.ADMITTED == outgoing(runtime).handle_redelivered("healthy", "normal")
+    assert (f"poison: {MOST_DEATHS} workers ended while they handled it alone", []) == (
+        fleet.job("poison").refusal, intake(fleet),
+    )  # fmt: skip
+
+
+def test_one_death_fewer_and_the_job_has_another_try(runtime: Runtime, store: Store) -> None:
+    take_in(runtime, "j1")
+    for _ in range(MOST_DEATHS - 1):
+        store.run(runtime.jobs.count_delivery("j1"))
+
+    assert Outcome.ADMITTED == outgoing(runtime).handle_redelivered("j1", "normal")
+
+
+def test_a_redelivered_job_that_is_given_back_was_no_death(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1")
+    runtime.stopping.set()
+
+    outcomes = [outgoing(runtime).handle_redelivered("j1", "normal") for _ in range(MOST_DEATHS + 2)]
+
+    assert [Outcome.GIVEN_BACK] * (MOST_DEATHS + 2) == outcomes
+    assert (None, ()) == (fleet.job().refusal, fleet.job().segments)

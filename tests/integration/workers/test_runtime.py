@@ -1,0 +1,64 @@
+"""What a process has: settings and the store's calls, bound to each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsfleet.config.errors import StoreMisconfigured, StoreUnavailable
+from smsfleet.config.settings import load
+from smsfleet.store.calls import Call
+from smsfleet.store.client import Store
+from smsfleet.store.jobs import Pace
+from smsfleet.workers.runtime import Runtime
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+def runtime(store: Store | None = None, **settings: str) -> Runtime:
+    environment = {f"SMSFLEET_{name.upper()}": value for name, value in settings.items()}
+    return Runtime(load(environment), store=store)
+
+
+def test_nothing_is_connected_before_it_is_needed() -> None:
+    made = runtime(redis_url=NOBODY)
+    assert "store" not in vars(made)
+
+    with pytest.raises(StoreUnavailable):
+        made.store.run(made.jobs.read("j1"))
+
+
+def test_the_limits_of_admission_are_the_settings() -> None:
+    assert Pace(7.0, 0.5, 50) == runtime(rate="7", bulk_reserve="0.5", outbound_limit="50").pace
+
+
+def test_every_key_carries_the_account(store: Store) -> None:
+    one, other = runtime(store, account="one"), runtime(store, account="other")
+
+    store.run(one.jobs.take_in("j1", lane="normal", destination="1", content="{}"))
+
+    assert other.store.run(other.jobs.read("j1")) is None
+    assert all(key.startswith(b"{one}:") for key in store.run(Call(("KEYS", "*"), list)))
+
+
+def test_how_long_things_are_kept_is_the_settings(store: Store) -> None:
+    made = runtime(store, job_ttl_s="700000", text_ttl_s="90")
+
+    store.run(made.jobs.take_in("j1", lane="normal", destination="1", content="{}"))
+    store.run(made.jobs.refuse("j1", "normal", "why", 5))
+
+    ttl_s = {
+        key: store.run(Call(("TTL", key), int)) for key in (made.keys.job("j1"), made.keys.content("j1"))
+    }
+    assert [700_000, 90] == [round(value, -1) for value in ttl_s.values()]
+
+
+@pytest.mark.server
+def test_a_server_that_would_lose_jobs_is_refused_unless_that_is_allowed(real_store: Store) -> None:
+    runtime(real_store).require_durable_store()
+    real_store.run(Call(("CONFIG SET", "maxmemory-policy", "allkeys-lru"), bool))
+    try:
+        with pytest.raises(StoreMisconfigured, match="noeviction"):
+            runtime(real_store).require_durable_store()
+        runtime(real_store, allow_volatile_redis="1").require_durable_store()
+    finally:
+        real_store.run(Call(("CONFIG SET", "maxmemory-policy", "noeviction"), bool))

@@ -1,0 +1,45 @@
+"""The command as a user meets it: arguments and environment in, exit code and two streams out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from smsfleet.cli.main import main
+from smsfleet.tasks.app import use_runtime
+
+Smsfleet = Callable[..., Result]
+
+
+class _Entry:
+    """What the console script calls, in the form that click's runner takes."""
+
+    name = "smsfleet"
+
+    def main(self, args: Any, **_: Any) -> Any:
+        return main(list(args))
+
+
+@pytest.fixture
+def smsfleet() -> Iterator[Smsfleet]:
+    """Runs the command in this process; settings by their names without the prefix."""
+
+    def run(*arguments: str, **settings: str | None) -> Result:
+        use_runtime(None)
+        environment = {f"SMSFLEET_{name.upper()}": value for name, value in settings.items()}
+        entry: Any = _Entry()
+        return CliRunner().invoke(entry, arguments, env=environment, catch_exceptions=False)
+
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield run
+    use_runtime(None)
+    # A process' log goes to a stream of the runner, which is gone.
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

@@ -1,0 +1,156 @@
+"""The command without any server: help, wrong usage, wrong settings, estimate."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+from tests.unit.cli.conftest import Smsfleet
+
+from smsfleet.cli.main import EXIT_CODES, Group
+from smsfleet.config import errors
+from smsfleet.config.errors import SmsfleetError
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+SMPP = {
+    "smpp_host": "smpp.example", "smpp_system_id": "user", "smpp_password": "secret",
+    "smpp_system_type": "3000000",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", Group.parts)
+def test_every_command_has_a_help_with_an_example_of_it(smsfleet: Smsfleet, command: str) -> None:
+    shown = smsfleet(command, "--help")
+
+    assert (0, "") == (shown.exit_code, shown.stderr)
+    assert re.search(rf"Examples?:\n(.*\n)*.*smsfleet {command}", shown.output)
+    assert shown.output == smsfleet(command, "-h").output
+
+
+def test_the_help_lists_every_command_in_the_order_in_which_one_meets_them(smsfleet: Smsfleet) -> None:
+    shown = smsfleet("--help").output
+
+    listed = re.findall(r"^  (\w+)  ", shown.partition("Commands:")[2], re.MULTILINE)
+    assert list(Group.parts) == listed
+    assert "smsfleet demo" in shown
+
+
+def test_the_version_is_that_of_the_package(smsfleet: Smsfleet) -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        expected = version("smsfleet")
+    except PackageNotFoundError:
+        pytest.skip("not installed here: tests/integration/test_wheel.py asks the installed command")
+
+    assert f"smsfleet, version {expected}\n" == smsfleet("--version").output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no-such-command",), ("--no-such-option",), ("send",), ("send", "27999100001"),
+        ("send", "27999100001", "Hello", "--lane", "vip"), ("send", "27999100001", "Hello", "--wait", "soon"),
+        ("send", "27999100001", "Hello", "more"), ("status", "a", "b"), ("estimate",),
+        ("estimate", "Hello", "--encoding", "utf-8"), ("server", "--fsync", "never"),
+        ("simulator", "--port", "high"), ("binder", "now"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_usage_exits_with_2(smsfleet: Smsfleet, arguments: tuple[str, ...]) -> None:
+    result = smsfleet(*arguments)
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "Usage: smsfleet" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "code", "named"),
+    [
+        (("send", "0800-FLOWERS", "Hello"), {}, 2, "0800-FLOWERS"),
+        (("send", "27999100001", ""), {}, 2, "text is empty"),
+        (("send", "27999100001", "x", "--sender", "much too long"), {}, 2, "much too long"),
+        (("send", "27999100001", "x", "--validity", "0"), {}, 2, "validity of 0 s"),
+        (("send", "27999100001", "x", "--validity", "nan"), {}, 2, "validity"),
+        (("send", "27999100001", "x", "--idempotency-key", "a#1"), {}, 2, "idempotency_key 'a#1'"),
+        (("estimate", "bell\a"), {}, 2, "U+0007"),
+        (("estimate", "Hello", "--to", "12"), {}, 2, "'12'"),
+        (("send", "27999100001", "x"), {"rate": "0"}, os.EX_CONFIG, "SMSFLEET_RATE='0'"),
+        (("status",), {"redis_url": "localhost"}, os.EX_CONFIG, "SMSFLEET_REDIS_URL"),
+        (("status", "j1"), {"account": "a b"}, os.EX_CONFIG, "SMSFLEET_ACCOUNT"),
+        (("worker",), {"worker_concurrency": "0"}, os.EX_CONFIG, "SMSFLEET_WORKER_CONCURRENCY"),
+        (("binder",), {}, os.EX_CONFIG, "SMSFLEET_SMPP_HOST is not set"),
+        (("binder",), SMPP | {"smpp_window": "0"}, os.EX_CONFIG, "SMSFLEET_SMPP_WINDOW"),
+        (("binder",), SMPP | {"smpp_bind_mode": "transmitter_receiver"}, os.EX_CONFIG, "transceiver"),
+        (("binder",), SMPP | {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
+        (("worker",), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
+        (("status",), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
+        (("status", "j1"), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
+        (("status", "j1", "--json"), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr_and_its_exit_code(
+    smsfleet: Smsfleet, arguments: tuple[str, ...], settings: dict[str, str], code: int, named: str
+) -> None:
+    result = smsfleet(*arguments, **settings)
+
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("{")]  # a process' log
+    assert (code, "", 1) == (result.exit_code, result.stdout, len(lines))
+    assert lines[0].startswith("smsfleet: ")
+    assert named in lines[0]
+    assert "secret" not in lines[0]
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:port/0", "redis://:pa/ss@127.0.0.1:6379/0"])
+def test_a_redis_url_that_cannot_be_read_is_a_wrong_setting(smsfleet: Smsfleet, url: str) -> None:
+    assert os.EX_CONFIG == smsfleet("status", redis_url=url).exit_code
+
+
+def test_every_error_of_ours_has_an_exit_code_of_its_own_kind() -> None:
+    codes = {}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, SmsfleetError):
+            codes[kind.__name__] = next(code for base, code in EXIT_CODES if issubclass(kind, base))
+
+    assert {
+        "InvalidArgument": 2, "InvalidDestination": 2, "InvalidSender": 2, "InvalidText": 2, "TextTooLong": 2,
+        "UnknownJob": 1, "ConfigError": os.EX_CONFIG, "StoreMisconfigured": os.EX_CONFIG,
+        "StoreUnavailable": os.EX_UNAVAILABLE, "ServerError": os.EX_UNAVAILABLE,
+    } == {name: code for name, code in codes.items() if code != os.EX_SOFTWARE}  # fmt: skip
+    assert os.EX_SOFTWARE == codes["SmsfleetError"]
+
+
+# --- estimate: needs nothing ------------------------------------------------------------------------
+
+
+def test_an_estimate_says_encoding_segments_and_credits(smsfleet: Smsfleet) -> None:
+    result = smsfleet("estimate", "Grüße aus Köln")
+
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert [
+        "encoding  gsm0338", "segments  1 (14 septets, 146 left in the last)", "credits   1",
+    ] == result.stdout.splitlines()  # fmt: skip
+
+
+def test_an_estimate_names_the_characters_that_cost_the_most(smsfleet: Smsfleet) -> None:
+    lines = smsfleet("estimate", "Sale… " + "🎂" * 12).stdout.splitlines()
+
+    assert "not GSM   … U+2026 HORIZONTAL ELLIPSIS at position 4" in lines
+    assert ("encoding  ucs2", "          and 3 more") == (lines[0], lines[-1])
+
+
+def test_an_estimate_for_programs_is_json(smsfleet: Smsfleet) -> None:
+    result = smsfleet("estimate", "Sale… 50 % off", "--to", "27999100001", "--json")
+
+    said = json.loads(result.stdout)
+    assert ("ucs2", 1, "1/3", 4) == (
+        said["encoding"], said["segments"], said["credits"], said["not_gsm"][0]["position"],
+    )  # fmt: skip
+
+
+def test_an_estimate_in_the_encoding_that_is_asked_for(smsfleet: Smsfleet) -> None:
+    assert "encoding  ucs2" in smsfleet("estimate", "Hello", "--encoding", "ucs2").stdout
+    assert 2 == smsfleet("estimate", "🎂", "--encoding", "gsm").exit_code
