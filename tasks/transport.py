@@ -114,7 +114,7 @@ class BatchChannel:
         return connection is None or connection.client is None
 
     def basic_consume(self, queue: str, no_ack: bool = False, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
-        """Start to consume; of a queue without acknowledgement (replies of `inspect`) nothing stays recorded."""
+        """Start to consume; of a queue without acknowledgement (replies of `inspect`) nothing is recorded."""
         if no_ack:
             self._without_ack.add(queue)
         else:

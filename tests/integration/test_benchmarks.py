@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from tests.benchmarks import binder, codec, encoding, harness, individual, memory, scripts
+from tests.benchmarks import binder, codec, drain, encoding, harness, individual, memory, scripts
 from tests.benchmarks.harness import Result
 
 from smsfleet.cli.embedded import EmbeddedServer
@@ -21,6 +21,7 @@ TINY: dict[str, Callable[[], Result]] = {
     "scripts": lambda: scripts.measure(100),
     "memory": lambda: memory.measure(1000),
     "binder": lambda: binder.measure(300, windows=(50,)),
+    "drain": lambda: drain.measure(60),
     "individual": lambda: individual.measure(20),
 }
 
