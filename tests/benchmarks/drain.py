@@ -91,7 +91,8 @@ def _watch(server: Server, worker: psutil.Process, count: int) -> Result:
         return server.client.xlen(stream), time.perf_counter(), now.user + now.system, server.cpu_s()
 
     first, last = passed(0.1), passed(0.9)
-    jobs, seconds, worker_s, redis_s = (after - before for before, after in zip(first, last, strict=True))
+    passed_by = [after - before for before, after in zip(first, last, strict=True)]
+    jobs, seconds, worker_s, redis_s = (max(value, 1e-6) for value in passed_by)
     return {
         "jobs_per_s": round(jobs / seconds),
         "cpu_us": {"worker": round(worker_s / jobs * 1e6, 1), "redis": round(redis_s / jobs * 1e6, 1)},
