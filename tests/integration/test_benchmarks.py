@@ -21,7 +21,7 @@ TINY: dict[str, Callable[[], Result]] = {
     "scripts": lambda: scripts.measure(100),
     "memory": lambda: memory.measure(1000),
     "binder": lambda: binder.measure(300, windows=(50,)),
-    "drain": lambda: drain.measure(60),
+    "drain": lambda: drain.measure(600),
     "individual": lambda: individual.measure(20),
 }
 
