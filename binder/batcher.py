@@ -24,12 +24,18 @@ class Batcher(Generic[T]):
         self._most = most
         self._pace_s = pace_s
         self._items: list[T] = []
+        self._handling = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def unfinished(self) -> int:
+        """Items that are not handled to an end: those that wait and those of the call under way."""
+        return len(self._items) + self._handling
 
     def add(self, item: T) -> None:
         """Take one item; never waits."""
@@ -45,7 +51,9 @@ class Batcher(Generic[T]):
             batch, self._items = self._items[: self._most], self._items[self._most :]
             if not self._items:
                 self._wake.clear()
+            self._handling = len(batch)
             await self._handle(batch)
+            self._handling = 0
             if not self._items:
                 self._idle.set()
             if self._pace_s and 1 < len(batch) + len(self._items) < self._most // SMALL:

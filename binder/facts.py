@@ -20,7 +20,7 @@ BATCH = 200
 MOST_DELIVERIES = 10_000
 """deliver_sm that may wait to be persisted; more are sent back to the gateway at once."""
 
-PACE_S = 0.005
+PACE_S = 0.002
 """After a small write: how long the next one is collected."""
 
 RETRY_S = 0.2
@@ -30,9 +30,10 @@ RETRY_MOST_S = 2.0
 class Answers:
     """Persists answers. They are kept in memory until the store has them: at most a window's worth."""
 
-    def __init__(self, store: AsyncStore, wire: Wire) -> None:
+    def __init__(self, store: AsyncStore, wire: Wire, on_settled: Callable[[], None]) -> None:
         self._store = store
         self._wire = wire
+        self._on_settled = on_settled
         self.batches: Batcher[Answer] = Batcher(self._settle, BATCH, PACE_S)
         self.count = 0
         self._log = logger(__name__)
@@ -49,6 +50,7 @@ class Answers:
                 delay = min(delay * 2, RETRY_MOST_S)
             else:
                 self.count += len(batch)
+                self._on_settled()
                 return
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from smsfleet.binder.leadership import Leadership
@@ -29,14 +30,17 @@ START = b"0-0"
 class Outbound:
     """Feeds one link at a time, never more than its window takes, high lane first."""
 
-    def __init__(self, store: AsyncStore, wire: Wire, leadership: Leadership) -> None:
+    def __init__(
+        self, store: AsyncStore, wire: Wire, leadership: Leadership, unsettled: Callable[[], int]
+    ) -> None:
         self._store = store
+        self._unsettled = unsettled
         self._wire = wire
         self._leadership = leadership
         self._seen = [START] * 3
         self._doubtful: set[bytes] = set()
         self.room = asyncio.Event()
-        """set at every event of the link: the window may have a place, or the link may be gone"""
+        """set at every event of the link and when answers are persisted: there may be room, or no link"""
         self.submitting = asyncio.Lock()
         """held from `begin` to the last submit: whoever stops the feed takes it first, so that no segment is
         left marked as sending which was never written"""
@@ -57,7 +61,7 @@ class Outbound:
                 if not self._leadership.permitted:
                     await asyncio.sleep(RETRY_S)
                     continue
-                free = min(BATCH, link.session.window_free)
+                free = min(BATCH, self._room(link))
                 if free <= 0 or not link.session.is_bound:
                     await self._wait_for_room(link)
                     continue
@@ -149,9 +153,16 @@ class Outbound:
         self._doubtful.clear()
         return doubts
 
+    def _room(self, link: Link) -> int:
+        """Segments that may be begun: with those in flight and those not persisted a window at most.
+
+        So a kill leaves no more than a window's worth ambiguous.
+        """
+        return link.session.window_free - self._unsettled()
+
     async def _wait_for_room(self, link: Link) -> None:
         self.room.clear()
-        if link.session.window_free > 0 and link.session.is_bound:
+        if self._room(link) > 0 and link.session.is_bound:
             return
         await self.room.wait()
 

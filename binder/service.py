@@ -97,9 +97,9 @@ class Binder:
         self._lock = lock
         self._timing = timing
         self._uniform = uniform
-        self._answers = Answers(store, wire)
         self._deliveries = Deliveries(store, wire, epoch_ms)
-        self._outbound = Outbound(store, wire, leadership)
+        self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches.unfinished)
+        self._answers = Answers(store, wire, self._outbound.room.set)
         self._stopping = asyncio.Event()
         self._abandoning = asyncio.Event()
         self._next_bind_at = 0.0
