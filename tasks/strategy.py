@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from celery import bootsteps
 from celery.worker import state
 from celery.worker.strategy import default as one_by_one
+from kombu.utils.url import maybe_sanitize_url, parse_url
 
 from smsfleet.config.logs import logger
 from smsfleet.store.keys import LANES
@@ -35,6 +36,9 @@ PLACES = 2
 
 EMPTY_BODY = b'[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'
 """The body of a message of `delay`: the job id in the headers is all that it says."""
+
+EMPTY_BODIES = (EMPTY_BODY, EMPTY_BODY.decode())
+"""Redis' transports hand over octets, py-amqp text."""
 
 LANE_OF_QUEUE = {queue: lane for lane, queue in QUEUES.items()}
 
@@ -86,7 +90,7 @@ class BulkStrategy:
         if self._closing.is_set():
             return None  # unacknowledged: it goes back with the connection
         headers = message.headers
-        plain = message.body == EMPTY_BODY and not headers.get("stamped_headers") and not headers.get("eta")
+        plain = message.body in EMPTY_BODIES and not headers.get("stamped_headers") and not headers.get("eta")
         if not plain:
             return self._one_by_one(message, body, ack, reject, callbacks, **options)
         job_id = headers["id"]
@@ -204,7 +208,9 @@ def _is_gone(message: Any) -> bool:
     """Whether the connection that brought the message was closed meanwhile."""
     channel = message.channel
     connection = getattr(channel, "connection", None)
-    return bool(channel.closed or connection is None or connection.client is None)
+    if connection is None:  # how py-amqp says it
+        return True
+    return bool(getattr(channel, "closed", False) or getattr(connection, "client", connection) is None)
 
 
 def hash_share(job_id: str) -> float:
@@ -227,6 +233,20 @@ class DrainStep(bootsteps.StartStopStep):  # type: ignore[misc]
             strategy.drain()
 
     shutdown = stop
+
+    def info(self, consumer: Any) -> dict[str, Any]:
+        """What `inspect stats` and Flower show of the broker.
+
+        Kombu keeps the URL of a transport with a `+` whole, and Celery would show it with its password.
+        """
+        connection = consumer.connection
+        if not connection or "://" not in connection.hostname:
+            return {}
+        url = parse_url(connection.hostname)
+        named = {name: url[name] for name in ("hostname", "userid", "virtual_host", "port")}
+        alternates = [maybe_sanitize_url(other) for other in connection.alt]
+        shown = {**connection.info(), **named, "alternates": alternates}
+        return {"broker": {name: value for name, value in shown.items() if name != "password"}}
 
 
 def bulk(task: Any, app: Any, consumer: Any, **_: Any) -> BulkStrategy:

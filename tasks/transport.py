@@ -224,6 +224,8 @@ class BatchChannel:
                 self._pause_until = monotonic() + self.pace_s if len(reply) > 3 else 0.0
             for position in range(0, len(reply), 3):
                 self._deliver(bytes_to_str(reply[position]), reply[position + 1], reply[position + 2])
+            if self._without_ack:
+                self.flush_acks()  # at once: nobody may poll here again, and kombu would restore a read reply
             return True
         finally:
             me._in_poll = None

@@ -81,11 +81,14 @@ class Outgoing:
         self._stopping = stopping or runtime.stopping
         self._log = logger(__name__)
 
-    def handle(self, job_ids: Sequence[str]) -> dict[str, Outcome]:
+    def handle(
+        self, job_ids: Sequence[str], *, on_waiting: Callable[[], None] | None = None
+    ) -> dict[str, Outcome]:
         """Bring jobs to the wire's side; one bad job never fails its neighbours.
 
         Waits while the account's rate or a full outbound stream asks for it, and while the store is away, for
-        `PATIENCE_S` at most; gives the rest back then, or when the process is stopping.
+        `PATIENCE_S` at most; gives the rest back then, or when the process is stopping. `on_waiting` is
+        called when a job that can be sent waits for its rate.
         """
         outcomes = {job_id: Outcome.UNKNOWN for job_id in job_ids if not is_key(job_id)}
         delay = RETRY_S
@@ -97,7 +100,7 @@ class Outgoing:
             if self._stopping.is_set() or self._clock() > give_back_at:
                 return outcomes | dict.fromkeys(left, Outcome.GIVEN_BACK)
             try:
-                self._handle(left, outcomes, give_back_at)
+                self._handle(left, outcomes, give_back_at, on_waiting)
                 delay = RETRY_S
             except StoreUnavailable as error:
                 self._log.warning("the store is away, trying again", jobs=len(left), error=error)
@@ -115,8 +118,13 @@ class Outgoing:
         if store.run(jobs.count_delivery(job_id)) > MOST_DEATHS:
             self._refuse(job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it alone")
             return Outcome.REFUSED
-        outcome = self.handle([job_id])[job_id]
-        store.run(jobs.forget_deliveries(job_id))
+
+        def survived() -> None:
+            store.run(jobs.forget_deliveries(job_id))
+
+        # A job that only waits for its rate token has not ended anybody: whoever kills the worker now has.
+        outcome = self.handle([job_id], on_waiting=survived)[job_id]
+        survived()
         return outcome
 
     def cancel(self, job_id: str, lane: str, why: str) -> Outcome:
@@ -127,7 +135,13 @@ class Outgoing:
             return Outcome.CANCELLED
         return Outcome.KNOWN
 
-    def _handle(self, job_ids: list[str], outcomes: dict[str, Outcome], give_back_at: float) -> None:
+    def _handle(
+        self,
+        job_ids: list[str],
+        outcomes: dict[str, Outcome],
+        give_back_at: float,
+        on_waiting: Callable[[], None] | None,
+    ) -> None:
         store, jobs = self._runtime.store, self._runtime.jobs
         encoded = []
         contents = store.run(jobs.contents(job_ids))
@@ -145,6 +159,8 @@ class Outgoing:
             for admission, result in zip(admissions, results, strict=False):
                 outcomes[admission.job_id] = _RESULTS[result]
             admissions = admissions[len(results) :]
+            if wait_ms and on_waiting:
+                on_waiting()
             if wait_ms and (self._stopping.wait(wait_ms / 1000) or self._clock() > give_back_at):
                 return
 

@@ -137,10 +137,9 @@ def test_of_a_consumer_that_acknowledges_nothing_nothing_stays_recorded(
     connect: Any, raw: redis.Redis
 ) -> None:
     put(connect(), "t.bulk", *(f"reply {number}" for number in range(10)))
-    reader = Reader(connect(queue_prefetch=4, ack_interval_s=0.0), ["t.bulk"], no_ack=True)
+    reader = Reader(connect(queue_prefetch=4), ["t.bulk"], no_ack=True)
 
     texts = reader.read(12)
-    reader.channel.close()
 
     assert [f"reply {number}" for number in range(10)] == texts
     assert (0, 0, 0) == (raw.hlen("unacked"), raw.zcard("unacked_index"), raw.llen("t.bulk"))

@@ -357,6 +357,28 @@ def test_one_death_fewer_and_the_job_has_another_try(runtime: Runtime, store: St
     assert Outcome.ADMITTED == outgoing(runtime).handle_redelivered("j1", "normal")
 
 
+def test_a_redelivered_job_that_waits_for_its_rate_has_ended_nobody(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="1")
+    take_in(runtime, "first", text=THREE_SEGMENTS)
+    take_in(runtime, "j1")
+    outgoing(runtime).handle(["first"])
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    counted = []
+
+    def look() -> None:
+        counted.append(fleet.redis("EXISTS", fleet.keys.deliveries_of("j1")))
+        fleet.redis("DEL", fleet.keys.rate)
+
+    stopping.meanwhile = look
+    outcome = outgoing(runtime).handle_redelivered("j1", "normal")
+
+    assert Outcome.ADMITTED == outcome
+    assert [0] == counted
+
+
 def test_a_redelivered_job_that_is_given_back_was_no_death(runtime: Runtime, fleet: Fleet) -> None:
     take_in(runtime, "j1")
     runtime.stopping.set()
