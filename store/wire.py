@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call, fenced
-from smsfleet.store.keys import LANES, OUTBOUND_GROUP, Keys
+from smsfleet.store.keys import OUTBOUND_GROUP, Keys
 from smsfleet.store.scripts import script
 
 IN_FLIGHT = -1
@@ -79,18 +79,10 @@ class Wire:
 
         return Call(command, moved)
 
-    def read(self, count: int, block_ms: int | None) -> Call[list[Entry]]:
-        """Up to `count` new segments of each lane, high first; waits up to `block_ms` (None: not at all)."""
-        return self._read(count, block_ms, [b">"] * len(LANES))
-
     def read_backlog(self, count: int, after: Sequence[bytes]) -> Call[list[Entry]]:
         """Segments that were read before and not settled, after the given entry id of each lane."""
-        return self._read(count, None, after)
-
-    def _read(self, count: int, block_ms: int | None, after: Sequence[bytes]) -> Call[list[Entry]]:
-        block: tuple[Any, ...] = () if block_ms is None else (b"BLOCK", block_ms)
         command = (
-            b"XREADGROUP", b"GROUP", OUTBOUND_GROUP, OUTBOUND_GROUP, b"COUNT", count, *block,
+            b"XREADGROUP", b"GROUP", OUTBOUND_GROUP, OUTBOUND_GROUP, b"COUNT", count,
             b"STREAMS", *self._outbounds, *after,
         )  # fmt: skip
         return Call(command, self._entries)

@@ -33,18 +33,18 @@ def test_who_does_not_hold_the_fence_takes_nothing(fleet: Fleet) -> None:
     assert len(fleet.take()) == 1
 
 
-def test_a_read_gives_new_segments_and_a_backlog_read_those_not_settled(fleet: Fleet) -> None:
+def test_a_take_gives_new_segments_and_a_backlog_read_those_not_settled(fleet: Fleet) -> None:
     fleet.take_in_and_admit("j1", segments=2)
     fleet.take_in_and_admit("j2", lane="high")
 
-    new = fleet.run(fleet.wire.read(10, None))
+    new = fleet.take(10)
     backlog = fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3))
     after_the_first = fleet.run(fleet.wire.read_backlog(10, [b"0-0", backlog[1].entry_id, b"0-0"]))
 
     assert [e.ref for e in new] == [b"j2#1", b"j1#1", b"j1#2"]
     assert backlog == new
     assert [e.ref for e in after_the_first] == [b"j2#1", b"j1#2"]
-    assert fleet.run(fleet.wire.read(10, None)) == []
+    assert fleet.take(10) == []
 
 
 def test_a_pending_entry_whose_content_is_gone_can_be_dropped(fleet: Fleet) -> None:
