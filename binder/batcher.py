@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import chain
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,15 +17,23 @@ class Batcher(Generic[T]):
     """Calls `handle` with lists of items, in order, one call at a time, at most `most` items each.
 
     After a small batch of more than one it waits `pace_s`, so that a few more come together: many small
-    writes cost many times as much as one. A lone item is not held back, nor what follows it.
+    writes cost many times as much as one. A lone item is not held back, nor what follows it, nor anything
+    while `waited_for` says that somebody needs it.
     """
 
-    def __init__(self, handle: Callable[[list[T]], Awaitable[None]], most: int, pace_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        handle: Callable[[list[T]], Awaitable[None]],
+        most: int,
+        pace_s: float = 0.0,
+        waited_for: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._handle = handle
         self._most = most
         self._pace_s = pace_s
+        self._waited_for = waited_for
         self._items: list[T] = []
-        self._handling = 0
+        self._handling: list[T] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -35,7 +44,11 @@ class Batcher(Generic[T]):
     @property
     def unfinished(self) -> int:
         """Items that are not handled to an end: those that wait and those of the call under way."""
-        return len(self._items) + self._handling
+        return len(self._items) + len(self._handling)
+
+    def __iter__(self) -> Iterator[T]:
+        """What is unfinished, oldest first."""
+        return chain(self._handling, self._items)
 
     def add(self, item: T) -> None:
         """Take one item; never waits."""
@@ -51,12 +64,13 @@ class Batcher(Generic[T]):
             batch, self._items = self._items[: self._most], self._items[self._most :]
             if not self._items:
                 self._wake.clear()
-            self._handling = len(batch)
+            self._handling = batch
             await self._handle(batch)
-            self._handling = 0
+            self._handling = []
             if not self._items:
                 self._idle.set()
-            if self._pace_s and 1 < len(batch) + len(self._items) < self._most // SMALL:
+            small = 1 < len(batch) + len(self._items) < self._most // SMALL
+            if self._pace_s and small and not self._waited_for():
                 await asyncio.sleep(self._pace_s)
 
     async def drained(self) -> None:

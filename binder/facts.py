@@ -30,11 +30,17 @@ RETRY_MOST_S = 2.0
 class Answers:
     """Persists answers. They are kept in memory until the store has them: at most a window's worth."""
 
-    def __init__(self, store: AsyncStore, wire: Wire, on_settled: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: AsyncStore,
+        wire: Wire,
+        on_settled: Callable[[], None],
+        waited_for: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._store = store
         self._wire = wire
         self._on_settled = on_settled
-        self.batches: Batcher[Answer] = Batcher(self._settle, BATCH, PACE_S)
+        self.batches: Batcher[Answer] = Batcher(self._settle, BATCH, PACE_S, waited_for)
         self.count = 0
         self._log = logger(__name__)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from smsfleet.binder.batcher import Batcher
+from smsfleet.binder.cancellation import end
 from smsfleet.binder.leadership import Leadership
+from smsfleet.binder.places import Places
 from smsfleet.binder.transport import Link, Token
 from smsfleet.config.errors import SessionError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
-from smsfleet.store.wire import DROPPED, IN_FLIGHT, Entry, Unanswered, Wire
+from smsfleet.store.wire import DROPPED, IN_FLIGHT, Answer, Entry, Unanswered, Wire
 
 BATCH = 200
 """Segments of one begin."""
@@ -24,147 +28,222 @@ RECOVERY_BATCH = 100
 WATCH_MS = 1000
 RETRY_S = 0.2
 RETRY_MOST_S = 2.0
-START = b"0-0"
+
+
+def ahead_of(window: int) -> int:
+    """Segments that are begun beyond the window's room.
+
+    Too few, and an answer waits for Redis before the next submit_sm; each one more is one more that may be
+    ambiguous after a kill.
+    """
+    return min(BATCH, max(1, window // 5))
 
 
 class Outbound:
-    """Feeds one link at a time, never more than its window takes, high lane first."""
+    """Feeds one link at a time, never more than its window takes, high lane first.
+
+    Segments are begun a little ahead of the window, so that an answer is followed by the next submit_sm at
+    once, without waiting for Redis. `answers` gives the answers that are not persisted yet. Every `compare_s`
+    seconds what Redis has in flight is compared with what we know of.
+    """
 
     def __init__(
-        self, store: AsyncStore, wire: Wire, leadership: Leadership, unsettled: Callable[[], int]
+        self,
+        store: AsyncStore,
+        wire: Wire,
+        leadership: Leadership,
+        answers: Callable[[], Batcher[Answer]],
+        compare_s: float,
     ) -> None:
         self._store = store
-        self._unsettled = unsettled
+        self._answers = answers
         self._wire = wire
         self._leadership = leadership
-        self._seen = [START] * 3
+        self._compare_s = compare_s
+        self._link: Link | None = None
+        self._places = Places()
+        self._taken: list[Entry] = []
+        self._ready: deque[tuple[Entry, int]] = deque()
+        self._ahead = 1
         self._doubtful: set[bytes] = set()
+        self._strangers: dict[bytes, bytes] = {}
+        self._compare_due = False
         self.room = asyncio.Event()
         """set at every event of the link and when answers are persisted: there may be room, or no link"""
         self.submitting = asyncio.Lock()
-        """held from `begin` to the last submit: whoever stops the feed takes it first, so that no segment is
-        left marked as sending which was never written"""
+        """held during `begin`: whoever stops the feed takes it first, so that what was begun is known"""
         self.submitted = 0
         self._log = logger(__name__)
 
     async def feed(self, link: Link) -> None:
         """Feed `link` until it is gone or this task is cancelled; raises Fenced."""
-        backlog: list[bytes] | None = [START] * 3
-        # Taken ahead of the window's room: one window's worth, so that an OTP waits one round trip at most.
-        more = False
-        ahead = min(BATCH, link.session.options.window)
-        taken: list[Entry] = []
+        self._places.rewind()
+        self._taken, self._strangers = [], {}
+        self._ahead = ahead_of(link.session.options.window)
+        self._link = link
+        comparing = asyncio.create_task(self._ask_for_comparisons())
         delay = RETRY_S
-        while not link.closed.is_set():
-            try:
-                await self._resolve_doubts(link)
-                if not self._leadership.permitted:
-                    await asyncio.sleep(RETRY_S)
-                    continue
-                free = min(BATCH, self._room(link))
-                if free <= 0 or not link.session.is_bound:
-                    await self._wait_for_room(link)
-                    continue
-                if backlog is not None:
-                    backlog = await self._feed_backlog(link, backlog, free)
-                    continue
-                if not taken:
-                    taken = await self._store.run(self._wire.take(self._leadership.token, ahead))
-                    more = len(taken) == ahead
-                if not taken:
-                    self._seen = await self._store.run(self._wire.watch(self._seen, WATCH_MS))
-                    continue
-                batch, rest = taken[:free], taken[free:]
-                wanted = ahead - len(rest) if more else 0
-                further = await self._submit(link, batch, wanted)
-                more = more and len(further) == wanted
-                taken = rest + further
-                delay = RETRY_S
-                if not taken and 1 < len(batch) < BATCH // 4:
-                    await asyncio.sleep(
-                        PACE_S
-                    )  # let a few come together: small batches cost many times as much
-            except StoreUnavailable as error:
-                self._log.warning("cannot read outbound segments, trying again", error=error)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, RETRY_MOST_S)
-                backlog, taken = [START] * 3, []  # what was taken and not begun is found there
+        try:
+            while not link.closed.is_set():
+                try:
+                    await self._turn(link)
+                    delay = RETRY_S
+                except StoreUnavailable as error:
+                    self._log.warning("cannot read outbound segments, trying again", error=error)
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, RETRY_MOST_S)
+                    self._taken = []  # what was taken and not begun is found again
+                    self._places.rewind()
+                    self._compare_due = True
+        finally:
+            self._link = None
+            await end(comparing)
 
-    async def _feed_backlog(self, link: Link, after: list[bytes], free: int) -> list[bytes] | None:
-        """One page of what was taken before and is not settled; None when the backlog is done."""
-        entries = await self._store.run(self._wire.read_backlog(max(1, free // 3), after))
-        if not entries:
-            return None
-        flying = {ref for ref, _ in link.session.in_flight_tokens()}
-        alive = [entry for entry in entries if entry.ref and entry.ref not in flying]
-        for entry in entries:
-            after[entry.lane - 1] = entry.entry_id
-            if not entry.ref:
-                await self._store.run(self._wire.drop(entry))
-        if alive:
-            await self._submit(link, alive)
-        return after
-
-    async def _submit(self, link: Link, entries: list[Entry], then_take: int = 0) -> list[Entry]:
-        """Begin and submit; returns up to `then_take` further segments."""
-        async with self.submitting:
-            return await self._begin_and_submit(link, entries, then_take)
-
-    async def _begin_and_submit(self, link: Link, entries: list[Entry], then_take: int) -> list[Entry]:
-        refs = {entry.ref for entry in entries}
-        self._doubtful |= refs
-        attempts, taken = await self._begin(entries, then_take)
-        begun: list[Unanswered] = []
-        for entry, attempt in zip(entries, attempts, strict=True):
-            if attempt in (DROPPED, IN_FLIGHT):
-                continue
+    def advance(self) -> None:
+        """Submit what was begun as far as there is room; to be called when there may be some."""
+        self.room.set()
+        link, ready = self._link, self._ready
+        if link is None or not ready or not self._leadership.permitted:
+            return
+        for _ in range(min(len(ready), self._room(link))):
+            entry, attempt = ready[0]
             try:
                 link.submit((entry.ref, attempt), entry.body)
-                self.submitted += 1
-            except SessionError:
-                begun.append(Unanswered(entry.ref, attempt, written=False))
-        self._doubtful -= refs
-        if begun:  # the link went down between take and submit
-            await self.give_up(begun)
-        return taken
+            except SessionError:  # the link is going: `take_doubts` gives back what is left
+                return
+            ready.popleft()
+            self.submitted += 1
 
-    async def _begin(self, entries: list[Entry], then_take: int) -> tuple[list[int], list[Entry]]:
+    @property
+    def is_full(self) -> bool:
+        """Whether segments wait for room in the window, and so for answers to be persisted."""
+        return bool(self._ready)
+
+    async def _turn(self, link: Link) -> None:
+        await self._resolve_doubts(link)
+        if not self._leadership.permitted:
+            await asyncio.sleep(RETRY_S)
+            return
+        self.advance()
+        if self._compare_due:
+            await self._compare(link)
+        wanted = self._wanted(link)
+        if wanted <= 0:
+            await self._wait_for_room(link)
+            return
+        most = min(BATCH, link.session.options.window)
+        if not self._taken:
+            wait_ms = WATCH_MS if self._places.caught_up else None
+            self._taken = self._keep(await self._store.run(self._take(most, wait_ms)), most, link)
+        if not self._taken:
+            return
+        batch, self._taken = self._taken[:wanted], self._taken[wanted:]
+        await self._begin(link, batch, most - len(self._taken) if self._places.more else 0)
+        if not self._taken and 1 < len(batch) < BATCH // 4:
+            await asyncio.sleep(PACE_S)  # let a few come together: small batches cost many times as much
+
+    def _take(self, count: int, wait_ms: int | None = None) -> Call[list[Entry]]:
+        return self._wire.take(count, self._places.after, wait_ms)
+
+    def _keep(self, entries: list[Entry], asked: int, link: Link) -> list[Entry]:
+        """The entries that may be begun; the others are on their way already."""
+        if self._places.caught_up:
+            self._places.move(entries, asked)
+            return entries
+        return self._places.sift(entries, asked, self._known(link))
+
+    async def _begin(self, link: Link, entries: list[Entry], then_take: int) -> None:
+        """Begin segments, and take up to `then_take` further ones in the same round trip."""
         token = self._leadership.token
-        begin = self._wire.begin(token, entries)
-        if not then_take:
-            return await self._store.run(begin), []
-        calls: list[Call[Any]] = [begin, self._wire.take(token, then_take)]
-        attempts, taken = await self._store.run_all(calls)
-        return attempts, taken
+        calls: list[Call[Any]] = [self._wire.begin(token, entries)]
+        if then_take:
+            calls.append(self._take(then_take))
+        async with self.submitting:
+            refs = {entry.ref for entry in entries}
+            self._doubtful |= refs
+            attempts, *further = await self._store.run_all(calls)
+            for entry, attempt in zip(entries, attempts, strict=True):
+                if attempt not in (DROPPED, IN_FLIGHT):
+                    self._ready.append((entry, attempt))
+            self._doubtful -= refs
+        self.advance()
+        if further:
+            self._taken += self._keep(further[0], then_take, link)
 
     async def _resolve_doubts(self, link: Link) -> None:
         """After a reply to `begin` was lost: what was begun then was never written."""
         if not self._doubtful:
             return
-        flying = {ref for ref, _ in link.session.in_flight_tokens()}
-        doubts = [Unanswered(ref, None, written=False) for ref in self._doubtful - flying]
+        doubts = [Unanswered(ref, None, written=False) for ref in self._doubtful - self._on_the_way(link)]
         if doubts:
             await self._store.run(self._wire.lost(self._leadership.token, doubts))
         self._doubtful.clear()
 
     def take_doubts(self) -> list[Unanswered]:
-        """Segments whose `begin` was cut short when the link ended: never written, to be given up with it."""
+        """What was begun, or may have been, and never written when the link ended: to be given up with it."""
         doubts = [Unanswered(ref, None, written=False) for ref in self._doubtful]
+        doubts += [Unanswered(entry.ref, attempt, written=False) for entry, attempt in self._ready]
         self._doubtful.clear()
+        self._ready.clear()
         return doubts
 
-    def _room(self, link: Link) -> int:
-        """Segments that may be begun: with those in flight and those not persisted a window at most.
+    # --- room ----------------------------------------------------------------------------------
 
-        So a kill leaves no more than a window's worth ambiguous.
+    def _room(self, link: Link) -> int:
+        """Segments that may be written: with those unanswered and those not persisted a window at most.
+
+        So a kill leaves no more than a window's worth that the gateway may have.
         """
-        return link.session.window_free - self._unsettled()
+        return link.session.window_free - self._answers().unfinished
+
+    def _wanted(self, link: Link) -> int:
+        """Segments to begin now; none while so few would be that another begin is better spared."""
+        if not link.session.is_bound:
+            return 0
+        wanted = self._room(link) + self._ahead - len(self._ready)
+        return min(BATCH, wanted) if wanted > self._ahead // 2 else 0
 
     async def _wait_for_room(self, link: Link) -> None:
         self.room.clear()
-        if self._room(link) > 0 and link.session.is_bound:
+        if self._wanted(link) > 0 or self._compare_due:
             return
         await self.room.wait()
+
+    # --- Redis' picture and ours ---------------------------------------------------------------
+
+    def _on_the_way(self, link: Link) -> set[bytes]:
+        return {ref for ref, _ in link.session.in_flight_tokens()} | {entry.ref for entry, _ in self._ready}
+
+    def _known(self, link: Link) -> set[bytes]:
+        return self._on_the_way(link) | self._doubtful | {answer.ref for answer in self._answers()}
+
+    async def _ask_for_comparisons(self) -> None:
+        while True:
+            await asyncio.sleep(self._compare_s)
+            self._compare_due = True
+            self.room.set()
+
+    async def _compare(self, link: Link) -> None:
+        """Give up what Redis has in flight under our token and we know nothing of, at the second look.
+
+        Redis may have lost its last second, or a former binder's write may have come late. Raises Fenced.
+        """
+        self._compare_due = False
+        in_flight = await self._store.run(self._wire.in_flight())
+        known = self._known(link)
+        strangers = {ref: intent for ref, intent in in_flight.items() if ref not in known}
+        lost = [
+            Unanswered(ref, int(intent.partition(b",")[0]), written=True)
+            for ref, intent in strangers.items()
+            if self._strangers.get(ref) == intent
+        ]
+        self._strangers = strangers
+        if lost and not link.closed.is_set():
+            self._log.error("segments in flight that nobody waits for: treated as lost", segments=len(lost))
+            await self.give_up(lost)
+            self._places.rewind()
+        else:
+            self._places.look_again()
 
     async def give_up(self, segments: list[Unanswered]) -> None:
         """Treat segments whose link is gone as their jobs' policy says, however long the store is away.

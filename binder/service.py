@@ -98,8 +98,8 @@ class Binder:
         self._timing = timing
         self._uniform = uniform
         self._deliveries = Deliveries(store, wire, epoch_ms)
-        self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches.unfinished)
-        self._answers = Answers(store, wire, self._outbound.room.set)
+        self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches, timing.compare_s)
+        self._answers = Answers(store, wire, self._outbound.advance, lambda: self._outbound.is_full)
         self._stopping = asyncio.Event()
         self._abandoning = asyncio.Event()
         self._next_bind_at = 0.0
@@ -152,7 +152,7 @@ class Binder:
     async def _lead(self) -> None:
         keeper = asyncio.create_task(self._leadership.keep())
         try:
-            await self._create_groups_and_recover()
+            await self._recover()
             while not self._over():
                 await self._wait_for_next_bind()
                 if not self._over():
@@ -166,10 +166,9 @@ class Binder:
     def _over(self) -> bool:
         return self._stopping.is_set() or self._leadership.deposed.is_set()
 
-    async def _create_groups_and_recover(self) -> None:
+    async def _recover(self) -> None:
         while not self._over():
             try:
-                await self._store.run_all(self._wire.create_groups())
                 await self._outbound.recover()
             except StoreUnavailable as error:
                 self._log.warning("cannot recover yet, trying again", error=error)
@@ -322,7 +321,7 @@ class Binder:
                     )
                 case _:
                     self._log.debug("link", event_kind=event.__class__.__name__)
-        self._outbound.room.set()
+        self._outbound.advance()
 
     # --- what operators see --------------------------------------------------------------------
 

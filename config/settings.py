@@ -318,6 +318,7 @@ class Timing(BaseModel):
     reconnect_min_s: float = 30.0
     reconnect_max_s: float = 60.0
     drain_s: float = 10.0
+    compare_s: float = 5.0
     lease_ttl_s: float = 10.0
 
     @classmethod

@@ -17,9 +17,6 @@ import zlib
 LANES = ("high", "normal", "bulk")
 """The lanes in the order in which they are served."""
 
-OUTBOUND_GROUP = "binder"
-"""Consumer group of the outbound streams, and its only consumer: whoever holds the fence is `binder`."""
-
 RELAY_GROUP = "workers"
 """Consumer group of the streams of facts."""
 

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call, fenced
-from smsfleet.store.keys import OUTBOUND_GROUP, Keys
+from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.scripts import script
+
+START = (b"0-0",) * len(LANES)
+"""Before the first entry of each lane."""
 
 IN_FLIGHT = -1
 """`begin` found the segment in flight already."""
@@ -57,50 +60,24 @@ class Wire:
         self._outbounds = keys.outbounds()
         self._lane_of = {key: number for number, key in enumerate(self._outbounds, start=1)}
 
-    def create_groups(self) -> list[Call[bool]]:
-        """Make the outbound streams and their group, from the beginning of each stream (never from `$`)."""
-        return [create_group(key, OUTBOUND_GROUP) for key in self._outbounds]
+    def take(self, count: int, after: Sequence[bytes], block_ms: int | None = None) -> Call[list[Entry]]:
+        """Up to `count` segments behind the given entry id of each lane, high lane first.
 
-    def take(self, token: str, count: int) -> Call[list[Entry]]:
-        """Up to `count` new segments, high lane first, without waiting. Raises Fenced."""
-        script_keys = [self._keys.fence, *self._outbounds]
-        return eval_call(script("take"), script_keys, (token, count), fenced(_taken))
-
-    def watch(self, after: Sequence[bytes], block_ms: int) -> Call[list[bytes]]:
-        """Wait until a lane has an entry behind the given ids; reply: the given ids, moved on by what came.
-
-        Takes nothing: `take` does.
+        Changes nothing: an entry stays in its stream until its segment is settled, so that from `START` on
+        all of these are found. With `block_ms` it waits so long until there is one.
         """
-        command = (b"XREAD", b"COUNT", 1, b"BLOCK", block_ms, b"STREAMS", *self._outbounds, *after)
+        block = () if block_ms is None else (b"BLOCK", block_ms)
+        command = (b"XREAD", b"COUNT", count, *block, b"STREAMS", *self._outbounds, *after)
 
-        def moved(reply: Any) -> list[bytes]:
-            seen = {stream: rows[-1][0] for stream, rows in reply or ()}
-            return [seen.get(key, old) for key, old in zip(self._outbounds, after, strict=True)]
+        def entries(reply: Any) -> list[Entry]:
+            found = [
+                Entry(self._lane_of[stream], entry_id, fields[1], fields[3])
+                for stream, rows in reply or ()
+                for entry_id, fields in rows
+            ]
+            return found[:count]
 
-        return Call(command, moved)
-
-    def read_backlog(self, count: int, after: Sequence[bytes]) -> Call[list[Entry]]:
-        """Segments that were read before and not settled, after the given entry id of each lane."""
-        command = (
-            b"XREADGROUP", b"GROUP", OUTBOUND_GROUP, OUTBOUND_GROUP, b"COUNT", count,
-            b"STREAMS", *self._outbounds, *after,
-        )  # fmt: skip
-        return Call(command, self._entries)
-
-    def _entries(self, reply: Any) -> list[Entry]:
-        entries = []
-        for stream, rows in reply or ():
-            lane = self._lane_of[stream]
-            for entry_id, fields in rows:
-                # A deleted entry that is still pending has no fields: it has no segment either.
-                ref, body = (fields[1], fields[3]) if fields else (b"", b"")
-                entries.append(Entry(lane, entry_id, ref, body))
-        return entries
-
-    def drop(self, entry: Entry) -> Call[int]:
-        """Acknowledge an entry whose content is gone."""
-        command = ("XACK", self._outbounds[entry.lane - 1], OUTBOUND_GROUP, entry.entry_id)
-        return Call(command, int)
+        return Call(command, entries)
 
     def begin(self, token: str, entries: Sequence[Entry]) -> Call[list[int]]:
         """Mark segments SENDING before their octets are written.
@@ -165,10 +142,6 @@ def create_group(stream: bytes, group: str) -> Call[bool]:
     """Make a consumer group at the beginning of a stream; reply: False when it was there."""
     # A script, because XGROUP's BUSYGROUP error would end a pipeline's other calls as an exception.
     return eval_call(script("create_group"), [stream], (group,), bool)
-
-
-def _taken(reply: Any) -> list[Entry]:
-    return [Entry(*reply[at : at + 4]) for at in range(0, len(reply), 4)]
 
 
 def _letters(reply: Any) -> list[str]:

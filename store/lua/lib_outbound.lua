@@ -13,7 +13,6 @@ local function body_of(stream, entry)
 end
 
 local function drop_entry(stream, entry)
-  redis.call('XACK', stream, 'binder', entry)
   redis.call('XDEL', stream, entry)
 end
 

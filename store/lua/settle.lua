@@ -31,9 +31,6 @@ end
 local taken = 0
 if #settled > 0 then taken = redis.call('HDEL', KEYS[1], unpack(settled)) end
 for lane = 1, 3 do
-  if #entries[lane] > 0 then
-    redis.call('XACK', KEYS[2 + lane], 'binder', unpack(entries[lane]))
-    redis.call('XDEL', KEYS[2 + lane], unpack(entries[lane]))
-  end
+  if #entries[lane] > 0 then redis.call('XDEL', KEYS[2 + lane], unpack(entries[lane])) end
 end
 return taken

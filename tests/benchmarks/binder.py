@@ -21,24 +21,32 @@ from tests.benchmarks.raw_smsc import RawSmsc, raw_submit_rate
 from smsfleet.store.calls import Call
 
 WINDOWS = (50, 200, 1000)
-DELAY_S, DELAY_WINDOW = 0.02, 50
+DELAY_S, DELAYED_WINDOWS = 0.02, (1, 10, 50, 200)
+DELAYED_ROUND_TRIPS = 200
 START = "from smsfleet.cli.main import main; main(['binder'])"
 
 
 def measure(count: int, windows: tuple[int, ...] = WINDOWS) -> Result:
     measured = {f"window {window}": _drain(count, window) for window in windows}
-    delayed = _drain(max(1, count // 10), DELAY_WINDOW, DELAY_S)
+    round_trips = min(DELAYED_ROUND_TRIPS, count)
+    delayed = {
+        f"window {window}": _drain(window * round_trips, window, DELAY_S) for window in DELAYED_WINDOWS
+    }
+    shares = {
+        name: round(row["segments_per_s"] * DELAY_S / window, 3)
+        for window, (name, row) in zip(DELAYED_WINDOWS, delayed.items(), strict=True)
+    }
     best = max(measured.values(), key=lambda row: row["segments_per_s"])
     cpu_us = min(row["cpu_us_each"]["binder"] for row in measured.values())
-    share = delayed["segments_per_s"] / (DELAY_WINDOW / DELAY_S)
     return {
         "windows": measured,
         "ratio_to_raw": best["ratio_to_raw"],
-        "answers_after_20_ms": {**delayed, "share_of_window_by_round_trip": round(share, 3)},
+        "answers_after_20_ms": delayed,
+        "share_of_window_by_round_trip": shares,
         "targets": [
             target("segments/s", best["segments_per_s"], at_least=20_000),
             target("binder CPU µs", cpu_us, at_most=40),
-            target("share of W/RTT", share, at_least=0.95),
+            target("least share of W/RTT", min(shares.values()), at_least=0.95),
         ],
     }
 
@@ -64,15 +72,13 @@ def _drain(count: int, window: int, delay_s: float = 0.0) -> Result:
         finally:
             smsc.stop()
     rate = count / seconds
-    result = {
+    result: Result = {
         "segments_per_s": round(rate),
         "seconds": round(seconds, 3),
         **harness.spent(before, after, count),
     }
-    if not delay_s:
-        raw = raw_submit_rate(body, count, window)
-        result |= {"raw_per_s": round(raw), "ratio_to_raw": round(rate / raw, 3)}
-    return result
+    raw = raw_submit_rate(body, count, window, delay_s)
+    return result | {"raw_per_s": round(raw), "ratio_to_raw": round(rate / raw, 3)}
 
 
 @contextmanager

@@ -102,9 +102,9 @@ def _converse(connection: socket.socket, pipe: Connection, delay_s: float) -> No
             connection.sendall(b"".join(answers))
 
 
-def raw_submit_rate(body: bytes, count: int, window: int) -> float:
+def raw_submit_rate(body: bytes, count: int, window: int, delay_s: float = 0.0) -> float:
     """submit_sm per second of the barest client with this window: the ceiling of socket and gateway."""
-    smsc = RawSmsc()
+    smsc = RawSmsc(delay_s)
     pack = HEADER.pack
     try:
         with socket.create_connection(("127.0.0.1", smsc.port)) as connection:

@@ -18,7 +18,7 @@ from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.facts import Facts, ReceiptFact, Verdict
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.lease import Lease
-from smsfleet.store.wire import Answer, Wire
+from smsfleet.store.wire import START, Answer, Wire
 from smsfleet.workers.receipts import parse_receipt
 
 RECEIPT = "id:%s sub:001 dlvrd:001 submit date:2611220000 done date:2611220001 stat:DELIVRD err:000 text:"
@@ -37,7 +37,7 @@ class Life:
         )
         self.ids = job_ids
         self._body = harness.submit_body()
-        self._store.run_all([*self._wire.create_groups(), *self._facts.create_groups()])
+        self._store.run_all(self._facts.create_groups())
         server.client.delete(keys.lease)  # of the life before this one
         self._token = self._store.run(Lease(keys).acquire("bench", 3600)) or ""
         self._day = time.time_ns() // 1_000_000 // DAY_MS
@@ -70,8 +70,11 @@ class Life:
         harness.admit(self._store, self.ids, body=self._body)
 
     def take(self) -> None:
-        while entries := self._store.run(self._wire.take(self._token, BATCH)):
+        after = list(START)
+        while entries := self._store.run(self._wire.take(BATCH, after)):
             self._taken.append(entries)
+            for entry in entries:
+                after[entry.lane - 1] = entry.entry_id
         assert sum(map(len, self._taken)) == len(self.ids)
 
     def begin(self) -> None:

@@ -132,4 +132,6 @@ class Exploration:
 
 
 def _key(node: _Node) -> Any:
-    return (model.canonical(node.env, node.picture.fence), node.picture.canonical)
+    picture = node.picture
+    queued = [entry.at for entry in picture.outbound]
+    return (model.canonical(node.env, picture.fence, queued), picture.canonical)

@@ -50,7 +50,6 @@ def _world(
 _FENCE = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end"
 
 FAULTS = (
-    Fault("take without fence", _world("hold", pauses=1, temporary=1), "take", _FENCE, ""),
     Fault("begin without fence", _world("resend", pauses=1), "begin", _FENCE, ""),
     Fault("lost without fence", _world("hold", pauses=1, link_losses=1), "lost", _FENCE, ""),
     Fault("recover without fence", _world("hold", pauses=1), "recover", _FENCE, ""),
@@ -120,5 +119,5 @@ FAULTS = (
     ),
     Fault("octets before the intent", _world("hold", kills=1), mistakes=frozenset({"writes before begin"})),
     Fault("receipt acked before it is kept", _world("hold"), mistakes=frozenset({"acks before persisting"})),
-    Fault("backlog never read", _world("resend", kills=1), mistakes=frozenset({"never reads its backlog"})),
+    Fault("never reads from the start", _world("resend", kills=1), mistakes=frozenset({"reads new entries only"})),
 )  # fmt: skip

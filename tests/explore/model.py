@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +18,9 @@ PERMANENT = 0x400
 SHOWN_WHEN_REFUSED = 9
 
 
-RECOVER, READ_BACKLOG, TAKE = 0, 1, 2
+RECOVER, TAKE = 0, 1
+START = (0, 0)
+"""The entry id before all others."""
 
 
 class Budget(NamedTuple):
@@ -71,7 +74,9 @@ class Binder(NamedTuple):
     paused: bool = False
     token: str = ""
     stage: int = 0
-    """what it does next as a leader: RECOVER, then READ_BACKLOG, then TAKE for as long as the link lives"""
+    """what it does next as a leader: RECOVER, then TAKE"""
+    after: tuple[int, int] = START
+    """the entry id behind which it takes; START at every new link and after every failure"""
     read: tuple[tuple[bytes, bytes], ...] = ()
     """(ref, entry id) that were taken and not begun when the process stood still"""
     begun: tuple[Begun, ...] = ()
@@ -155,11 +160,15 @@ def start(configuration: Configuration) -> Env:
     return Env((Binder("A"), Binder("B")), configuration.budget)
 
 
-def canonical(env: Env, fence: str) -> Any:
-    """What tells two worlds apart: names, tokens and entry ids do not, and the binders may be swapped."""
+def canonical(env: Env, fence: str, queued: Sequence[tuple[int, int]]) -> Any:
+    """What tells two worlds apart: names, tokens and entry ids do not, and the binders may be swapped.
+
+    `queued`: the entry ids in the outbound stream; of a binder's place only counts what lies behind it.
+    """
     binders = sorted(
         (
-            b.alive, b.paused, (b.token == fence) + bool(b.token), b.stage, tuple(r for r, _ in b.read),
+            b.alive, b.paused, (b.token == fence) + bool(b.token), b.stage,
+            sum(at > b.after for at in queued) if b.token else -1, tuple(r for r, _ in b.read),
             b.begun, b.to_smsc, b.from_smsc, b.to_ack,
         )
         for b in env.binders
@@ -200,7 +209,7 @@ def end_session(env: Env, index: int) -> Env:
     again = tuple((arrival.message_id, arrival.code) for arrival in unanswered)
     return env._replace(
         receipts=tuple(sorted({*env.receipts, *again})), stray=tuple(sorted(env.stray + binder.to_smsc))
-    ).with_binder(index, begun=(), to_smsc=(), from_smsc=(), to_ack=(), read=())
+    ).with_binder(index, begun=(), to_smsc=(), from_smsc=(), to_ack=(), read=(), after=START)
 
 
 def accept(env: Env, configuration: Configuration, number: int, attempt: int) -> tuple[Env, str]:

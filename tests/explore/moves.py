@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from tests.explore import model
 from tests.explore.model import (
     EARLY_MS,
-    READ_BACKLOG,
     RECOVER,
+    START,
     TAKE,
     Arrival,
     Begun,
@@ -25,7 +25,6 @@ from smsfleet.store.keys import LANES
 from smsfleet.store.wire import Answer, Entry, Unanswered
 
 _NORMAL = LANES.index("normal") + 1
-_START = (b"0-0",) * len(LANES)
 _TTL_S = 3600.0
 
 
@@ -150,17 +149,17 @@ def _leading(env: Env, picture: Picture, index: int, mistakes: frozenset[str]) -
         yield pure(f"{binder.name} stands still", paused, progress=False)
     unsure = [b for b in binder.begun if not b.attempt]
     if binder.stage == RECOVER:
-        yield Move(f"{binder.name} recovers", _recover(env, picture, index), token=binder.token)
+        run = _recover(env, picture, index, mistakes)
+        yield Move(f"{binder.name} recovers", run, token=binder.token)
     elif unsure:
         run = _lose(env, index, [b for b in binder.begun if b.attempt], unsure)
         yield Move(f"{binder.name} gives back what it may have begun", run, token=binder.token)
     elif "writes before begin" in mistakes:
         yield from _writing_first(env, picture, index)
     else:
-        yield from _reading(env, picture, index, mistakes)
+        yield from _reading(env, picture, index)
     if env.budget.link_losses:
         ended = model.end_session(env.spend("link_losses"), index)
-        ended = ended.with_binder(index, stage=min(binder.stage, READ_BACKLOG))
         if binder.begun:
             run = _lose(ended, index, [], list(binder.begun))
             yield Move(f"{binder.name} loses the link", run, progress=False, token=binder.token)
@@ -176,14 +175,17 @@ def _renew(env: Env, index: int) -> Run:
     return run
 
 
-def _recover(env: Env, picture: Picture, index: int) -> Run:
+def _recover(env: Env, picture: Picture, index: int, mistakes: frozenset[str]) -> Run:
+    last = picture.outbound[-1].at if picture.outbound else START
+    after = last if "reads new entries only" in mistakes else START
+
     def run(world: World) -> Env:
         try:
             # All that is in flight: the script must know its own.
             world.run(world.wire(env.now_ms).recover(env.binders[index].token, sorted(picture.inflight)))
         except Fenced:
             return _step_down(env, index)
-        return env.with_binder(index, stage=READ_BACKLOG)
+        return env.with_binder(index, stage=TAKE, after=after)
 
     return run
 
@@ -200,46 +202,39 @@ def _lose(env: Env, index: int, kept: list[Begun], lost: list[Begun]) -> Run:
     return run
 
 
-def _reading(env: Env, picture: Picture, index: int, mistakes: frozenset[str]) -> Iterator[Move]:
+def _reading(env: Env, picture: Picture, index: int) -> Iterator[Move]:
     binder = env.binders[index]
     name, token = binder.name, binder.token
     if binder.read:
         run = _begin(env.with_binder(index, read=()), index, _as_entries(binder))
         yield Move(f"{name} begins what it took", run, token=token)
-    elif binder.stage == READ_BACKLOG:
-        then = env.with_binder(index, stage=TAKE)
-        backlog = _nothing if "never reads its backlog" in mistakes else _backlog(env, index)
-        yield Move(f"{name} begins its backlog", _begin(then, index, backlog), token=token)
-    elif any(not entry.pending for entry in picture.outbound):
+    elif any(entry.at > binder.after for entry in picture.outbound):
         take = _take(env, index)
-        yield Move(f"{name} takes and begins", _begin(env, index, take), token=token)
+        moved = env.with_binder(index, after=picture.outbound[-1].at)
+        yield Move(f"{name} takes and begins", _begin(moved, index, take), token=token)
         if env.budget.pauses:
-            still = _hold_read(env.spend("pauses").with_binder(index, paused=True), index, take)
+            still = _hold_read(moved.spend("pauses").with_binder(index, paused=True), index, take)
             yield Move(f"{name} takes and stands still", still, progress=False, token=token)
         if env.budget.unheard:
-            unheard = env.spend("unheard")
+            unheard = env.spend("unheard").with_binder(index, after=START)
             run = _begin(unheard, index, take, unheard=True)
             yield Move(f"{name} takes, begins and does not hear it", run, progress=False, token=token)
-            run = _hold_read(unheard.with_binder(index, stage=READ_BACKLOG), index, take, keep=False)
+            run = _hold_read(unheard, index, take, keep=False)
             yield Move(f"{name} takes and does not hear it", run, progress=False, token=token)
 
 
 def _take(env: Env, index: int) -> Callable[[World], list[Entry]]:
-    return lambda world: world.run(world.wire(env.now_ms).take(env.binders[index].token, 100))
-
-
-def _backlog(env: Env, index: int) -> Callable[[World], list[Entry]]:
-    remembered = {reference(begun.number) for begun in env.binders[index].begun}
+    binder = env.binders[index]
+    place = b"%d-%d" % binder.after
+    after = [place if lane == _NORMAL else b"0-0" for lane in range(1, len(LANES) + 1)]
+    # Only a binder that started again after a failure finds what it remembers itself.
+    remembered = {reference(begun.number) for begun in binder.begun}
 
     def read(world: World) -> list[Entry]:
-        entries = world.run(world.wire(env.now_ms).read_backlog(100, _START))
+        entries = world.run(world.wire(env.now_ms).take(100, after))
         return [entry for entry in entries if entry.ref not in remembered]
 
     return read
-
-
-def _nothing(_: World) -> list[Entry]:
-    return []
 
 
 def _as_entries(binder: Binder) -> Callable[[World], list[Entry]]:
@@ -280,8 +275,7 @@ def _begin(
             for entry, attempt in zip(entries, attempts, strict=True)
             if attempt > 0
         )
-        stage = READ_BACKLOG if unheard else binder.stage
-        return env.with_binder(index, begun=binder.begun + begun, stage=stage)
+        return env.with_binder(index, begun=binder.begun + begun)
 
     return run
 
@@ -293,12 +287,11 @@ def _writing_first(env: Env, picture: Picture, index: int) -> Iterator[Move]:
         run = _begin(env.with_binder(index, read=()), index, _as_entries(binder), written=True)
         yield Move(f"{binder.name} begins late", run, token=binder.token)
         return
-    backlog = binder.stage == READ_BACKLOG
-    read = _backlog(env, index) if backlog else _take(env, index)
-    if backlog or any(not entry.pending for entry in picture.outbound):
+    if any(entry.at > binder.after for entry in picture.outbound):
+        moved = env.with_binder(index, after=picture.outbound[-1].at)
 
         def write(world: World) -> Env:
-            after = _hold_read(env.with_binder(index, stage=TAKE), index, read)(world)
+            after = _hold_read(moved, index, _take(env, index))(world)
             numbers = [number_of(segment) for segment, _ in after.binders[index].read]
             octets = tuple((n, picture.record.segments[n - 1].attempt + 1) for n in numbers)
             return after.with_binder(index, to_smsc=binder.to_smsc + octets)

@@ -61,7 +61,7 @@ def after_a_move(
     """Check one step; `token` is that of a command, empty for a fact."""
     env, picture = after
     if token and token != before[1].fence:
-        same = before[1].settled_part == picture.settled_part
+        same = before[1].canonical == picture.canonical
         require(same, "a command with an old token changed something")
     job = picture.record
     for old, new in zip(before[1].record.segments, job.segments, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from smsfleet.smpp.constants import TLV_MESSAGE_PAYLOAD
 from smsfleet.smpp.pdu import DeliverSm, SubmitSm
 from smsfleet.smpp.session import SessionOptions
 from smsfleet.smpp.tlv import Tlv, find_tlv
+from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore, Store
 from smsfleet.store.facts import DeliveryFact, Facts, ResponseFact, Verdict
 from smsfleet.store.jobs import Admission, Jobs, Pace
@@ -137,6 +139,22 @@ class Account:
     def in_flight(self) -> int:
         """Segments between begin and settle."""
         return len(self.store.run(self.wire.in_flight()))
+
+    def forget_begin(self, message: Message) -> None:
+        """What a server that lost its last second has forgotten: that the segment began."""
+        ref = f"{message.job_id}#1"
+        self.store.run(Call(("HDEL", self.keys.inflight, ref), int))
+        self.store.run(Call(("HSET", self.keys.job(message.job_id), "1", "Q0,,,,,,"), int))
+
+    def break_connections(self) -> None:
+        """Cut every other client of the server off."""
+        self.store.run(Call(("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"), int))
+
+    def commands(self, name: str) -> int:
+        """How often the server has run a command."""
+        statistics: bytes = self.store.run(Call(("INFO", "commandstats"), bytes))
+        found = re.search(rb"cmdstat_%s:calls=(\d+)" % name.encode(), statistics)
+        return int(found[1]) if found else 0
 
     def lease_holder(self) -> str | None:
         """The token of the binder that leads."""

@@ -81,7 +81,7 @@ async def test_a_binder_that_was_deposed_leaves_the_gateway_and_can_change_nothi
 
     await eventually(lambda: binder.state is State.STANDBY)
     with pytest.raises(Fenced):
-        account.store.run(account.wire.take(token, 1))
+        account.store.run(account.wire.begin(token, []))
     assert (account.segment(message).state, times_accepted(simulator, message)) == ("Q", 0)
     assert simulator.bound == 0
 

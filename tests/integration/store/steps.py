@@ -13,7 +13,7 @@ from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.records import JobRecord, SegmentRecord
-from smsfleet.store.wire import Answer, Entry, Unanswered, Wire
+from smsfleet.store.wire import START, Answer, Entry, Unanswered, Wire
 
 T = TypeVar("T")
 
@@ -47,6 +47,8 @@ class Fleet:
     now_ms: int = NOW_MS
     keys: Keys = field(default_factory=lambda: Keys("main"))
     token: str = ""
+    after: list[bytes] = field(default_factory=lambda: list(START))
+    """where the binder is in the outbound streams"""
 
     @property
     def jobs(self) -> Jobs:
@@ -78,7 +80,7 @@ class Fleet:
         return self.run(Call(command, parse))
 
     def create_groups(self) -> None:
-        self.store.run_all([*self.wire.create_groups(), *self.facts.create_groups()])
+        self.store.run_all(self.facts.create_groups())
 
     # --- applications and workers --------------------------------------------------------------
 
@@ -120,15 +122,24 @@ class Fleet:
         return token
 
     def take(self, count: int = 100) -> list[Entry]:
-        return self.run(self.wire.take(self.token, count))
+        """Segments behind those taken before."""
+        entries = self.run(self.wire.take(count, self.after))
+        for entry in entries:
+            self.after[entry.lane - 1] = entry.entry_id
+        return entries
 
     def take_and_begin(self, count: int = 100) -> list[int]:
         """The next segments SENDING; their attempts."""
-        entries = self.take(count)
-        return self.run(self.wire.begin(self.token, entries)) if entries else []
+        return self.begin(self.take(count))
+
+    def backlog(self, count: int = 100) -> list[Entry]:
+        """Segments that are not settled, from the beginning of the streams."""
+        return self.run(self.wire.take(count, START))
 
     def begin_backlog(self) -> list[int]:
-        entries = self.run(self.wire.read_backlog(100, [b"0-0"] * 3))
+        return self.begin(self.backlog())
+
+    def begin(self, entries: Sequence[Entry]) -> list[int]:
         return self.run(self.wire.begin(self.token, entries)) if entries else []
 
     def send(self, job_id: str = "j1", **options: Any) -> list[bytes]:

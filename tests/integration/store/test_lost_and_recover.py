@@ -18,7 +18,7 @@ def test_resend_leaves_the_entry_in_its_place_in_the_line(fleet: Fleet) -> None:
     assert fleet.lost(ref) == ["Q"]
     assert (fleet.states(), fleet.segment().ambiguous, fleet.letters()) == ("Q", 1, "Q S U")
     assert (fleet.outbound(), fleet.in_flight()) == ([b"j1#1", b"j2#1"], set())
-    assert fleet.begin_backlog() == [2]
+    assert fleet.begin_backlog() == [2, 1]
 
 
 def test_resend_is_bounded(fleet: Fleet) -> None:

@@ -10,6 +10,7 @@ from smsfleet.config.errors import StoreError, StoreMisconfigured, StoreUnavaila
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore, Store
 from smsfleet.store.server import findings, require_durable, server_info, server_time_ms
+from smsfleet.store.wire import START
 
 GOOD = {"redis_version": "7.2.4", "aof_enabled": "1", "maxmemory_policy": "noeviction"}
 
@@ -91,11 +92,11 @@ async def test_the_awaiting_store_runs_the_same_calls(server: EmbeddedServer, re
     store = AsyncStore.connect(server.url, "test")
     fleet = Fleet(real_store)
 
-    await store.run_all([*fleet.wire.create_groups(), *fleet.facts.create_groups()])
+    await store.run_all(fleet.facts.create_groups())
     fleet.take_in_and_admit("j1")
     token = await store.run(fleet.lease.acquire("A", 10.0))
     assert token is not None
-    entries = await store.run(fleet.wire.take(token, 10))
+    entries = await store.run(fleet.wire.take(10, START))
     fleet.redis("SCRIPT FLUSH")
     attempts = await store.run(fleet.wire.begin(token, entries))
 

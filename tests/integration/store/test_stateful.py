@@ -114,11 +114,8 @@ class TwoServers(RuleBasedStateMachine):
     @rule(count=st.integers(1, 4), backlog=st.booleans())
     def begin(self, count: int, backlog: bool) -> None:
         def step(fleet: Fleet) -> list[tuple[bytes, int]]:
-            entries = (
-                fleet.run(fleet.wire.read_backlog(count, [b"0-0"] * 3)) if backlog else fleet.take(count)
-            )
-            attempts = fleet.run(fleet.wire.begin(fleet.token, entries)) if entries else []
-            return [(entry.ref, attempt) for entry, attempt in zip(entries, attempts, strict=True)]
+            entries = fleet.backlog(count) if backlog else fleet.take(count)
+            return [(e.ref, attempt) for e, attempt in zip(entries, fleet.begin(entries), strict=True)]
 
         self.sent += [(ref, attempt) for ref, attempt in self.both(step) if attempt > 0]
 
@@ -127,7 +124,6 @@ class TwoServers(RuleBasedStateMachine):
     def deposed_binder_tries(self, which: int, ref: bytes) -> None:
         tokens = self.old_tokens[which % len(self.old_tokens)]
         commands: list[Callable[[Fleet, str], Any]] = [
-            lambda f, t: f.wire.take(t, 1),
             lambda f, t: f.wire.begin(t, [Entry(2, b"1-1", ref, b"")]),
             lambda f, t: f.wire.lost(t, [Unanswered(ref, None, written=True)]),
             lambda f, t: f.wire.recover(t, [ref]),

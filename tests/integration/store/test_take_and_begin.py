@@ -1,4 +1,4 @@
-"""take.lua and begin.lua: the intent is in Redis before any octet is on the wire."""
+"""take, and begin.lua: the intent is in Redis before any octet is on the wire."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from tests.integration.store.steps import NOW_MS, PERMANENT, TEXT_TTL_S, Fleet, body
 
 from smsfleet.config.errors import Fenced
-from smsfleet.store.wire import DROPPED, IN_FLIGHT
+from smsfleet.store.wire import DROPPED, IN_FLIGHT, START
 
 
 def test_segments_are_taken_high_lane_first_and_no_more_than_asked_for(fleet: Fleet) -> None:
@@ -23,52 +23,32 @@ def test_segments_are_taken_high_lane_first_and_no_more_than_asked_for(fleet: Fl
     assert taken[0][0].body == body("high", 1)
 
 
-def test_who_does_not_hold_the_fence_takes_nothing(fleet: Fleet) -> None:
-    fleet.take_in_and_admit()
-    old = fleet.token
-    fleet.lead("B")
-
-    with pytest.raises(Fenced):
-        fleet.run(fleet.wire.take(old, 10))
-    assert len(fleet.take()) == 1
-
-
-def test_a_take_gives_new_segments_and_a_backlog_read_those_not_settled(fleet: Fleet) -> None:
+def test_a_take_goes_on_behind_what_was_read_and_finds_all_that_is_not_settled_from_the_start(
+    fleet: Fleet,
+) -> None:
     fleet.take_in_and_admit("j1", segments=2)
     fleet.take_in_and_admit("j2", lane="high")
 
     new = fleet.take(10)
-    backlog = fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3))
-    after_the_first = fleet.run(fleet.wire.read_backlog(10, [b"0-0", backlog[1].entry_id, b"0-0"]))
+    after_the_first = fleet.run(fleet.wire.take(10, [b"0-0", new[1].entry_id, b"0-0"]))
 
     assert [e.ref for e in new] == [b"j2#1", b"j1#1", b"j1#2"]
-    assert backlog == new
     assert [e.ref for e in after_the_first] == [b"j2#1", b"j1#2"]
     assert fleet.take(10) == []
+    fleet.begin(new)
+    fleet.settle(b"j1#1")
+    assert [e.ref for e in fleet.backlog()] == [b"j2#1", b"j1#2"]
 
 
-def test_a_pending_entry_whose_content_is_gone_can_be_dropped(fleet: Fleet) -> None:
+def test_a_take_that_waits_changes_nothing_and_gives_what_is_there(fleet: Fleet) -> None:
+    quiet = fleet.run(fleet.wire.take(10, START, 1))
     fleet.take_in_and_admit("j1")
-    (entry,) = fleet.take()
-    fleet.redis("XDEL", fleet.keys.outbound["normal"], entry.entry_id)
+    before = fleet.everything()
 
-    (hollow,) = fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3))
+    waited = fleet.run(fleet.wire.take(10, START, 1))
 
-    assert (hollow.ref, hollow.body) == (b"", b"")
-    assert fleet.run(fleet.wire.drop(hollow)) == 1
-    assert fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3)) == []
-
-
-def test_a_watch_says_that_something_came_and_takes_nothing(fleet: Fleet) -> None:
-    start = [b"0-0"] * 3
-    quiet = fleet.run(fleet.wire.watch(start, 1))
-    fleet.take_in_and_admit("j1")
-
-    moved = fleet.run(fleet.wire.watch(start, 1))
-
-    assert quiet == start
-    assert [seen != b"0-0" for seen in moved] == [False, True, False]
-    assert len(fleet.take()) == 1
+    assert (quiet, [entry.ref for entry in waited]) == ([], [b"j1#1"])
+    assert fleet.everything() == before
 
 
 def test_a_queued_segment_begins_with_the_next_attempt(fleet: Fleet) -> None:
@@ -155,7 +135,7 @@ def test_a_batch_begins_each_as_it_is(fleet: Fleet) -> None:
 
 def test_a_rejected_segment_does_not_begin(fleet: Fleet) -> None:
     (ref,) = fleet.send()
-    entries = fleet.run(fleet.wire.read_backlog(10, [b"0-0"] * 3))
+    entries = fleet.backlog()
     fleet.answer(ref, PERMANENT)
 
     assert fleet.run(fleet.wire.begin(fleet.token, entries)) == [DROPPED]
