@@ -46,7 +46,9 @@ def measure(count: int) -> Result:
         "ratio_to_raw": round(both["jobs_per_s"] / stock["jobs_per_s"], 1),
         "targets": [
             target(
-                "worker CPU, stock / both", stock["cpu_us"]["worker"] / max(1, both["cpu_us"]["worker"]), at_least=10
+                "worker CPU, stock / both",
+                stock["cpu_us"]["worker"] / max(1, both["cpu_us"]["worker"]),
+                at_least=10,
             ),
             target("jobs/s of one worker", both["jobs_per_s"], at_least=3_000),
         ],
