@@ -151,6 +151,13 @@ class WindowFull(SessionError):
 # --- processes ---------------------------------------------------------------------------------
 
 
+class BinderSilent(SmsfleetError):
+    """No binder answers what it is asked through Redis: none is running, or none leads."""
+
+    retryable = True
+    code = "binder-silent"
+
+
 class ServerError(SmsfleetError):
     """The embedded Redis or Valkey server is missing or did not start; the message says what to install."""
 

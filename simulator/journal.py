@@ -5,7 +5,8 @@ One line is one event: `at` (seconds since the epoch), `event`, `connection` (co
 - bind: mode, system_id, system_type, interface_version, status (of the answer; the password is never kept)
 - submit_sm: destination, source, esm_class, data_coding, registered_delivery, short_message (hex; what
   message_payload holds when that is used), status, message_id (empty when refused)
-- deliver_sm_resp: delivery (its number), attempt, message_id (of a receipt), status
+- deliver_sm: delivery (its number), attempt
+- deliver_sm_resp: delivery, attempt, message_id (of a receipt), status
 - query_sm: message_id, status · refused: command, status, reason (a PDU that broke a rule)
 - enquire_link, enquire_link_resp, unbind: nothing more · connect: peer
 - disconnect: reason, lost (how many deliver_sm it leaves unanswered)

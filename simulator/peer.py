@@ -129,6 +129,7 @@ class Peer(asyncio.Protocol):
 
     def deliver(self, delivery: Delivery) -> None:
         """Send one deliver_sm with the next octets."""
+        self._write("deliver_sm", self._host.now(), delivery=delivery.number, attempt=delivery.attempts)
         self.session.deliver(delivery, delivery.body)
         self._undelivered += 1
         self.flush_soon()

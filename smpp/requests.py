@@ -35,12 +35,24 @@ _Request: TypeAlias = tuple[int, T, float]
 class Requests(Generic[T]):
     """At most `window` unanswered requests, each with the same time to be answered."""
 
-    __slots__ = ("_in_flight", "_timed_out", "last_sequence_number", "timeout_s", "window")
+    __slots__ = (
+        "_in_flight",
+        "_timed_out",
+        "accepted",
+        "last_sequence_number",
+        "submitted",
+        "timeout_s",
+        "window",
+    )
 
     def __init__(self, window: int, timeout_s: float) -> None:
         self.window = window
         self.timeout_s = timeout_s
         self.last_sequence_number = 0
+        self.submitted = 0
+        """submit_sm that were given a place, since the bind"""
+        self.accepted = 0
+        """submit_sm that were answered without an error, in time"""
         # Insertion order is deadline order, because every request gets the same time.
         self._in_flight: dict[int, _Request[T]] = {}
         # Bounded by the window, because the session sends no more requests after the first timeout.
@@ -79,6 +91,8 @@ class Requests(Generic[T]):
             raise WindowFull(f"{self.window} requests are unanswered; call again after one was answered")
         number = self.take_number()
         in_flight[number] = (command_id, token, now + self.timeout_s)
+        if command_id == SUBMIT_SM:
+            self.submitted += 1
         return number
 
     def answer(self, frame: Frame, _now: float, events: list[Event[T]]) -> None:
@@ -93,6 +107,8 @@ class Requests(Generic[T]):
         if command_id == GENERIC_NACK:
             events.append(Nacked(token, command_status))
         elif asked == SUBMIT_SM:
+            if not command_status:
+                self.accepted += 1
             events.append(SubmitAnswered(token, command_status, leading_c_octets(body)))
         else:
             _answer_query(token, command_status, body, events)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple, TypeVar
 
-from smsfleet.config.codes import ESME_RINVBNDSTS
+from smsfleet.config.codes import ESME_RINVBNDSTS, ESME_ROK, ESME_RX_T_APPN
 from smsfleet.config.errors import EncodeError, NotBound, PduError
 from smsfleet.smpp import pdu
 from smsfleet.smpp.connection import Connection, unexpected
@@ -88,6 +88,8 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
         self._prepares = options.without_receipts or options.interface_version < SMPP_3_4
         self._requests: Requests[T] = Requests(options.window, options.response_timeout_s)
         self._heartbeat = Heartbeat(options.enquire_link_s, options.enquire_link_timeout_s)
+        self._delivered = 0
+        self._deliver_resps = {ESME_ROK: 0, ESME_RX_T_APPN: 0}
         self._binding: _Waiting | None = None
         self._unbinding: _Waiting | None = None
         self._handlers = {
@@ -118,6 +120,23 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
     def window_free(self) -> int:
         """How many more requests the window takes, whatever the state."""
         return self._requests.window - len(self._requests)
+
+    def traffic(self) -> dict[str, int]:
+        """What passed since the bind: the evidence of the journal that messages go both ways.
+
+        `submit_sm` and how many were accepted; `deliver_sm`, and how many of them were taken, sent back (to
+        come again), and refused for good.
+        """
+        answered = self._deliver_resps
+        taken, sent_back = answered[ESME_ROK], answered[ESME_RX_T_APPN]
+        return {
+            "submit_sm": self._requests.submitted,
+            "accepted": self._requests.accepted,
+            "deliver_sm": self._delivered,
+            "taken": taken,
+            "sent_back": sent_back,
+            "refused": sum(answered.values()) - taken - sent_back,
+        }
 
     def in_flight_tokens(self) -> list[T]:
         """The tokens of the unanswered requests, oldest first."""
@@ -174,6 +193,7 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
         """
         if self._state is SessionState.CLOSED:
             raise NotBound("the connection is gone; the gateway will deliver the message again")
+        self._deliver_resps[command_status] = self._deliver_resps.get(command_status, 0) + 1
         self._send(DELIVER_SM_RESP, sequence_number, pdu.encode_deliver_sm_resp(), command_status)
 
     def unbind(self, *, now: float) -> None:
@@ -294,6 +314,7 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
 
     def _on_deliver_sm(self, frame: Frame, _now: float, events: list[Event[T]]) -> None:
         number, body = frame.sequence_number, frame.body
+        self._delivered += 1
         try:
             self._check_deliver_sm(body)
         except PduError as error:

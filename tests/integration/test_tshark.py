@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from tests.integration.binder.support import SHORT, Account, Binders, incoming, new_simulator
-from tests.integration.pcap import write_pcap
 from tests.integration.relay import Relay
 from tests.integration.waiting import eventually
 
 from smsfleet.cli.embedded import EmbeddedServer
+from smsfleet.cli.pcap import Exchange, pcap
 from smsfleet.smpp.constants import TLV_MESSAGE_PAYLOAD, TLV_USER_MESSAGE_REFERENCE, command_name
 
 pytestmark = [
@@ -25,8 +25,8 @@ pytestmark = [
 PORT = 2775
 
 
-async def record_a_run(server: EmbeddedServer, folder: Path) -> list[tuple[bool, bytes]]:
-    """Everything that a binder says in its life, and what it is told."""
+async def record_a_run(server: EmbeddedServer, folder: Path) -> bytes:
+    """A capture of everything that a binder says in its life, and what it is told."""
     account = Account(f"t-{secrets.token_hex(4)}", server.url)
     binders = Binders(folder)
     timing = SHORT.model_copy(update={"enquire_link_s": 0.2, "enquire_link_timeout_s": 0.1})
@@ -45,7 +45,8 @@ async def record_a_run(server: EmbeddedServer, folder: Path) -> list[tuple[bool,
         await eventually(lambda: simulator.connections == 0)
     await binders.clean_up()
     account.store.close()
-    return relay.recorded
+    exchanges = [Exchange(number, 1, *passed) for number, passed in enumerate(relay.recorded)]
+    return pcap(exchanges, server_port=PORT)
 
 
 def tshark(capture: Path, *arguments: str) -> list[str]:
@@ -57,7 +58,7 @@ def tshark(capture: Path, *arguments: str) -> list[str]:
 
 async def test_tshark_understands_every_pdu_of_a_run(server: EmbeddedServer, tmp_path: Path) -> None:
     capture = tmp_path / "run.pcap"
-    write_pcap(capture, await record_a_run(server, tmp_path), server_port=PORT)
+    capture.write_bytes(await record_a_run(server, tmp_path))
 
     malformed = tshark(capture, "-Y", "_ws.malformed or _ws.expert.severity >= 0x600000")
     lines = tshark(capture, "-Y", "smpp", "-T", "fields", "-e", "smpp.command_id")
@@ -81,7 +82,7 @@ async def test_tshark_understands_every_pdu_of_a_run(server: EmbeddedServer, tmp
 
 async def test_tshark_reads_the_fields_as_they_were_meant(server: EmbeddedServer, tmp_path: Path) -> None:
     capture = tmp_path / "run.pcap"
-    write_pcap(capture, await record_a_run(server, tmp_path), server_port=PORT)
+    capture.write_bytes(await record_a_run(server, tmp_path))
 
     fields = ["smpp.system_id", "smpp.system_type", "smpp.interface_version"]
     binds = tshark(
