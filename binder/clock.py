@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 Clock = Callable[[], float]
+ClockMs = Callable[[], int]
 
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -18,3 +19,12 @@ def boottime() -> float:
 def epoch_ms() -> int:
     """Milliseconds since the epoch, as the wall clock says."""
     return time.time_ns() // 1_000_000
+
+
+def steady_epoch_ms() -> ClockMs:
+    """A clock of milliseconds since the epoch that is set once: what it measures between two moments is true.
+
+    It never runs backwards or jumps, as the wall clock does when it is set; suspended time is included.
+    """
+    offset = time.time() - boottime()
+    return lambda: round((offset + boottime()) * 1000)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from smsfleet.binder.clock import Clock, boottime
+from smsfleet.binder.notes import Notes, Silent
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.client import AsyncStore
@@ -64,6 +65,11 @@ class HostLock:
         proof = hashlib.sha256("/".join(facts).encode()).hexdigest()[:12]
         return f"{socket.gethostname()}-{proof}"
 
+    @property
+    def held(self) -> bool:
+        """Whether the lock is ours."""
+        return self._file is not None
+
     def _open(self) -> IO[str]:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         return os.fdopen(descriptor, "r+")
@@ -96,14 +102,22 @@ class Leadership:
     even if Redis cannot be asked. `deposed` is set when another binder has taken over.
     """
 
-    def __init__(
-        self, store: AsyncStore, lease: Lease, owner: str, ttl_s: float, *, clock: Clock = boottime
+    def __init__(  # noqa: PLR0913 - everything it depends on, injected
+        self,
+        store: AsyncStore,
+        lease: Lease,
+        owner: str,
+        ttl_s: float,
+        *,
+        clock: Clock = boottime,
+        journal: Notes | None = None,
     ) -> None:
         self._store = store
         self._lease = lease
         self._owner = owner
         self._ttl_s = ttl_s
         self._clock = clock
+        self._journal = Silent() if journal is None else journal
         self._until = float("-inf")
         self._token: str | None = None
         self.deposed = asyncio.Event()
@@ -114,6 +128,11 @@ class Leadership:
         """The fencing token; only while leading."""
         assert self._token is not None, "not leading"
         return self._token
+
+    @property
+    def leads(self) -> bool:
+        """Whether we have the lease, as far as we know."""
+        return self._token is not None and not self.deposed.is_set()
 
     @property
     def permitted(self) -> bool:
@@ -137,6 +156,7 @@ class Leadership:
                 self._until = asked + SAFE_SHARE * self._ttl_s
                 self.deposed.clear()
                 self._log.info("leading", lease=token)
+                self._journal.note("lease", what="acquired")
                 return
             if not waiting:
                 self._log.info("standing by: another binder leads")
@@ -160,6 +180,7 @@ class Leadership:
         """Stop acting: somebody else leads."""
         if not self.deposed.is_set():
             self._log.error("stepping down", reason=reason)
+            self._journal.note("lease", what="deposed")
             self.deposed.set()
 
     async def release(self) -> None:

@@ -12,7 +12,8 @@ from smsfleet.binder.cancellation import end
 from smsfleet.binder.leadership import Leadership
 from smsfleet.binder.places import Places
 from smsfleet.binder.transport import Link, Token
-from smsfleet.config.errors import SessionError, StoreUnavailable
+from smsfleet.config.codes import ESME_ROPTPARNOTALLWD
+from smsfleet.config.errors import EncodeError, PduError, SessionError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
@@ -111,6 +112,11 @@ class Outbound:
                 link.submit((entry.ref, attempt), entry.body)
             except SessionError:  # the link is going: `take_doubts` gives back what is left
                 return
+            except (EncodeError, PduError) as error:  # TLVs in SMPP 3.3: no gateway would take it
+                self._log.error("a submit_sm that this bind cannot send is rejected", error=error)
+                self._answers().add(Answer(entry.ref, attempt, ESME_ROPTPARNOTALLWD, b""))
+                ready.popleft()
+                continue
             ready.popleft()
             self.submitted += 1
 

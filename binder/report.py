@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from smsfleet.binder.clock import epoch_ms
 from smsfleet.config.logs import logger
 
 
 class State(StrEnum):
-    """What the binder is doing."""
+    """What the binder, or one side of it, is doing."""
 
     STANDBY = "standby"
     CONNECTING = "connecting"
@@ -21,17 +23,28 @@ class State(StrEnum):
     BOUND = "bound"
     WAITING = "waiting"
     REFUSED = "refused"
+    PAUSED = "paused"
     DRAINING = "draining"
     STOPPED = "stopped"
 
 
-@dataclass
-class Report:
-    """The record; times in milliseconds since the epoch, counts since the process started."""
+_WORST_FIRST = (
+    State.REFUSED,
+    State.PAUSED,
+    State.DRAINING,
+    State.STANDBY,
+    State.WAITING,
+    State.CONNECTING,
+    State.BINDING,
+    State.BOUND,
+)
 
-    gateway: str
-    bind_mode: str
-    window: int
+
+@dataclass
+class SideReport:
+    """One bind: times in milliseconds since the epoch, counts since the process started."""
+
+    mode: str
     state: State = State.STANDBY
     why: str = ""
     since_ms: int = field(default_factory=epoch_ms)
@@ -39,18 +52,11 @@ class Report:
     bound_since_ms: int | None = None
     binds: int = 0
     disconnects: int = 0
-    in_flight: int = 0
-    submitted: int = 0
-    answered: int = 0
-    delivered: int = 0
-    sent_back: int = 0
-    host: str = field(default_factory=socket.gethostname)
-    pid: int = field(default_factory=os.getpid)
 
     def enter(self, state: State, why: str = "") -> None:
         """Note a state, and since when it is."""
         if state is not self.state:
-            logger(__name__).info("binder state", state=state, why=why)
+            logger(__name__).info("bind state", mode=self.mode, state=state, why=why)
             self.since_ms = epoch_ms()
         self.state = state
         self.why = why
@@ -67,6 +73,61 @@ class Report:
         self.bound_since_ms = None
         self.last_disconnect = reason
 
+
+@dataclass
+class Report:
+    """The record. As long as the binder leads, its state is that of the side that is worst off."""
+
+    gateway: str
+    bind_mode: str
+    window: int
+    sides: Sequence[SideReport]
+    apart: State | None = State.STANDBY
+    """the state while it does not lead"""
+    in_flight: int = 0
+    submitted: int = 0
+    answered: int = 0
+    delivered: int = 0
+    sent_back: int = 0
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+
+    def leave(self, state: State) -> None:
+        """It does not lead (any more)."""
+        if state is not self.apart:
+            logger(__name__).info("binder state", state=state)
+        self.apart = state
+
+    def lead(self) -> None:
+        """It leads: the sides tell how it is."""
+        self.apart = None
+
+    @property
+    def state(self) -> State:
+        """What the binder is doing."""
+        return self.apart or self._worst().state
+
     def to_json(self) -> str:
         """The record as it is left in the store."""
-        return json.dumps(asdict(self))
+        return json.dumps(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain values; what is said of all sides is said of the worst."""
+        worst = self._worst()
+        why = worst.why if self.apart is None else ""
+        bound = [side.bound_since_ms for side in self.sides]
+        values = asdict(self)
+        del values["apart"]
+        return {
+            **values,
+            "state": self.state,
+            "why": f"{worst.mode}: {why}" if why and len(self.sides) > 1 else why,
+            "since_ms": worst.since_ms,
+            "last_disconnect": worst.last_disconnect,
+            "bound_since_ms": None if None in bound else max(since or 0 for since in bound),
+            "binds": sum(side.binds for side in self.sides),
+            "disconnects": sum(side.disconnects for side in self.sides),
+        }
+
+    def _worst(self) -> SideReport:
+        return min(self.sides, key=lambda side: _WORST_FIRST.index(side.state))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
+from smsfleet.binder.notes import Hears
+from smsfleet.binder.sockets import tune
 from smsfleet.config.errors import SessionError
 from smsfleet.config.logs import logger
 from smsfleet.smpp.events import CloseConnection, Event, LinkLost
@@ -17,7 +18,9 @@ from smsfleet.smpp.session import Session, SessionOptions
 Token = tuple[bytes, int]
 """A segment's ref and attempt."""
 
-TCP_USER_TIMEOUT_MS = 20_000
+PEER_CLOSED = "peer-closed"
+"""The cause of an end that neither the session nor we gave."""
+
 CLOSE_S = 2.0
 """How long a closing connection may take to send what is left."""
 
@@ -26,23 +29,32 @@ class Link(asyncio.Protocol):
     """The connection to the gateway.
 
     `on_events` gets the session's events, in order. `permitted` is asked before octets of a submit_sm are
-    handed to the kernel; when it says no, the connection is dropped instead.
+    handed to the kernel; when it says no, the connection is dropped instead. `on_bind` is called when the
+    bind is about to be written, `tap` hears every octet.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whom it asks and tells
         self,
         options: SessionOptions,
         *,
         on_events: Callable[[list[Event[Token]]], None],
         permitted: Callable[[], bool],
+        on_bind: Callable[[], None] = lambda: None,
+        tap: Hears | None = None,
         clock: Callable[[], float] = time.monotonic,
+        user_timeout_s: float = 20.0,
     ) -> None:
         self.session: Session[Token] = Session(options)
         self.closed = asyncio.Event()
         self.close_reason = "the peer closed the connection"
+        self.close_cause: str = PEER_CLOSED
+        """a CloseCause, PEER_CLOSED, or a word of whoever called `close`"""
         self._on_events = on_events
         self._permitted = permitted
+        self._on_bind = on_bind
+        self._tap = tap
         self._clock = clock
+        self._user_timeout_s = user_timeout_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._writable = True
@@ -58,14 +70,19 @@ class Link(asyncio.Protocol):
         transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._transport = transport
         # The kernel's buffer is the only one: what it does not take stays with us and is known to be unsent.
-        transport.set_write_buffer_limits(high=0)
-        _tune(transport.get_extra_info("socket"))
+        is_tls = int(transport.get_extra_info("sslcontext") is not None)
+        # With TLS asyncio keeps some 64 KiB more, which count as written; and with 0 it would never resume.
+        transport.set_write_buffer_limits(high=is_tls, low=0)
+        tune(transport.get_extra_info("socket"), user_timeout_s=self._user_timeout_s)
+        self._on_bind()
         self.session.bind(now=self._clock())
         self._flush()
         self._schedule()
 
     def data_received(self, data: bytes) -> None:
         """Hand octets to the session."""
+        if self._tap is not None:
+            self._tap.received(data)
         events = self.session.receive(data, now=self._clock())
         self._handle(events)
 
@@ -103,21 +120,22 @@ class Link(asyncio.Protocol):
             self.session.deliver_resp(sequence_number, command_status)
             self._flush_soon()
 
-    def unbind(self) -> None:
-        """Ask for the end of the bind, or close when there is none."""
+    def unbind(self, reason: str, cause: str) -> bool:
+        """Ask for the end of the bind, or close for this reason when there is none; True when asked."""
         try:
             self.session.unbind(now=self._clock())
         except SessionError:
-            self.close("stopping")
-            return
+            self.close(reason, cause)
+            return False
         self._flush_soon()
+        return True
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, cause: str) -> None:
         """Send what is left and close."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        self.close_reason = reason
+        self.close_reason, self.close_cause = reason, cause
         self._flush()
         transport.close()
         self._loop.call_later(CLOSE_S, transport.abort)
@@ -133,7 +151,7 @@ class Link(asyncio.Protocol):
             self._on_events(events)
             for event in events:
                 if isinstance(event, CloseConnection):
-                    self.close(event.reason)
+                    self.close(event.reason, event.cause)
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -154,12 +172,15 @@ class Link(asyncio.Protocol):
         if self._unwritten:
             if not self._permitted():
                 self.close_reason = "the lease may have ended: nothing more may be submitted"
+                self.close_cause = "lease"
                 transport.abort()
                 return
             self._unwritten.clear()
         data = self.session.data_to_send()
         if data:
             transport.write(data)
+            if self._tap is not None:
+                self._tap.sent(data)
 
     def _schedule(self) -> None:
         """Keep one timer at the session's next deadline; a later deadline is found when the timer fires."""
@@ -183,13 +204,3 @@ class Link(asyncio.Protocol):
 def lost_tokens(events: list[Event[Token]]) -> list[Token]:
     """The tokens of LinkLost events."""
     return [event.token for event in events if isinstance(event, LinkLost)]
-
-
-def _tune(connection: Any) -> None:
-    if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    # Nagle would hold back single submit_sm; keep-alive and the user timeout notice a dead path.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)

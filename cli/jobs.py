@@ -135,6 +135,8 @@ def _show(found: JobStatus, *, as_json: bool) -> None:
         click.echo(f"error     {found.error}")
     if found.ambiguous or found.duplicates:
         click.echo(f"ambiguous {found.ambiguous}, duplicates {found.duplicates}")
+    if not found.receipts:
+        click.echo("receipts  none: the account is bound as a transmitter only")
     for segment in found.segments:
         click.echo(f"segment {segment.number} {segment.state} {segment.message_id}")
     for entry in found.timeline:

@@ -1,7 +1,8 @@
 """`smsfleet`: the command and its parts. Each part imports only what it needs, when it runs.
 
 Exit codes: 0 done, 1 not as wished (a job failed, a check did), 2 wrong usage or bad argument, 69 a server
-is away (EX_UNAVAILABLE), 70 a defect (EX_SOFTWARE), 78 a setting is wrong (EX_CONFIG).
+or the binder is away (EX_UNAVAILABLE), 70 a defect (EX_SOFTWARE), 75 not shown yet (EX_TEMPFAIL), 78 a
+setting is wrong (EX_CONFIG).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 import click
 
 from smsfleet.config.errors import (
+    BinderSilent,
     ConfigError,
     InvalidArgument,
     ServerError,
@@ -29,6 +31,7 @@ EXIT_CODES: list[tuple[type[SmsfleetError], int]] = [
     (StoreMisconfigured, os.EX_CONFIG),
     (StoreUnavailable, os.EX_UNAVAILABLE),
     (ServerError, os.EX_UNAVAILABLE),
+    (BinderSilent, os.EX_UNAVAILABLE),
     (SmsfleetError, os.EX_SOFTWARE),
 ]
 
@@ -45,6 +48,10 @@ class Group(click.Group):
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.jobs:status",
         "estimate": "smsfleet.cli.jobs:estimate",
+        "reload": "smsfleet.cli.reload:reload",
+        "compliance": "smsfleet.cli.compliance:compliance",
+        "capture": "smsfleet.cli.capture:capture",
+        "bind": "smsfleet.cli.bind:bind",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

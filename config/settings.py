@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -26,9 +25,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from redis.connection import parse_url
 
 from smsfleet.config.errors import ConfigError
+from smsfleet.config.profiles import PROFILES, ProfileName
 
 PREFIX = "SMSFLEET_"
 SMPP_PREFIX = "SMSFLEET_SMPP_"
+FILE = "SMSFLEET_SETTINGS_FILE"
+"""A file of settings; the environment goes before it. A reload reads it again, and not the environment."""
 
 HOURS = 3600
 DAYS = 24 * HOURS
@@ -57,6 +59,19 @@ def _redis_url(value: str) -> str:
         ) from None
     return value
 
+
+LIVE = (
+    "rate",
+    "bulk_reserve",
+    "outbound_limit",
+    "on_ambiguous_high",
+    "on_ambiguous_normal",
+    "on_ambiguous_bulk",
+    "max_attempts",
+    "backoff_s",
+    "backoff_max_s",
+)
+"""The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
 Ascii = Annotated[str, AfterValidator(_ascii)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
@@ -103,6 +118,9 @@ class _Environment(BaseSettings):
 class Settings(_Environment):
     """What applications, workers, the binder and the commands share."""
 
+    settings_file: str = Field(
+        "", description="file of NAME=value lines, read again at a reload; the environment goes before it"
+    )
     redis_url: RedisUrl = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,
@@ -188,6 +206,19 @@ class Settings(_Environment):
         """The broker URL that Celery uses: the store's server, by the fleet's own transport, by default."""
         return self.broker_url or f"smsfleet+{self.redis_url}"
 
+    def live(self) -> dict[str, Any]:
+        """The values of the settings in `LIVE`, by name."""
+        return {name: getattr(self, name) for name in LIVE}
+
+    def with_live(self, values: Mapping[str, Any]) -> Settings:
+        """These settings with other values of those in `LIVE`; anything else in `values` is left out.
+
+        Raises ConfigError for a value that breaks its rule.
+        """
+        changed = self.model_copy(update={name: values[name] for name in LIVE if name in values})
+        given = {PREFIX + name.upper(): str(value) for name, value in changed.live().items()}
+        return self.model_copy(update=_read(Settings, PREFIX, given).live())
+
     def on_ambiguous(self, lane: Lane) -> OnAmbiguous:
         """What happens to a segment of `lane` whose outcome is unknown, unless its job says otherwise."""
         policies: dict[Lane, OnAmbiguous] = {
@@ -203,6 +234,10 @@ class SmppSettings(_Environment):
 
     host: str = Field(min_length=1, description="host name or address of Clickatell's SMPP server")
     port: int = Field(2775, ge=1, le=65535, description="TCP port, 1-65535; the guide names none")
+    profile: ProfileName = Field(
+        "guide-2.4.5",
+        description="guide-2.4.5 or archive-2016: whose lock-out and enquire_link limits are kept",
+    )
     system_id: Ascii = Field(
         min_length=1, max_length=15, description="account user name, 1-15 octets (guide §9, SMPP 3.4 §5.2.1)"
     )
@@ -214,11 +249,16 @@ class SmppSettings(_Environment):
     bind_mode: Literal["transceiver", "transmitter_receiver", "transmitter"] = Field(
         "transceiver", description="transceiver, transmitter_receiver or transmitter (guide §5 step 4)"
     )
+    interface_version: Literal["3.3", "3.4"] = Field(
+        "3.4", description="3.4, or 3.3: no transceiver and no TLVs (guide §4)"
+    )
     window: int = Field(50, ge=1, le=10_000, description="unanswered submit_sm at a time")
     response_timeout_s: float = Field(
         60.0, ge=5, le=600, description="seconds until an unanswered submit_sm is ambiguous"
     )
-    enquire_link_s: float = Field(56.0, ge=55, le=57, description="55-57 s between enquire_link (guide §12)")
+    enquire_link_s: float = Field(
+        56.0, ge=1, le=300, description="55-57 s between enquire_link (guide §12); 1-300 s for archive-2016"
+    )
     enquire_link_timeout_s: float = Field(
         10.0, ge=1, lt=55, description="seconds until an unanswered enquire_link means a dead link"
     )
@@ -229,6 +269,22 @@ class SmppSettings(_Environment):
         60.0, ge=30, le=60, description="30-60 s before a reconnect (guide §5 step 4)"
     )
     drain_s: float = Field(10.0, ge=0, le=300, description="seconds that a stop waits for open responses")
+    tcp_user_timeout_s: float = Field(
+        20.0, ge=1, le=600, description="1-600 s until octets that nobody acknowledges mean a dead link"
+    )
+    tls: bool = Field(default=False, description="1: bind over TLS 1.2 or newer; 0: without")
+    tls_ca_file: str = Field(
+        "", description="PEM file of the authorities that are trusted; empty: the system's"
+    )
+    tls_server_name: str = Field(
+        "", description="the name in the gateway's certificate, where it is not SMSFLEET_SMPP_HOST"
+    )
+    capture_pdus: int = Field(
+        1000,
+        ge=0,
+        le=100_000,
+        description="PDUs that the binder keeps for `smsfleet capture`, 1 KiB of memory for each; 0: none",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -257,6 +313,22 @@ class SmppSettings(_Environment):
                 f"SMSFLEET_SMPP_PASSWORD has {len(password)} characters: "
                 "must be 1-8 printable ASCII octets (guide §9)"
             )
+        rules = PROFILES[self.profile]
+        if not rules.enquire_link_min_s <= self.enquire_link_s <= rules.enquire_link_max_s:
+            raise ConfigError(
+                f"SMSFLEET_SMPP_ENQUIRE_LINK_S='{self.enquire_link_s:g}' is refused: must be "
+                f"{SmppSettings.model_fields['enquire_link_s'].description}; the profile is {self.profile}"
+            )
+        if self.interface_version == "3.3" and self.bind_mode == "transceiver":
+            raise ConfigError(
+                "SMSFLEET_SMPP_BIND_MODE='transceiver' is refused: must be transmitter_receiver or "
+                "transmitter with SMSFLEET_SMPP_INTERFACE_VERSION=3.3, which has no transceiver"
+            )
+        for name in ("tls_ca_file", "tls_server_name"):
+            if getattr(self, name) and not self.tls:
+                raise ConfigError(
+                    f"{SMPP_PREFIX}{name.upper()} is set, and SMSFLEET_SMPP_TLS is off: must be on for it"
+                )
         if self.reconnect_min_s > self.reconnect_max_s:
             raise ConfigError(
                 f"SMSFLEET_SMPP_RECONNECT_MIN_S={self.reconnect_min_s:g} is above "
@@ -286,6 +358,29 @@ def load_smpp(environment: Mapping[str, str] | None = None) -> SmppSettings:
 
 def _load(settings: type[S], prefix: str, environment: Mapping[str, str] | None) -> S:
     given = os.environ if environment is None else environment
+    return _read(settings, prefix, {**_from_file(given.get(FILE, "")), **given})
+
+
+def _from_file(path: str) -> dict[str, str]:
+    """The `NAME=value` lines of a file; empty lines and those that begin with `#` are none."""
+    if not path:
+        return {}
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{FILE}={path!r} cannot be read: {error.__class__.__name__}") from None
+    values = {}
+    for number, line in enumerate(lines, start=1):
+        name, equals, value = line.strip().partition("=")
+        if not name or name.startswith("#"):
+            continue
+        if not equals or not name.startswith(PREFIX) or name == FILE:
+            raise ConfigError(f"{FILE}={path!r}, line {number}: must be SMSFLEET_<NAME>=value or a # comment")
+        values[name] = value
+    return values
+
+
+def _read(settings: type[S], prefix: str, given: Mapping[str, str]) -> S:
     try:
         return settings(_given_environment=given)
     except ValidationError as error:
@@ -301,35 +396,3 @@ def _finding(settings: type[BaseModel], prefix: str, given: Mapping[str, str], i
         return f"{name} is not set: {rule}"
     value = "(hidden)" if "url" in field_name or "password" in field_name else repr(given.get(name))
     return f"{name}={value} is refused: must be {rule}; {str(item['msg']).removeprefix('Value error, ')}"
-
-
-class Timing(BaseModel):
-    """The binder's times (seconds). The defaults are the guide's; tests and the demo inject shorter ones."""
-
-    model_config = ConfigDict(frozen=True)
-
-    enquire_link_s: float = 56.0
-    enquire_link_timeout_s: float = 10.0
-    response_timeout_s: float = 60.0
-    header_timeout_s: float = 10.0
-    bind_timeout_s: float = 30.0
-    unbind_timeout_s: float = 2.0
-    connect_timeout_s: float = 10.0
-    reconnect_min_s: float = 30.0
-    reconnect_max_s: float = 60.0
-    drain_s: float = 10.0
-    compare_s: float = 5.0
-    lease_ttl_s: float = 10.0
-
-    @classmethod
-    def of(cls, settings: Settings, smpp: SmppSettings) -> Timing:
-        """The times as the settings give them, within the guide's limits."""
-        return cls(
-            enquire_link_s=smpp.enquire_link_s,
-            enquire_link_timeout_s=smpp.enquire_link_timeout_s,
-            response_timeout_s=smpp.response_timeout_s,
-            reconnect_min_s=smpp.reconnect_min_s,
-            reconnect_max_s=smpp.reconnect_max_s,
-            drain_s=smpp.drain_s,
-            lease_ttl_s=settings.lease_ttl_s,
-        )

@@ -33,8 +33,7 @@ an application with another `SMSFLEET_ACCOUNT` speaks of other keys, and two wor
 `SMSFLEET_RATE` change the one rate of the account back and forth."""
 
 BIND = """Nothing else needs the account's password. The limits are those of the guide. Give the password by
-`SMSFLEET_SMPP_PASSWORD_FILE` (better) or by `SMSFLEET_SMPP_PASSWORD`, not by both. The bind mode
-`transmitter_receiver` is not available yet: the binder refuses it at start."""
+`SMSFLEET_SMPP_PASSWORD_FILE` (better) or by `SMSFLEET_SMPP_PASSWORD`, not by both."""
 
 GROUPS = (
     (PREFIX, Settings, "For every process", COMMON),

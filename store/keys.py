@@ -5,9 +5,10 @@ Lifetimes: `job_ttl_s` (30 days) for jobs, `text_ttl_s` (a day after the final s
 Keys without a TTL, and why:
 
 - `fence`, `lease:number`: a fence that expired would let an old binder back in.
-- streams and their groups: entries are deleted by the script that applies them; `status` is capped.
+- streams and their groups: entries are deleted by the script that applies them; `status` and `journal` are
+  capped.
 - `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`: work that is not done must not expire.
-- `rate`: one small hash for each account.
+- `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
 """
 
 from __future__ import annotations
@@ -60,14 +61,26 @@ class Keys:
         """sorted set: message id of a receipt that waits for its response -> when it came (ms)"""
         self.rate = prefix + b"rate"
         """hash: the token bucket of the account"""
+        self.live = prefix + b"live"
+        """string: JSON of the settings of the last reload; see store/live.py"""
         self.lease = prefix + b"lease"
         """string with a short TTL: the token of the binder that leads"""
         self.fence = prefix + b"fence"
         """string: the newest token ever given; command scripts refuse any other"""
         self.binder = prefix + b"binder"
         """string with a short TTL: JSON of what the binder is doing, for operators"""
+        self.bind = prefix + b"bind"
+        """hash: failed logins, and whether one may be tried; see store/ledger.py"""
         self.lease_number = prefix + b"lease:number"
         """integer: counts leases"""
+        self.journal = prefix + b"journal"
+        """stream, capped: what happened to the bind; see store/journal.py"""
+        self.capture = prefix + b"capture"
+        """string with a short TTL: JSON of a request for the PDUs that the binder keeps"""
+
+    def captured(self, name: str) -> bytes:
+        """String with a short TTL: JSON of the PDUs that a command asked for."""
+        return self.prefix + b"captured:" + _octets(name)
 
     def job(self, job_id: str | bytes) -> bytes:
         """hash: one job, its segments as packed fields."""

@@ -50,12 +50,15 @@ class Unanswered(NamedTuple):
 
 
 class Wire:
-    """The binder's calls for one account."""
+    """The binder's calls for one account; `receipts` says whether the bind asks for receipts at all."""
 
-    def __init__(self, keys: Keys, *, text_ttl_s: int, hold_s: float, now_ms: int = 0) -> None:
+    def __init__(
+        self, keys: Keys, *, text_ttl_s: int, hold_s: float, receipts: bool = True, now_ms: int = 0
+    ) -> None:
         self._keys = keys
         self._text_ttl_s = text_ttl_s
         self._hold_ms = round(hold_s * 1000)
+        self._sending = "S" if receipts else "S0"
         self._now_ms = now_ms
         self._outbounds = keys.outbounds()
         self._lane_of = {key: number for number, key in enumerate(self._outbounds, start=1)}
@@ -86,7 +89,7 @@ class Wire:
         """
         keys = self._keys
         script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]
-        arguments: list[Any] = [token, self._now_ms, self._text_ttl_s]
+        arguments: list[Any] = [token, self._now_ms, self._text_ttl_s, self._sending]
         for lane, entry_id, reference, _ in entries:
             job_id, _, number = reference.rpartition(b"#")
             script_keys += (keys.job(job_id), keys.content(job_id))

@@ -93,6 +93,8 @@ class JobStatus:
     """how often nobody could know whether a segment was accepted; above 0 a duplicate is possible"""
     duplicates: int
     """acceptances beyond the first of a segment"""
+    receipts: bool
+    """False: sent by a bind that is a transmitter only: no receipt was asked for, and none will come"""
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON: times in ISO 8601, UTC."""
@@ -139,6 +141,7 @@ def of_record(record: JobRecord) -> JobStatus:
         ),
         ambiguous=sum(segment.ambiguous for segment in record.segments),
         duplicates=sum(segment.duplicates for segment in record.segments),
+        receipts=not any(event.letter == "S" and event.code == 0 for event in record.history),
     )
 
 
@@ -185,6 +188,8 @@ def _line(event: Event) -> TimelineEntry:
     source, words = _LINES.get(event.letter, ("?", event.letter))
     if event.letter in ("A", "D") and event.code is not None:
         words = f"{words}: {message_status(event.code).label}"
+    if event.letter == "S" and event.code == 0:
+        words = f"{words}, without a receipt: the account is bound as a transmitter only"
     if event.letter == "X":
         source, words = (
             ("worker", words) if event.code is None else (source, f"{words}: {_error(event.code)}")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from smsfleet.config.errors import ConfigError
+from smsfleet.config.logs import logger
 from smsfleet.store.jobs import Jobs, Pace
 from smsfleet.store.keys import Keys
+from smsfleet.store.live import Live
 from smsfleet.store.server import require_durable, server_info
 
 if TYPE_CHECKING:
@@ -17,14 +23,29 @@ if TYPE_CHECKING:
     from smsfleet.store.facts import Facts
 
 
+FOLLOW_S = 1.0
+"""How often a process looks whether the settings were reloaded."""
+
+
 class Runtime:
     """One per process; safe to share between its threads.
 
-    `stopping` is set when the process is asked to end: whatever waits, waits on it.
+    `stopping` is set when the process is asked to end: whatever waits, waits on it. `settings` are those of
+    the last reload, as far as a reload changes them, once `follow` was called.
     """
 
-    def __init__(self, settings: Settings, *, name: str = "client", store: Store | None = None) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        name: str = "client",
+        store: Store | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = self._own = settings
+        self._clock = clock
+        self._followed_at = -math.inf
+        self._reloaded: dict[str, Any] | None = None
         self.stopping = threading.Event()
         self.keys = Keys(settings.account)
         self._name = name
@@ -62,6 +83,29 @@ class Runtime:
         """The limits of admission."""
         settings = self.settings
         return Pace(settings.rate, settings.bulk_reserve, settings.outbound_limit)
+
+    def follow(self) -> None:
+        """Work with the settings of the last reload; asks the store once in `FOLLOW_S`.
+
+        To be called before each batch of work. Raises StoreUnavailable. Values that are refused are logged
+        and change nothing: another version of smsfleet may have other limits.
+        """
+        now = self._clock()
+        if now - self._followed_at < FOLLOW_S:
+            return
+        self._followed_at = now
+        reloaded = self.store.run(Live(self.keys).read())
+        if reloaded == self._reloaded:
+            return
+        self._reloaded = reloaded
+        try:
+            self.settings = self._own.with_live(reloaded or {})
+        except ConfigError as error:
+            logger(__name__).error("reloaded settings refused: the former stay", error=error)
+            return
+        for name in ("pace", "facts"):  # made of settings that may have changed
+            self.__dict__.pop(name, None)
+        logger(__name__).info("settings reloaded", **self.settings.live())
 
     def require_durable_store(self) -> None:
         """Raise StoreMisconfigured when Redis would lose jobs the way it is set up."""

@@ -2,6 +2,7 @@
 -- KEYS[1] fence string  KEYS[2] inflight hash  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
 -- then two for each segment: job hash, content string
 -- ARGV[1] token  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
+-- ARGV[4] the line of the history: S, or S0 when no receipt is asked for
 -- then for each segment: ref, number, lane (1..3), entry id
 -- returns 'FENCED' | an integer for each segment: the attempt (>= 1), write it;
 --   0 it is not queued any more (accepted late, expired, cancelled, gone): its entry was dropped;
@@ -20,12 +21,12 @@ local function mark_at_once(job, number)
   if not attempt or several or (deadline and now >= deadline) or #history > HISTORY_OCTETS - 40 then return nil end
   attempt = string.format('%d', tonumber(attempt) + 1)
   local elapsed = string.format('%d', math.max(0, now - (tonumber(v[5]) or 0)))
-  redis.call('HSET', job, number, 'S' .. attempt .. rest, 'h', history .. elapsed .. 'S;')
+  redis.call('HSET', job, number, 'S' .. attempt .. rest, 'h', history .. elapsed .. ARGV[4] .. ';')
   return attempt
 end
 
 local k = 7
-for a = 4, #ARGV, 4 do
+for a = 5, #ARGV, 4 do
   local ref, entry = ARGV[a], ARGV[a + 3]
   local attempt = mark_at_once(KEYS[k], ARGV[a + 1])
   local state
@@ -41,7 +42,7 @@ for a = 4, #ARGV, 4 do
       attempt = string.format('%d', tonumber(job.segment.attempt) + 1)
       job.segment.state = 'S'
       job.segment.attempt = attempt
-      note(job, now, 'S')
+      note(job, now, ARGV[4])
       save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
     end
   end

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from tests.acceptance.fleet import REPOSITORY, Fleet, statuses, traffic, wait_until
+from tests.acceptance.fleet import REPOSITORY, Fleet, number, statuses, traffic, wait_until
 
 from smsfleet.cli.embedded import free_port
 from smsfleet.config.codes import ESME_RINVPASWD
+from smsfleet.tasks import job_status, send_sms
 
 JOBS = 300
 
@@ -83,6 +86,27 @@ def test_a_standby_binds_only_when_the_leader_is_gone(new_fleet: Callable[..., F
     assert [0, 0] == fleet.smsc.bind_statuses
 
 
+def test_a_reload_by_sighup_reaches_the_workers_and_leaves_the_bind_alone(
+    new_fleet: Callable[..., Fleet], tmp_path: Path
+) -> None:
+    file = tmp_path / "settings"
+    file.write_text("SMSFLEET_RATE=0.1\n", encoding="utf-8")
+    fleet = new_fleet(SMSFLEET_SETTINGS_FILE=str(file))
+    fleet.start("simulator", "binder", "worker")
+    jobs = [send_sms.delay(number(n), "Hello") for n in range(30)]  # five minutes at this rate
+    wait_until(lambda: fleet.smsc.accepted_count >= 1, "the first has gone", within_s=8)
+
+    file.write_text("SMSFLEET_RATE=fast\n", encoding="utf-8")
+    os.kill(fleet.process("binder").pid, signal.SIGHUP)
+    wait_until(lambda: fleet.process("binder").says("settings not reloaded"), "a bad value is refused")
+    file.write_text("SMSFLEET_RATE=1000\n", encoding="utf-8")
+    os.kill(fleet.process("binder").pid, signal.SIGHUP)
+    wait_until(lambda: all(job_status(job.id).final for job in jobs), "every job is final")
+
+    assert fleet.smsc.bind_statuses == [0]
+    assert fleet.process("worker").says("settings reloaded")
+
+
 # --- the bind ----------------------------------------------------------------------------------------
 
 
@@ -91,7 +115,7 @@ def test_a_wrong_password_is_tried_exactly_once(new_fleet: Callable[..., Fleet])
     fleet.start("simulator")
 
     binder = fleet.launch("binder", SMSFLEET_SMPP_PASSWORD="wrong")
-    wait_until(lambda: binder.says("bind refused for good"), "the binder gives up")
+    wait_until(lambda: binder.says("bind refused"), "the binder gives up")
     wait_until(lambda: state_of(fleet) == "refused", "it says so to operators")
     status = fleet.run("status")
     code = fleet.end("binder")

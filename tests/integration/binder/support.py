@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import ssl
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from smsfleet.binder.cancellation import end
 from smsfleet.binder.leadership import HostLock, Leadership
+from smsfleet.binder.ledger import BindLedger
+from smsfleet.binder.logins import LoginFile
+from smsfleet.binder.notes import Notes
 from smsfleet.binder.service import Binder, Gateway, State
-from smsfleet.config.settings import Timing
+from smsfleet.cli.binder import SIDES
+from smsfleet.config.timing import Timing
 from smsfleet.simulator.journal import Journal
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.server import Simulator
@@ -41,6 +46,7 @@ SHORT = Timing(
     reconnect_max_s=0.1,
     drain_s=3.0,
     lease_ttl_s=5.0,
+    look_s=0.1,
 )
 """Times that let a test end soon and still are not hit by accident on a busy machine."""
 
@@ -126,11 +132,15 @@ class Account:
         over = self.store.run(self.facts.hold_over(time.time_ns() // 1_000_000, 100))
         return self.store.run(self.facts.release_held(over, "timer")) if over else []
 
-    def segment(self, message: Message) -> SegmentRecord:
-        """The one segment of a job."""
+    def record(self, message: Message) -> JobRecord:
+        """A job as it is stored."""
         job = self.store.run(self._jobs.read(message.job_id))
         assert isinstance(job, JobRecord)
-        return job.segments[0]
+        return job
+
+    def segment(self, message: Message) -> SegmentRecord:
+        """The one segment of a job."""
+        return self.record(message).segments[0]
 
     def states(self, messages: list[Message]) -> Counter[str]:
         """How many of the jobs are in which state."""
@@ -205,11 +215,21 @@ class Binders:
         owner: str = "host-1",
         timing: Timing = SHORT,
         url: str = "",
+        journal: Notes | None = None,
+        bind_mode: str = "transceiver",
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
         **session: Any,
     ) -> RunningBinder:
         """A binder of `account` for a gateway on `port`; `session` changes its SessionOptions."""
+        wire = account.wire
+        if bind_mode == "transmitter":
+            session["without_receipts"] = True
+            wire = Wire(account.keys, text_ttl_s=600, hold_s=HOLD_S, receipts=False)
         options = SessionOptions(
             **{
+                "bind_mode": SIDES[bind_mode][0],
                 "system_id": "demo",
                 "password": "secret",
                 "system_type": "3000000",
@@ -218,24 +238,43 @@ class Binders:
                 "response_timeout_s": timing.response_timeout_s,
                 "bind_timeout_s": timing.bind_timeout_s,
                 "unbind_timeout_s": timing.unbind_timeout_s,
+                "header_timeout_s": timing.header_timeout_s,
                 **session,
             }
         )
         store = AsyncStore.connect(url or account.url, "test-binder")
-        leadership = Leadership(store, Lease(account.keys), owner, timing.lease_ttl_s)
+        leadership = Leadership(store, Lease(account.keys), owner, timing.lease_ttl_s, journal=journal)
         folder = self._folder / owner
         folder.mkdir(exist_ok=True)
-        binder = Binder(
-            Gateway("127.0.0.1", port, options),
-            store=store,
-            wire=account.wire,
-            leadership=leadership,
-            lock=HostLock(account.name, str(folder)),
+        sessions = tuple(replace(options, bind_mode=mode) for mode in SIDES[bind_mode])
+        gateway = Gateway(host, port, sessions, tls, server_name)
+        lock = HostLock(account.name, str(folder))
+        ledger = BindLedger.of(
+            store,
+            account.keys,
+            LoginFile(account.name, str(folder)),
+            login=gateway.login,
             timing=timing,
+            leadership=leadership,
+            lock=lock,
+        )
+        binder = Binder(
+            gateway,
+            store=store,
+            wire=wire,
+            leadership=leadership,
+            ledger=ledger,
+            lock=lock,
+            timing=timing,
+            journal=journal,
         )
         running = RunningBinder(binder, store, leadership, asyncio.create_task(binder.run()))
         self._running.append(running)
         return running
+
+    def files(self, account: Account) -> list[Path]:
+        """The files of failed logins of all its hosts."""
+        return list(self._folder.glob(f"*/smsfleet-{account.name}.logins.json"))
 
     async def clean_up(self) -> None:
         """End all of them; a defect that ended one is raised here, unless the test has seen it."""

@@ -9,7 +9,8 @@ from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
 from smsfleet.store.jobs import Pace
-from smsfleet.workers.runtime import Runtime
+from smsfleet.store.live import Live
+from smsfleet.workers.runtime import FOLLOW_S, Runtime
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -62,3 +63,69 @@ def test_a_server_that_would_lose_jobs_is_refused_unless_that_is_allowed(real_st
         runtime(real_store, allow_volatile_redis="1").require_durable_store()
     finally:
         real_store.run(Call(("CONFIG SET", "maxmemory-policy", "noeviction"), bool))
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def follow(runtime: Runtime, clock: Clock) -> Pace:
+    clock.now += FOLLOW_S
+    runtime.follow()
+    return runtime.pace
+
+
+def test_a_reload_reaches_a_process_that_runs_and_a_clear_takes_it_back(store: Store) -> None:
+    clock = Clock()
+    made = Runtime(load({"SMSFLEET_RATE": "7", "SMSFLEET_MAX_ATTEMPTS": "3"}), store=store, clock=clock)
+    live = Live(made.keys)
+    paces = [follow(made, clock)]
+
+    store.run(live.publish(load({"SMSFLEET_RATE": "9", "SMSFLEET_BACKOFF_S": "2.5"}).live()))
+    paces.append(follow(made, clock))
+    reloaded = made.settings
+    store.run(live.clear())
+    paces.append(follow(made, clock))
+
+    assert [pace.rate for pace in paces] == [7.0, 9.0, 7.0]
+    assert (reloaded.backoff_s, reloaded.max_attempts) == (2.5, 8)
+    assert made.settings.max_attempts == 3
+
+
+def test_a_reload_is_looked_for_once_a_second_at_most(store: Store) -> None:
+    clock = Clock()
+    made = Runtime(load({"SMSFLEET_RATE": "7"}), store=store, clock=clock)
+    follow(made, clock)
+
+    store.run(Live(made.keys).publish({"rate": 9.0}))
+    clock.now += FOLLOW_S / 2
+    made.follow()
+
+    assert made.pace.rate == 7.0
+    assert follow(made, clock).rate == 9.0
+
+
+def test_reloaded_values_that_break_their_rule_change_nothing(store: Store) -> None:
+    clock = Clock()
+    made = Runtime(load({"SMSFLEET_RATE": "7"}), store=store, clock=clock)
+
+    store.run(Live(made.keys).publish({"rate": -1, "backoff_s": 2.0}))
+
+    assert follow(made, clock).rate == 7.0
+    assert made.settings.backoff_s == 1.0
+
+
+def test_a_reload_changes_nothing_that_is_fixed_at_the_start(store: Store) -> None:
+    clock = Clock()
+    made = Runtime(load({}), store=store, clock=clock)
+
+    store.run(Live(made.keys).publish({"account": "other", "job_ttl_s": 1, "rate": 9.0}))
+
+    assert follow(made, clock).rate == 9.0
+    assert (made.settings.account, made.settings.job_ttl_s) == ("main", load({}).job_ttl_s)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from smsfleet.cli.binder import session_options
+from smsfleet.cli.binder import SIDES, session_options
 from smsfleet.config.errors import ConfigError
-from smsfleet.config.settings import Timing, load, load_smpp
+from smsfleet.config.settings import SmppSettings, load, load_smpp
+from smsfleet.config.timing import Timing
 from smsfleet.smpp.session import SessionOptions
 
 BIND = {
@@ -17,21 +18,44 @@ BIND = {
 }
 
 
-def options(**settings: str) -> SessionOptions:
-    smpp = load_smpp(BIND | {f"SMSFLEET_SMPP_{name.upper()}": value for name, value in settings.items()})
-    return session_options(smpp, Timing.of(load({}), smpp))
+def smpp_of(**settings: str) -> SmppSettings:
+    return load_smpp(BIND | {f"SMSFLEET_SMPP_{name.upper()}": value for name, value in settings.items()})
 
 
-@pytest.mark.parametrize(("mode", "without_receipts"), [("transceiver", False), ("transmitter", True)])
-def test_a_transmitter_asks_for_no_receipts(mode: str, without_receipts: bool) -> None:
+def options(**settings: str) -> list[SessionOptions]:
+    smpp = smpp_of(**settings)
+    timing = Timing.of(load({}), smpp)
+    return [session_options(smpp, timing, mode) for mode in SIDES[smpp.bind_mode]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "sessions"),
+    [
+        ("transceiver", [("transceiver", False)]),
+        ("transmitter_receiver", [("transmitter", False), ("receiver", False)]),
+        ("transmitter", [("transmitter", True)]),
+    ],
+)
+def test_only_a_transmitter_without_a_receiver_asks_for_no_receipts(
+    mode: str, sessions: list[tuple[str, bool]]
+) -> None:
     made = options(bind_mode=mode)
 
-    assert (mode, without_receipts) == (made.bind_mode, made.without_receipts)
+    assert sessions == [(session.bind_mode, session.without_receipts) for session in made]
 
 
-def test_a_bind_mode_that_does_not_exist_yet_is_refused_with_what_to_use() -> None:
-    with pytest.raises(ConfigError, match=r"transmitter_receiver.*use transceiver \(guide §5"):
-        options(bind_mode="transmitter_receiver")
+def test_smpp_3_3_is_a_setting_of_the_pair() -> None:
+    made = options(bind_mode="transmitter_receiver", interface_version="3.3")
+
+    assert [0x33, 0x33] == [session.interface_version for session in made]
+    assert [0x34] == [session.interface_version for session in options()]
+
+
+def test_the_ledgers_limits_are_those_of_the_profile() -> None:
+    guide, archive = (Timing.of(load({}), smpp_of(profile=name)) for name in ("guide-2.4.5", "archive-2016"))
+
+    assert (2, 185.0) == (guide.logins, guide.login_window_s)
+    assert (9, 65.0) == (archive.logins, archive.login_window_s)
 
 
 def test_a_bind_mode_that_nobody_knows_is_refused_by_the_settings() -> None:
@@ -40,7 +64,7 @@ def test_a_bind_mode_that_nobody_knows_is_refused_by_the_settings() -> None:
 
 
 def test_login_window_and_times_are_those_of_the_settings() -> None:
-    made = options(window="7", enquire_link_s="55", enquire_link_timeout_s="5", response_timeout_s="33")
+    (made,) = options(window="7", enquire_link_s="55", enquire_link_timeout_s="5", response_timeout_s="33")
 
     assert ("user", "secret", "3000000", 7) == (
         made.system_id, made.password, made.system_type, made.window,

@@ -84,7 +84,7 @@ def test_wrong_usage_exits_with_2(smsfleet: Smsfleet, arguments: tuple[str, ...]
         (("worker",), {"worker_concurrency": "0"}, os.EX_CONFIG, "SMSFLEET_WORKER_CONCURRENCY"),
         (("binder",), {}, os.EX_CONFIG, "SMSFLEET_SMPP_HOST is not set"),
         (("binder",), SMPP | {"smpp_window": "0"}, os.EX_CONFIG, "SMSFLEET_SMPP_WINDOW"),
-        (("binder",), SMPP | {"smpp_bind_mode": "transmitter_receiver"}, os.EX_CONFIG, "transceiver"),
+        (("binder",), SMPP | {"smpp_bind_mode": "receiver"}, os.EX_CONFIG, "transceiver"),
         (("binder",), SMPP | {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
         (("worker",), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
         (("status",), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
@@ -118,7 +118,7 @@ def test_every_error_of_ours_has_an_exit_code_of_its_own_kind() -> None:
     assert {
         "InvalidArgument": 2, "InvalidDestination": 2, "InvalidSender": 2, "InvalidText": 2, "TextTooLong": 2,
         "UnknownJob": 1, "ConfigError": os.EX_CONFIG, "StoreMisconfigured": os.EX_CONFIG,
-        "StoreUnavailable": os.EX_UNAVAILABLE, "ServerError": os.EX_UNAVAILABLE,
+        "StoreUnavailable": os.EX_UNAVAILABLE, "ServerError": os.EX_UNAVAILABLE, "BinderSilent": os.EX_UNAVAILABLE,
     } == {name: code for name, code in codes.items() if code != os.EX_SOFTWARE}  # fmt: skip
     assert os.EX_SOFTWARE == codes["SmsfleetError"]
 

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from smsfleet.config.errors import ConfigError
-from smsfleet.config.settings import Settings, SmppSettings, Timing, load, load_smpp
+from smsfleet.config.settings import Settings, SmppSettings, load, load_smpp
+from smsfleet.config.timing import Timing
 
 BIND = {
     "SMSFLEET_SMPP_HOST": "smpp.example",
@@ -144,6 +145,11 @@ TAKEN = [
     (of_bind, "RECONNECT_MIN_S", ["30", "60"]),
     (of_bind, "RECONNECT_MAX_S", ["30", "60"]),
     (of_bind, "DRAIN_S", ["0", "300"]),
+    (of_bind, "CAPTURE_PDUS", ["0", "100000"]),
+    (of_bind, "PROFILE", ["guide-2.4.5", "archive-2016"]),
+    (of_bind, "INTERFACE_VERSION", ["3.4"]),
+    (of_bind, "TCP_USER_TIMEOUT_S", ["1", "600"]),
+    (of_bind, "TLS", ["0", "1"]),
 ]
 
 REFUSED = [
@@ -184,6 +190,11 @@ REFUSED = [
     (of_bind, "RECONNECT_MIN_S", ["29.9", "60.1"]),
     (of_bind, "RECONNECT_MAX_S", ["29.9", "60.1"]),
     (of_bind, "DRAIN_S", ["-1", "301"]),
+    (of_bind, "CAPTURE_PDUS", ["-1", "100001", "many"]),
+    (of_bind, "PROFILE", ["guide", "2.4.5"]),
+    (of_bind, "INTERFACE_VERSION", ["3", "5.0", "0x34"]),
+    (of_bind, "TCP_USER_TIMEOUT_S", ["0", "601"]),
+    (of_bind, "TLS", ["perhaps"]),
 ]
 
 
@@ -215,7 +226,15 @@ def test_a_value_outside_its_rule_is_refused_by_name_value_and_rule(
 
 
 def test_every_setting_has_a_rule_and_is_tested_here() -> None:
-    tested = {name for _, name, _ in TAKEN + REFUSED} | {"BROKER_URL", "RUN_DIR", "HOST", "PASSWORD_FILE"}
+    tested = {name for _, name, _ in TAKEN + REFUSED} | {
+        "BROKER_URL",
+        "RUN_DIR",
+        "HOST",
+        "PASSWORD_FILE",
+        "SETTINGS_FILE",
+        "TLS_CA_FILE",
+        "TLS_SERVER_NAME",
+    }
     fields = Settings.model_fields | SmppSettings.model_fields
 
     assert {name.upper() for name in fields} == tested
@@ -242,6 +261,28 @@ def test_a_reconnect_that_would_start_after_its_end_is_refused() -> None:
 
     assert "SMSFLEET_SMPP_RECONNECT_MIN_S=50" in message
     assert "SMSFLEET_SMPP_RECONNECT_MAX_S=40" in message
+
+
+@pytest.mark.parametrize("seconds", ["1", "30", "300"])
+def test_the_archived_pages_allow_another_enquire_link(seconds: str) -> None:
+    archived = BIND | {"SMSFLEET_SMPP_ENQUIRE_LINK_S": seconds}
+
+    assert float(seconds) == load_smpp(archived | {"SMSFLEET_SMPP_PROFILE": "archive-2016"}).enquire_link_s
+    assert "the profile is guide-2.4.5" in refusal(load_smpp, archived)
+
+
+def test_smpp_3_3_has_no_transceiver() -> None:
+    message = refusal(load_smpp, BIND | {"SMSFLEET_SMPP_INTERFACE_VERSION": "3.3"})
+
+    assert "SMSFLEET_SMPP_BIND_MODE='transceiver' is refused: must be transmitter_receiver or" in message
+
+
+@pytest.mark.parametrize("name", ["TLS_CA_FILE", "TLS_SERVER_NAME"])
+def test_a_setting_of_tls_without_tls_is_refused(name: str) -> None:
+    setting = {f"SMSFLEET_SMPP_{name}": "x"}
+
+    assert f"SMSFLEET_SMPP_{name} is set, and SMSFLEET_SMPP_TLS is off" in refusal(load_smpp, BIND | setting)
+    assert load_smpp(BIND | setting | {"SMSFLEET_SMPP_TLS": "1"}).tls
 
 
 # --- the password -------------------------------------------------------------------------------
@@ -349,3 +390,55 @@ def test_the_binders_times_are_those_of_the_settings() -> None:
 
 def test_the_default_times_are_those_of_the_default_settings() -> None:
     assert Timing.of(load({}), load_smpp(BIND)) == Timing()
+
+
+def settings_file(tmp_path: Path, text: str) -> dict[str, str]:
+    file = tmp_path / "settings"
+    file.write_text(text, encoding="utf-8")
+    return {"SMSFLEET_SETTINGS_FILE": str(file)}
+
+
+def test_a_settings_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
+    given = settings_file(
+        tmp_path, "# rates\n\nSMSFLEET_RATE=50\n  SMSFLEET_BACKOFF_S=3\nSMSFLEET_SMPP_WINDOW=9\n"
+    )
+
+    settings = load(given | {"SMSFLEET_BACKOFF_S": "4"})
+
+    assert (settings.rate, settings.backoff_s) == (50.0, 4.0)
+    assert load_smpp(BIND | given).window == 9
+
+
+@pytest.mark.parametrize(
+    "line", ["RATE=5", "SMSFLEET_RATE", "export SMSFLEET_RATE=5", "SMSFLEET_SETTINGS_FILE=x"]
+)
+def test_a_line_that_is_no_setting_is_refused_by_its_number(tmp_path: Path, line: str) -> None:
+    message = refusal(load, settings_file(tmp_path, f"# first\n{line}\n"))
+
+    assert "line 2: must be SMSFLEET_<NAME>=value" in message
+
+
+def test_a_bad_value_of_a_settings_file_is_named_like_any_other(tmp_path: Path) -> None:
+    message = refusal(load, settings_file(tmp_path, "SMSFLEET_RATE=fast\n"))
+
+    assert "SMSFLEET_RATE='fast' is refused" in message
+
+
+def test_a_settings_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    message = refusal(load, {"SMSFLEET_SETTINGS_FILE": str(tmp_path / "none")})
+
+    assert "cannot be read: FileNotFoundError" in message
+
+
+def test_a_reload_changes_its_settings_and_no_other() -> None:
+    settings = load({"SMSFLEET_RATE": "7", "SMSFLEET_ACCOUNT": "one"})
+
+    changed = settings.with_live({"rate": 9, "account": "two", "on_ambiguous_bulk": "hold"})
+
+    assert (changed.rate, changed.account, changed.on_ambiguous_bulk) == (9.0, "one", "hold")
+    assert settings.rate == 7.0
+
+
+def test_a_reload_with_a_bad_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"SMSFLEET_BULK_RESERVE='1\.5' is refused"):
+        load({}).with_live({"bulk_reserve": 1.5})

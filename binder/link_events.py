@@ -1,0 +1,165 @@
+"""What the session of one side reports: facts to the store, outcomes to the ledger, the rest to people."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from smsfleet.binder.facts import Answers, Deliveries
+from smsfleet.binder.ledger import BindLedger
+from smsfleet.binder.notes import Notes
+from smsfleet.binder.outbound import Outbound
+from smsfleet.binder.refusals import advice
+from smsfleet.binder.report import SideReport
+from smsfleet.binder.transport import Link, Token
+from smsfleet.config.codes import ESME_RINVBNDSTS, ESME_RUNKNOWNERR
+from smsfleet.config.logs import logger
+from smsfleet.smpp.events import (
+    BindRefused,
+    Bound,
+    CloseConnection,
+    Delivered,
+    DeliverRefused,
+    EnquireLinkAnswered,
+    EnquireLinkReceived,
+    EnquireLinkSent,
+    Event,
+    LateAnswer,
+    LinkLost,
+    Nacked,
+    PeerUnbound,
+    ProtocolViolation,
+    SubmitAnswered,
+    TimedOut,
+    UnexpectedResponse,
+)
+from smsfleet.store.wire import Answer
+
+
+class LinkEvents:
+    """Handles the events of one side, one connection at a time: `begin`, `handle`, `end`."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - everybody who is told something
+        self,
+        mode: str,
+        report: SideReport,
+        answers: Answers,
+        deliveries: Deliveries,
+        outbound: Outbound,
+        ledger: BindLedger,
+        journal: Notes,
+    ) -> None:
+        self._mode = mode
+        self._report = report
+        self._answers = answers
+        self._deliveries = deliveries
+        self._outbound = outbound
+        self._ledger = ledger
+        self._journal = journal
+        self._attempt = ""
+        self._lost: list[Token] = []
+        self.refusal = ""
+        """why the bind was refused, for operators"""
+        self._began_at = 0.0
+        self._bound_at: float | None = None
+        self.decided = asyncio.Event()
+        """set when the bind was accepted or refused"""
+        self._log = logger(__name__)
+
+    def begin(self, attempt: str) -> None:
+        """A connection is about to be made, for this attempt of the ledger."""
+        self._attempt = attempt
+        self._lost = []
+        self.refusal = ""
+        self._began_at = time.monotonic()
+        self._bound_at = None
+        self.decided.clear()
+
+    def end(self, link: Link) -> list[Token]:
+        """The connection is gone; the segments that were not answered."""
+        if not self.decided.is_set():
+            self._ledger.failed(self._attempt, None)
+        reason, cause = link.close_reason, link.close_cause
+        self._report.disconnected(reason)
+        seconds = 0.0 if self._bound_at is None else time.monotonic() - self._bound_at
+        self._journal.note(
+            "disconnected",
+            mode=self._mode,
+            reason=reason,
+            cause=cause,
+            seconds=round(seconds, 3),
+            **link.session.traffic(),
+        )
+        self._log.info(
+            "disconnected", mode=self._mode, reason=reason, cause=cause, unanswered=len(self._lost)
+        )
+        return self._lost
+
+    def handle(self, link: Link, events: list[Event[Token]]) -> None:  # noqa: C901, PLR0912 - one flat table
+        """What happened on the link, in order."""
+        answers = self._answers.batches
+        for event in events:
+            match event:
+                case SubmitAnswered((ref, attempt), status, message_id):
+                    answers.add(Answer(ref, attempt, status, message_id))
+                    if status:
+                        self._rejected("submit_sm", status)
+                    if status == ESME_RINVBNDSTS:  # the gateway has another idea of this bind: make a new one
+                        link.close("the gateway answered submit_sm with ESME_RINVBNDSTS", "bind-status")
+                case Delivered(sequence_number, body):
+                    self._deliveries.add(link, sequence_number, body)
+                case LateAnswer((ref, attempt), status, message_id):
+                    answers.add(Answer(ref, attempt, status, message_id))
+                case Nacked((ref, attempt), status):
+                    # generic_nack refuses, whatever its status says
+                    answers.add(Answer(ref, attempt, status or ESME_RUNKNOWNERR, b""))
+                    self._rejected("generic_nack", status)
+                case TimedOut(token) | LinkLost(token):
+                    self._lost.append(token)
+                case Bound():
+                    self._on_bound()
+                case BindRefused(status):
+                    self._on_refused(status)
+                case EnquireLinkSent():
+                    self._journal.note("enquire_link", mode=self._mode, **link.session.traffic())
+                case EnquireLinkAnswered():
+                    self._journal.note("enquire_link_resp", mode=self._mode)
+                case EnquireLinkReceived():
+                    self._journal.note("enquire_link_received", mode=self._mode)
+                case CloseConnection(reason, cause):
+                    self._log.info("closing the connection", mode=self._mode, reason=reason, cause=cause)
+                case DeliverRefused(_, status, reason):
+                    self._journal.note(
+                        "rejected_pdu",
+                        mode=self._mode,
+                        kind="deliver_sm",
+                        status=status,
+                        direction="received",
+                    )
+                    self._log.error("malformed deliver_sm refused", command_status=status, reason=reason)
+                case UnexpectedResponse() | ProtocolViolation() | PeerUnbound():
+                    if isinstance(event, PeerUnbound):
+                        self._journal.note("unbind", mode=self._mode, by="gateway")
+                    kind = event.__class__.__name__
+                    self._log.warning("from the gateway", mode=self._mode, event_kind=kind, detail=str(event))
+                case _:
+                    self._log.debug("link", mode=self._mode, event_kind=event.__class__.__name__)
+        self._outbound.advance()
+
+    def _on_bound(self) -> None:
+        self._bound_at = time.monotonic()
+        self._ledger.ok(self._attempt)
+        self._report.bound()
+        self._journal.note("bound", mode=self._mode, seconds=round(self._bound_at - self._began_at, 3))
+        self.decided.set()
+
+    def _on_refused(self, status: int) -> None:
+        self._ledger.failed(self._attempt, status)
+        self._journal.note("bind_refused", mode=self._mode, status=status)
+        self.refusal = advice(status)
+        self._log.error("bind refused", mode=self._mode, what=self.refusal)
+        self.decided.set()
+
+    def _rejected(self, kind: str, status: int) -> None:
+        """The gateway has refused a PDU of ours."""
+        self._journal.note("rejected_pdu", mode=self._mode, kind=kind, status=status, direction="sent")
