@@ -148,6 +148,8 @@ def _show(found: JobStatus, *, as_json: bool) -> None:
 def _print_overview(found: dict[str, Any]) -> None:
     binder = found["binder"]
     click.echo(f"binder    {binder['state']}" + (f": {binder['why']}" if binder.get("why") else ""))
+    if len(sides := binder.get("sides", [])) > 1:
+        click.echo("sides     " + ", ".join(f"{side['mode']} {side['state']}" for side in sides))
     if binder.get("last_disconnect"):
         click.echo(f"last      {binder['last_disconnect']}")
     if "gateway" in binder:

@@ -188,7 +188,9 @@ class Settings(_Environment):
     lease_ttl_s: float = Field(
         10.0, ge=0.5, le=60, description="seconds after which a silent binder is replaced"
     )
-    run_dir: str = Field("", description="where the binder keeps its host lock; empty means the temp folder")
+    run_dir: str = Field(
+        "", description="local folder for the host lock and the file of failed logins; empty: the temp folder"
+    )
     allow_volatile_redis: bool = Field(
         default=False, description="start although Redis has no AOF or evicts keys; data may be lost"
     )

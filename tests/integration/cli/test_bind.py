@@ -16,6 +16,7 @@ from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
 from smsfleet.binder.service import State
 from smsfleet.simulator.server import Simulator
+from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger, LoginLimits
 
 pytestmark = pytest.mark.server
@@ -40,8 +41,6 @@ def told(result: Result) -> Any:
 
 
 def reserve(account: Account, attempt: str = "a1") -> None:  # noqa: F811
-    from smsfleet.store.lease import Lease
-
     token = account.store.run(Lease(account.keys).acquire("host", 10.0)) or account.lease_holder()
     limits = LoginLimits(2, 185.0, 40.0, 60.0)
     account.store.run(Ledger(account.keys).ask(token or "", attempt, "transceiver", limits))
@@ -118,6 +117,22 @@ async def test_pause_waits_until_the_binder_is_unbound_and_resume_until_it_is_bo
     assert (0, "bound") == (resumed.exit_code, resumed.stdout.splitlines()[-1])
     assert 0 == (await meanwhile(here, "status")).exit_code
     assert 1 == simulator.bound
+
+
+async def test_status_shows_both_sides_of_a_pair(
+    here: Here,
+    account: Account,  # noqa: F811
+    simulator: Simulator,  # noqa: F811
+    binders: Binders,  # noqa: F811
+) -> None:
+    binder = binders.start(account, simulator.port, bind_mode="transmitter_receiver")
+    await eventually(lambda: binder.state is State.BOUND)
+    await eventually(lambda: (account.store.run(Lease(account.keys).reported()) or "").count('"bound"') == 3)
+
+    result = await meanwhile(here, "status")
+
+    assert 0 == result.exit_code
+    assert "side      transmitter bound\nside      receiver    bound\n" in result.stdout
 
 
 async def test_waiting_has_an_end(
