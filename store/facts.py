@@ -148,10 +148,11 @@ class Facts:
         for receipt, reference in zip(receipts, references, strict=True):
             job_id, _, number = reference.rpartition(b"#")
             message_id = receipt.message_id
-            script_keys += (
-                keys.job(job_id), keys.content(job_id), keys.orphan(message_id),
-                keys.index(message_id, day), keys.index(message_id, day - 1), keys.index(message_id, day + 1),
-            )  # fmt: skip
+            script_keys += (keys.job(job_id), keys.content(job_id), keys.orphan(message_id))
+            if reference:
+                script_keys += (keys.orphans,) * 3
+            else:
+                script_keys += [keys.index(message_id, at) for at in (day, day - 1, day + 1)]
             status = "" if receipt.status is None else receipt.status
             arguments += (receipt.entry_id, reference, number, message_id, status, receipt.raw)
         return eval_call(script("apply_receipt"), script_keys, arguments, _words)

@@ -148,13 +148,18 @@ class Jobs:
             script("refuse"), keys, (job_id, self._now_ms, reason, shown_status, self._text_ttl_s), int
         )
 
+    def take_up(self, job_ids: Sequence[str]) -> Call[list[int]]:
+        """Redelivered jobs are taken up together: for each 0 (counted), or how often it was before."""
+        keys = [self._keys.deliveries_of(job_id) for job_id in job_ids]
+        return eval_call(script("take_up"), keys, (DELIVERIES_TTL_S,), list)
+
     def count_delivery(self, job_id: str) -> Call[int]:
         """Count that a redelivered message of the job is taken up; how often it was, this time included."""
         return eval_call(script("count"), [self._keys.deliveries_of(job_id)], (DELIVERIES_TTL_S,), int)
 
-    def forget_deliveries(self, job_id: str) -> Call[int]:
-        """The redelivered job was handled to an end."""
-        return Call(("DEL", self._keys.deliveries_of(job_id)), int)
+    def forget_deliveries(self, job_ids: Sequence[str]) -> Call[int]:
+        """The redelivered jobs were handled to an end."""
+        return Call(("DEL", *(self._keys.deliveries_of(job_id) for job_id in job_ids)), int)
 
     def read(self, job_id: str) -> Call[JobRecord | str | None]:
         """A job, the id of the job that this one is an alias of, or None."""

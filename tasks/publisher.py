@@ -8,6 +8,9 @@ from kombu.exceptions import OperationalError
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.tasks.app import QUEUES, SEND_SMS
 
+AGAIN = "smsfleet_again"
+"""Header of a message that repeats an earlier one: a worker may have ended by that."""
+
 
 class CeleryPublisher:
     """Publishes jobs by Celery and kombu, whatever the broker."""
@@ -29,6 +32,6 @@ class CeleryPublisher:
     def publish(self, lane: str, job_id: str) -> None:
         """Publish the job's message again; raises StoreUnavailable."""
         try:
-            self._app.send_task(SEND_SMS, task_id=job_id, queue=QUEUES[lane])
+            self._app.send_task(SEND_SMS, task_id=job_id, queue=QUEUES[lane], headers={AGAIN: True})
         except OperationalError as error:
             raise StoreUnavailable(f"the broker does not answer: {error}") from error

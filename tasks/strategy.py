@@ -5,6 +5,10 @@ one fetch, one admission, then they are acknowledged. A lone job is not held bac
 lane has a place, and whatever came meanwhile is the next one. Each lane has places of its own, so that jobs
 waiting for a rate token keep nobody else out.
 
+Jobs whose messages came back (given back, restored, published again) are handled together too, and counted
+while they are: those that were in the hands of a worker when it ended become suspects, and suspects are
+handled one at a time, so that the one that ends workers is found and its neighbours are not taken for it.
+
 Messages that say more than `delay` does (arguments of a task published by name, links, chords) are left to
 Celery's own strategy, one by one.
 """
@@ -12,10 +16,10 @@ Celery's own strategy, one by one.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -27,7 +31,10 @@ from kombu.utils.url import maybe_sanitize_url, parse_url
 
 from smsfleet.config.logs import logger
 from smsfleet.store.keys import LANES
-from smsfleet.tasks.app import QUEUES, runtime
+from smsfleet.tasks import inspection
+from smsfleet.tasks.app import QUEUES, SEND_SMS, runtime
+from smsfleet.tasks.events import SampledEvents, WithEvents
+from smsfleet.tasks.publisher import AGAIN
 from smsfleet.workers.outgoing import Outcome, Outgoing
 
 BATCH = 64
@@ -42,6 +49,9 @@ EMPTY_BODIES = (EMPTY_BODY, EMPTY_BODY.decode())
 
 LANE_OF_QUEUE = {queue: lane for lane, queue in QUEUES.items()}
 
+SUSPECTS = "suspects"
+"""The place of jobs that are handled alone, beside the lanes: one at a time in this process."""
+
 AGAIN_S = 5.0
 """After an unexpected failure: until the job is given back to the queue."""
 
@@ -50,14 +60,18 @@ class Item(NamedTuple):
     """One message in hand."""
 
     job_id: str
+    lane: str
     message: Any
     is_redelivered: bool
     is_revoked: bool
 
-    @property
-    def goes_alone(self) -> bool:
-        """A redelivered job may be what ended the worker before; a revoked one is only closed."""
-        return self.is_redelivered or self.is_revoked
+    def info(self, hostname: str) -> dict[str, Any]:
+        """What `inspect` shows of it: the fields of Celery's requests."""
+        return {
+            "id": self.job_id, "name": SEND_SMS, "type": SEND_SMS, "args": [], "kwargs": {},
+            "hostname": hostname, "worker_pid": os.getpid(), "time_start": None, "acknowledged": False,
+            "delivery_info": {**self.message.delivery_info, "redelivered": self.is_redelivered},
+        }  # fmt: skip
 
 
 class BulkStrategy:
@@ -66,22 +80,22 @@ class BulkStrategy:
     def __init__(self, task: Any, app: Any, consumer: Any) -> None:
         self._consumer = consumer
         self._name = task.name
-        self._one_by_one = one_by_one(task, app, consumer)
+        eventer = consumer.event_dispatcher
+        events = eventer and SampledEvents(eventer, runtime().settings.event_share)
+        self._one_by_one = one_by_one(task, app, WithEvents(consumer, events))
+        self._send_event = events.send if events and events.enabled and task.send_events else None
         self._closing = threading.Event()
         self._outgoing = Outgoing(runtime(), self._closing)
-        self._executor = ThreadPoolExecutor(len(LANES) * PLACES, thread_name_prefix="send_sms")
+        self._executor = ThreadPoolExecutor(len(LANES) * PLACES + 1, thread_name_prefix="send_sms")
         self._waiting: dict[str, list[Item]] = {}
         self._running: dict[str, int] = {}
         self._futures: dict[Future[dict[str, Outcome]], tuple[str, list[Item], float]] = {}
         self._dispatch_due = False
         self._revoked = consumer.controller.state.revoked
-        eventer = consumer.event_dispatcher
-        events = eventer and eventer.enabled and task.send_events
-        self._send_event: Callable[..., Any] | None = eventer.send if events else None
-        self._event_share = runtime().settings.event_share
         self._log = logger(__name__)
         self._kombu_log = logging.getLogger(__name__)
         consumer.smsfleet_strategy = self
+        inspection.register()
 
     # --- in the loop's thread ------------------------------------------------------------------
 
@@ -96,7 +110,8 @@ class BulkStrategy:
         job_id = headers["id"]
         info = message.delivery_info
         lane = LANE_OF_QUEUE.get(info.get("routing_key"), "normal")
-        item = Item(job_id, message, bool(info.get("redelivered")), job_id in self._revoked)
+        came_back = bool(info.get("redelivered") or headers.get(AGAIN))
+        item = Item(job_id, lane, message, came_back, job_id in self._revoked)
         self._waiting.setdefault(lane, []).append(item)
         self._event("task-received", job_id, name=self._name, args="()", kwargs="{}", retries=0)
         if not self._dispatch_due:
@@ -106,24 +121,29 @@ class BulkStrategy:
 
     def _dispatch(self) -> None:
         self._dispatch_due = False
-        for lane in list(self._waiting):
-            while self._waiting[lane] and self._running.get(lane, 0) < PLACES:
-                self._start(lane, self._next_batch(lane))
+        for place in list(self._waiting):
+            places = 1 if place == SUSPECTS else PLACES
+            while self._waiting[place] and self._running.get(place, 0) < places:
+                self._start(place, self._next_batch(place))
 
-    def _next_batch(self, lane: str) -> list[Item]:
-        items = self._waiting[lane]
-        if items[0].goes_alone:
-            return [items.pop(0)]
-        size = next((at for at, item in enumerate(items[:BATCH]) if item.goes_alone), min(BATCH, len(items)))
-        batch, self._waiting[lane] = items[:size], items[size:]
+    def _next_batch(self, place: str) -> list[Item]:
+        items = self._waiting[place]
+        if place == SUSPECTS or items[0].is_revoked:  # a revoked one is only closed
+            size = 1
+        else:
+            size = next((at for at, item in enumerate(items[:BATCH]) if item.is_revoked), BATCH)
+        batch, self._waiting[place] = items[:size], items[size:]
         return batch
 
-    def _start(self, lane: str, batch: list[Item]) -> None:
-        self._running[lane] = self._running.get(lane, 0) + 1
-        for item in batch:
-            self._event("task-started", item.job_id)
-        future = self._executor.submit(self._handle, lane, batch)
-        self._futures[future] = (lane, batch, time.monotonic())
+    def _start(self, place: str, batch: list[Item]) -> None:
+        self._running[place] = self._running.get(place, 0) + 1
+        if place == SUSPECTS:
+            future = self._executor.submit(self._handle_suspect, batch[0])
+        else:
+            for item in batch:
+                self._event("task-started", item.job_id)
+            future = self._executor.submit(self._handle, batch)
+        self._futures[future] = (place, batch, time.monotonic())
         future.add_done_callback(lambda done: self._consumer.call_soon(partial(self._finish, done)))
 
     def _finish(self, future: Future[dict[str, Outcome]]) -> None:
@@ -131,10 +151,10 @@ class BulkStrategy:
         found = self._futures.pop(future, None)
         if found is None:
             return
-        lane, batch, started_at = found
-        self._running[lane] -= 1
+        place, batch, started_at = found
+        self._running[place] -= 1
         outcomes = future.result()
-        elapsed = time.monotonic() - started_at
+        elapsed, handled = time.monotonic() - started_at, 0
         for item in batch:
             outcome = outcomes.get(item.job_id)
             if outcome is None:
@@ -144,14 +164,19 @@ class BulkStrategy:
                 self._event("task-failed", item.job_id, exception="unexpected failure", traceback="")
             elif outcome is Outcome.GIVEN_BACK:
                 self._give_back(item)
+            elif outcome is Outcome.SUSPECT:
+                if not self._closing.is_set():  # else it goes back with the connection
+                    self._waiting.setdefault(SUSPECTS, []).append(item)
+                continue
             elif outcome is Outcome.CANCELLED:
                 self._ack(item)
                 self._event("task-revoked", item.job_id, terminated=False, signum=None, expired=False)
             else:
                 self._ack(item)
                 self._event("task-succeeded", item.job_id, result=repr(str(outcome)), runtime=elapsed)
-        state.total_count[self._name] += len(batch)
-        state.all_total_count[0] += len(batch)
+            handled += 1
+        state.total_count[self._name] += handled
+        state.all_total_count[0] += handled
         self._dispatch()
 
     def _ack(self, item: Item) -> None:
@@ -165,33 +190,48 @@ class BulkStrategy:
         item.message.reject_log_error(self._kombu_log, self._consumer.connection_errors, requeue=True)
 
     def _event(self, kind: str, job_id: str, **fields: Any) -> None:
-        if self._send_event is None:
-            return
-        # The same jobs for every kind of event, so that Flower sees whole tasks.
-        if self._event_share < 1 and hash_share(job_id) >= self._event_share:
-            return
-        self._send_event(kind, uuid=job_id, **fields)
+        if self._send_event is not None:
+            self._send_event(kind, uuid=job_id, **fields)
 
     # --- in an executor's thread ---------------------------------------------------------------
 
-    def _handle(self, lane: str, batch: Sequence[Item]) -> dict[str, Outcome]:
+    def _handle(self, batch: Sequence[Item]) -> dict[str, Outcome]:
         """Handle a batch; a job that fails unexpectedly has no outcome, and never fails its neighbours."""
         first = batch[0]
         try:
             if first.is_revoked:
-                return {first.job_id: self._outgoing.cancel(first.job_id, lane, "revoked")}
-            if first.is_redelivered:
-                return {first.job_id: self._outgoing.handle_redelivered(first.job_id, lane)}
-            return self._outgoing.handle([item.job_id for item in batch])
+                return {first.job_id: self._outgoing.cancel(first.job_id, first.lane, "revoked")}
+            outcomes = self._outgoing.handle([item.job_id for item in batch if not item.is_redelivered])
+            redelivered = [item.job_id for item in batch if item.is_redelivered]
+            if redelivered:
+                outcomes |= self._outgoing.handle_redelivered(redelivered)
+            return outcomes  # noqa: TRY300
         except Exception:  # noqa: BLE001 - the outermost of this thread: find the one that fails
             self._log.exception("a batch failed: its jobs are handled one by one", jobs=len(batch))
-        outcomes: dict[str, Outcome] = {}
+        outcomes = {}
         for item in batch:
             try:
                 outcomes |= self._outgoing.handle([item.job_id])
             except Exception:  # noqa: BLE001
                 self._log.exception("a job failed unexpectedly: it comes again", job_id=item.job_id)
         return outcomes
+
+    def _handle_suspect(self, item: Item) -> dict[str, Outcome]:
+        try:
+            return {item.job_id: self._outgoing.handle_suspect(item.job_id, item.lane)}
+        except Exception:  # noqa: BLE001
+            self._log.exception("a job failed unexpectedly: it comes again", job_id=item.job_id)
+        return {}
+
+    # --- what `inspect` shows ------------------------------------------------------------------
+
+    def running(self) -> list[Item]:
+        """The jobs that are handled now."""
+        return [item for _, batch, _ in self._futures.values() for item in batch]
+
+    def waiting(self) -> list[Item]:
+        """The jobs in hand that are not handled yet."""
+        return [item for items in self._waiting.values() for item in items]
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -211,11 +251,6 @@ def _is_gone(message: Any) -> bool:
     if connection is None:  # how py-amqp says it
         return True
     return bool(getattr(channel, "closed", False) or getattr(connection, "client", connection) is None)
-
-
-def hash_share(job_id: str) -> float:
-    """A number in [0, 1) that is always the same for an id."""
-    return zlib.crc32(job_id.encode()) / 2**32
 
 
 class DrainStep(bootsteps.StartStopStep):  # type: ignore[misc]

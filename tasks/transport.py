@@ -17,6 +17,7 @@ upgrade breaks it.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from queue import Empty
 from time import monotonic, time
@@ -176,7 +177,7 @@ class BatchChannel:
         queues = [queue for queue, free in room.items() if free > 0]
         if not queues:
             return  # asked again at the loop's next turn, which an acknowledgement brings
-        if not self._claims and self._is_pausing():
+        if self._is_pausing():
             return
         prefix = me.global_keyprefix or ""
         connection = me.client.connection
@@ -219,9 +220,10 @@ class BatchChannel:
                 self._claims = False
                 raise Empty
             self._wait_s = BUSY_POLL_S
-            if len(reply) // 3 < self._asked_for:  # the queues are empty: wait for a bell
+            if len(reply) == 3 and self._asked_for > 1:  # a lone one: wait for the next
                 self._claims = False
-                self._pause_until = monotonic() + self.pace_s if len(reply) > 3 else 0.0
+            elif len(reply) // 3 < self._asked_for:  # some: let more come
+                self._pause_until = monotonic() + self.pace_s
             for position in range(0, len(reply), 3):
                 self._deliver(bytes_to_str(reply[position]), reply[position + 1], reply[position + 2])
             if self._without_ack:
@@ -249,7 +251,8 @@ class BatchChannel:
     def _deliver(self, queue: str, tag: bytes, raw: bytes) -> None:
         me: Any = self
         try:
-            message = loads(bytes_to_str(raw))
+            # Kombu's reading looks at each object for types of its own, which are rare.
+            message = loads(bytes_to_str(raw)) if b'"__type__"' in raw else json.loads(raw)
             delivery_tag = message["properties"]["delivery_tag"]
         except (ValueError, KeyError, TypeError) as error:
             logger(__name__).error("a message is not readable: kept aside", queue=queue, error=error)

@@ -29,7 +29,7 @@ CANCELLED_STATUS = 6
 """The Appendix B number of a job that was cancelled: 006, by a user."""
 
 MOST_DEATHS = 3
-"""So many workers may end while they handle a job alone; then it is set aside."""
+"""So many workers may end while they handle a job whose message came back; then it is set aside."""
 
 PATIENCE_S = 30.0
 """How long a job may wait in a worker's hands for its rate token: well below the visibility timeout."""
@@ -52,6 +52,8 @@ class Outcome(StrEnum):
     """refused or cancelled before"""
     CANCELLED = "cancelled"
     """it was revoked before it was admitted"""
+    SUSPECT = "suspect"
+    """its handling was begun before and never came to an end: it is not handled together with others"""
     GIVEN_BACK = "given back"
     """it could not be admitted in time, or this process is stopping: let another worker take it"""
 
@@ -91,24 +93,40 @@ class Outgoing:
         called when a job that can be sent waits for its rate.
         """
         outcomes = {job_id: Outcome.UNKNOWN for job_id in job_ids if not is_key(job_id)}
-        delay = RETRY_S
-        give_back_at = self._clock() + PATIENCE_S
-        while True:
-            left = [job_id for job_id in dict.fromkeys(job_ids) if job_id not in outcomes]
-            if not left:
-                return outcomes
-            if self._stopping.is_set() or self._clock() > give_back_at:
-                return outcomes | dict.fromkeys(left, Outcome.GIVEN_BACK)
-            try:
-                self._handle(left, outcomes, give_back_at, on_waiting)
-                delay = RETRY_S
-            except StoreUnavailable as error:
-                self._log.warning("the store is away, trying again", jobs=len(left), error=error)
-                self._stopping.wait(delay)
-                delay = min(delay * 2, RETRY_MOST_S)
 
-    def handle_redelivered(self, job_id: str, lane: str) -> Outcome:
-        """Handle one job whose message came back from a worker that ended; alone: it may be the cause.
+        def step(left: list[str], give_back_at: float) -> None:
+            self._handle(left, outcomes, give_back_at, on_waiting)
+
+        return self._patiently(step, job_ids, outcomes)
+
+    def handle_redelivered(self, job_ids: Sequence[str]) -> dict[str, Outcome]:
+        """As `handle`, for jobs whose messages came back: given back, restored, or of a worker that ended.
+
+        That they are being handled is counted, so that one that ends this worker is known by it. Those that
+        are known already are SUSPECT and left for `handle_suspect`.
+        """
+        outcomes = {job_id: Outcome.UNKNOWN for job_id in job_ids if not is_key(job_id)}
+        counted: list[str] = []
+
+        def take_up(left: list[str], _: float) -> None:
+            begun = self._runtime.store.run(self._runtime.jobs.take_up(left))
+            for job_id, times in zip(left, begun, strict=True):
+                if times:
+                    outcomes[job_id] = Outcome.SUSPECT
+                else:
+                    counted.append(job_id)
+                    outcomes[job_id] = Outcome.GIVEN_BACK  # until it is handled
+
+        outcomes = self._patiently(take_up, job_ids, outcomes)
+        if not counted:
+            return outcomes
+        forget = self._forgetting(counted)
+        outcomes |= self.handle(counted, on_waiting=forget)
+        forget()
+        return outcomes
+
+    def handle_suspect(self, job_id: str, lane: str) -> Outcome:
+        """Handle one job that may have ended a worker; alone, so that no other is suspected for it.
 
         A job that ended `MOST_DEATHS` workers is refused, so that it cannot end another.
         """
@@ -116,16 +134,49 @@ class Outgoing:
             return Outcome.UNKNOWN
         store, jobs = self._runtime.store, self._runtime.jobs
         if store.run(jobs.count_delivery(job_id)) > MOST_DEATHS:
-            self._refuse(job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it alone")
+            self._refuse(job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it")
             return Outcome.REFUSED
-
-        def survived() -> None:
-            store.run(jobs.forget_deliveries(job_id))
-
-        # A job that only waits for its rate token has not ended anybody: whoever kills the worker now has.
-        outcome = self.handle([job_id], on_waiting=survived)[job_id]
-        survived()
+        forget = self._forgetting([job_id])
+        outcome = self.handle([job_id], on_waiting=forget)[job_id]
+        forget()
         return outcome
+
+    def _forgetting(self, job_ids: list[str]) -> Callable[[], None]:
+        """Forgets that handling these jobs was begun, once: when they are handled, or wait for their rate.
+
+        A job that only waits for its token has not ended anybody: whoever kills the worker then has.
+        """
+        calls = [self._runtime.jobs.forget_deliveries(job_ids)]
+
+        def forget() -> None:
+            while calls:
+                try:
+                    self._runtime.store.run(calls.pop())
+                except StoreUnavailable as error:  # should they come again, they are handled alone
+                    self._log.warning("counts of redelivered jobs are left", jobs=len(job_ids), error=error)
+
+        return forget
+
+    def _patiently(
+        self,
+        step: Callable[[list[str], float], None],
+        job_ids: Sequence[str],
+        outcomes: dict[str, Outcome],
+    ) -> dict[str, Outcome]:
+        """Take the step until every job has an outcome; what has none in the end is given back."""
+        delay = RETRY_S
+        give_back_at = self._clock() + PATIENCE_S
+        while left := [job_id for job_id in dict.fromkeys(job_ids) if job_id not in outcomes]:
+            if self._stopping.is_set() or self._clock() > give_back_at:
+                return outcomes | dict.fromkeys(left, Outcome.GIVEN_BACK)
+            try:
+                step(left, give_back_at)
+                delay = RETRY_S
+            except StoreUnavailable as error:
+                self._log.warning("the store is away, trying again", jobs=len(left), error=error)
+                self._stopping.wait(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+        return outcomes
 
     def cancel(self, job_id: str, lane: str, why: str) -> Outcome:
         """Close a job that is not admitted yet."""
@@ -142,6 +193,7 @@ class Outgoing:
         give_back_at: float,
         on_waiting: Callable[[], None] | None,
     ) -> None:
+        self._runtime.follow()
         store, jobs = self._runtime.store, self._runtime.jobs
         encoded = []
         contents = store.run(jobs.contents(job_ids))

@@ -34,10 +34,11 @@ MAX_MESSAGE_ID_OCTETS = 65
 _RECEIPT_TYPES = (ESM_RECEIPT, ESM_INTERMEDIATE, ESM_RECEIPT | ESM_INTERMEDIATE)
 _RECIPIENT_TYPES = (ESM_SME_ACK, ESM_USER_ACK, 0x18)
 
-# A key stands at the start or after a blank (or the last octet of a user data header). A value ends at a
-# space, because an id may hold anything else; and at NUL, because an id is a C-Octet String and holds none.
+# A key stands after a blank (or the last octet of a user data header); one is put before the text. A value
+# ends at a space, because an id may hold anything else; and at NUL, because an id is a C-Octet String and
+# holds none.
 _FIELD = re.compile(
-    rb"(?:^|(?<=[\x00-\x20]))(id|sub|dlvrd|submit[ _]date|done[ _]date|stat|err|text):([^ \x00]*)",
+    rb"[\x00-\x20](id|sub|dlvrd|submit[ _]date|done[ _]date|stat|err|text):([^ \x00]*)",
     re.IGNORECASE,
 )
 
@@ -135,7 +136,7 @@ def parse_receipt(deliver: DeliverSm) -> Receipt | None:
 def _fields(text: bytes) -> dict[bytes, bytes]:
     """The non-empty values before `text:`, by lower-case key; the first of a repeated key counts."""
     fields: dict[bytes, bytes] = {}
-    for found in _FIELD.finditer(text):
+    for found in _FIELD.finditer(b" " + text):
         key = found[1].lower().replace(b"_", b" ")
         if key == b"text":
             break

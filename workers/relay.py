@@ -9,11 +9,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smsfleet.config.errors import PduError, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.smpp.pdu import DeliverSm
+from smsfleet.store.calls import Call
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.receipts import Receipt, ReceiptError, parse_receipt
@@ -22,7 +23,7 @@ from smsfleet.workers.verdicts import is_alarming, verdict
 
 BATCH = 100
 BLOCK_MS = 1000
-PACE_S = 0.01
+PACE_S = 0.02
 """After a small batch: how long the next one is collected; small ones cost many times as much."""
 CLAIM_IDLE_MS = 15_000
 """A fact that was read this long ago and not applied belongs to a relay that died."""
@@ -66,7 +67,7 @@ class Relay:
                 if not ready:
                     store.run_all(facts.create_groups())
                     ready = True
-                if 1 < self.step(BLOCK_MS) < BATCH // 4:
+                if 1 < self.step(BLOCK_MS) < BATCH:
                     stopping.wait(PACE_S)
                 delay = RETRY_S
             except StoreUnavailable as error:
@@ -84,12 +85,11 @@ class Relay:
 
     def step(self, block_ms: int) -> int:
         """Read one batch of each stream, waiting up to `block_ms`, and apply it; how many facts it had."""
+        self._runtime.follow()
         self._claim()
         store, facts = self._runtime.store, self._runtime.facts
         responses, deliveries = store.run(facts.read(self._consumer, BATCH, block_ms))
-        # Responses first: a receipt of the same batch then finds its message id.
-        self.apply_responses(responses)
-        self.apply_deliveries(deliveries)
+        self.apply(responses, deliveries)
         return len(responses) + len(deliveries)
 
     def _claim(self) -> None:
@@ -103,27 +103,44 @@ class Relay:
             deliveries = store.run(facts.claim_deliveries(self._consumer, self._claim_idle_ms, BATCH))
             if responses or deliveries:
                 self._log.info("took over facts", responses=len(responses), deliveries=len(deliveries))
-            self.apply_responses(responses)
-            self.apply_deliveries(deliveries)
+            self.apply(responses, deliveries)
             if len(responses) < BATCH and len(deliveries) < BATCH:
                 return
 
-    def apply_responses(self, facts: Sequence[ResponseFact]) -> None:
-        """Turn answers to submit_sm into states."""
-        if not facts:
+    def apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
+        """Turn answers to submit_sm into states, and receipts into statuses; keep messages; set aside what
+        cannot be read.
+        """
+        if not responses and not deliveries:
             return
-        settings = self._runtime.settings
-        verdicts = [verdict(fact, settings, self._uniform) for fact in facts]
-        self._runtime.store.run(self._runtime.facts.apply_responses(facts, verdicts, self._day()))
-        for fact in facts:
+        receipts = self._receipts(deliveries)
+        day = self._clock_ms() // DAY_MS
+        # Responses first: a receipt of the same batch then finds its message id.
+        calls: list[Call[Any]] = []
+        if responses:
+            settings = self._runtime.settings
+            verdicts = [verdict(fact, settings, self._uniform) for fact in responses]
+            calls.append(self._runtime.facts.apply_responses(responses, verdicts, day))
+        if receipts:
+            # Nearly all are of today: the other days are asked for the rest only.
+            calls.append(self._runtime.facts.find([read.applied.message_id for read in receipts], [day]))
+        replies = self._runtime.store.run_all(calls)
+        for fact in responses:
             if fact.command_status and (row := is_alarming(fact)):
                 self._log.error("the gateway refuses", command_status=row.label, ref=fact.ref.decode())
+        refs = replies[-1] if receipts else []
+        for _ in range(LOOK_AGAIN):
+            if not receipts:
+                return
+            receipts = self._apply_receipts(receipts, self._find_older(receipts, refs, day), day)
+            refs = [b""] * len(receipts)
+        # Still moving under our hands: they stay pending and are claimed later.
 
-    def apply_deliveries(self, facts: Sequence[DeliveryFact]) -> None:
-        """Turn receipts into statuses; keep messages; set aside what cannot be read."""
+    def _receipts(self, deliveries: Sequence[DeliveryFact]) -> list[_Read]:
+        """The receipts among them; what is no receipt is put where it belongs."""
         store, calls = self._runtime.store, self._runtime.facts
         receipts: list[_Read] = []
-        for fact in facts:
+        for fact in deliveries:
             try:
                 receipt = parse_receipt(DeliverSm.decode_body(fact.body))
             except (ReceiptError, PduError) as error:
@@ -134,16 +151,11 @@ class Relay:
                 store.run(calls.keep_mo(fact))
             else:
                 receipts.append(_Read(fact, receipt, _fact_of(fact, receipt)))
-        for _ in range(LOOK_AGAIN):
-            if not receipts:
-                return
-            receipts = self._apply_receipts(receipts)
-        # Still moving under our hands: they stay pending and are claimed later.
+        return receipts
 
-    def _apply_receipts(self, receipts: list[_Read]) -> list[_Read]:
+    def _apply_receipts(self, receipts: list[_Read], refs: Sequence[bytes], day: int) -> list[_Read]:
         """Apply what can be applied; returns those to be looked up again."""
-        store, calls, day = self._runtime.store, self._runtime.facts, self._day()
-        refs = self._find([read.applied.message_id for read in receipts], day)
+        store, calls = self._runtime.store, self._runtime.facts
         known: list[_Read] = []
         known_refs: list[bytes] = []
         for read, ref in zip(receipts, refs, strict=True):
@@ -158,20 +170,17 @@ class Relay:
         words = store.run(calls.apply_receipts([read.applied for read in known], known_refs, day))
         return [read for read, word in zip(known, words, strict=True) if word == "again"]
 
-    def _find(self, message_ids: list[bytes], day: int) -> list[bytes]:
-        """The refs of message ids: nearly all are of today, so the older days are asked for the rest only."""
-        store, calls = self._runtime.store, self._runtime.facts
-        days = calls.days(day)
-        refs = store.run(calls.find(message_ids, days[:2]))
+    def _find_older(self, receipts: Sequence[_Read], refs: Sequence[bytes], day: int) -> list[bytes]:
+        """The refs of receipts, those that are missing looked up in the index of every day."""
+        found = list(refs)
         missing = [number for number, ref in enumerate(refs) if not ref]
         if missing:
-            older = store.run(calls.find([message_ids[number] for number in missing], days[2:]))
+            calls = self._runtime.facts
+            ids = [receipts[number].applied.message_id for number in missing]
+            older = self._runtime.store.run(calls.find(ids, calls.days(day)))
             for number, ref in zip(missing, older, strict=True):
-                refs[number] = ref
-        return refs
-
-    def _day(self) -> int:
-        return self._clock_ms() // DAY_MS
+                found[number] = ref
+        return found
 
 
 class _Read(NamedTuple):

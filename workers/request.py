@@ -102,12 +102,8 @@ class SmsRequest:
 
     def to_json(self) -> str:
         """The request as stored: only what differs from the defaults."""
-        values = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if getattr(self, field.name) != field.default
-        }
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        given = ((name, getattr(self, name), default) for name, default in _DEFAULTS)
+        return _ENCODER.encode({name: value for name, value, default in given if value != default})
 
     @classmethod
     def from_json(cls, content: bytes) -> SmsRequest:
@@ -119,6 +115,10 @@ class SmsRequest:
         except (TypeError, ValueError) as error:
             raise RecordError(f"a stored request is not readable by this version: {error}") from error
         return request
+
+
+_DEFAULTS = tuple((field.name, field.default) for field in fields(SmsRequest))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def _check_form(values: Any) -> None:

@@ -24,7 +24,7 @@ local a, k = 5, 3
 while a <= #ARGV do
   local id, floor, policy, deadline, n = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3], tonumber(ARGV[a + 4])
   local job, intake, watermark, outbound = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
-  local found = redis.call('HMGET', job, 'c', '1', 'e', 'l')
+  local found = redis.call('HMGET', job, 'c', '1', 'e')
   local result
   if not found[1] then
     result = -1

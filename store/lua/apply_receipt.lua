@@ -1,7 +1,8 @@
 -- apply_receipt.lua: join delivery receipts to their segments; park those that came before their response.
 -- KEYS[1] deliveries stream  KEYS[2] status stream  KEYS[3] orphans sorted set
 -- then six for each receipt: job hash, content string, orphan list, index hashes of today, yesterday and tomorrow
---   (of a relay whose clock is ahead; job and content are only used when the ref is known; else they may be any key)
+--   (of a relay whose clock is ahead). Job and content are used when the ref is known, the index hashes when it is
+--   not: else they may be any key.
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] orphan ttl in seconds
 -- then for each receipt: entry id, ref as looked up ('' = the message id is not known), number, message_id,
@@ -11,11 +12,32 @@
 -- uses: lib_time lib_job
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
+
+-- Most receipts raise the status of an accepted segment that is the only one of its job: they are written without
+-- making a table of the job. Returns 'applied', or nil: then nothing is written and the long way decides.
+local function apply_at_once(key, content, ref, number, status, raw)
+  local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's')
+  local attempt, old, rest = string.match(v[1] or '', '^A(%d+),(%d*),(.*)$')
+  local several, history, shown = v[2], v[3] or '', v[5] or ''
+  if not attempt or several or shown ~= old or #history > HISTORY_OCTETS - 100 then return nil end
+  local entry = 'D' .. status .. raw .. ';'
+  if (RANK[status] or 0) <= (RANK[old] or 0) or string.find(history, entry, 1, true) then return nil end
+  local elapsed = string.format('%d', math.max(0, now - (tonumber(v[4]) or 0)))
+  tell(KEYS[2], string.sub(ref, 1, -2 - #number), status, FINAL[status])
+  if FINAL[status] and not FINAL[old] then redis.call('EXPIRE', content, ARGV[3]) end
+  redis.call(
+    'HSET', key, number, 'A' .. attempt .. ',' .. status .. ',' .. rest, 'h', history .. elapsed .. entry, 's', status
+  )
+  return 'applied'
+end
+
 local k = 4
 for a = 5, #ARGV, 6 do
   local ref, message_id, status, raw = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
-  local result
-  if ref ~= '' then
+  local result = ref ~= '' and apply_at_once(KEYS[k], KEYS[k + 1], ref, ARGV[a + 2], status, raw)
+  if result then
+    -- done
+  elseif ref ~= '' then
     local job = load_job(KEYS[k], ref, ARGV[a + 2])
     if not job then
       result = 'unknown'

@@ -2,9 +2,7 @@
 
 local function known(key, id)
   local found = redis.call('HMGET', key, 'c', '=')
-  if found[2] then return found[2] end
-  if found[1] then return id end
-  return nil
+  return found[2] or (found[1] and id) or nil
 end
 
 -- Returns nil when the job is new and stored, else the id of the job that is known under this id or key.
@@ -22,9 +20,10 @@ local function take_in(job, content, intake, alias, id, key, now, lane, destinat
     redis.call('HSET', alias, '=', id)
     redis.call('EXPIRE', alias, ttl)
   end
-  redis.call('HSET', job, 'c', string.format('%d', now), 't', destination, 'l', lane)
+  local at = string.format('%d', now)
+  redis.call('HSET', job, 'c', at, 't', destination, 'l', lane)
   redis.call('EXPIRE', job, ttl)
   redis.call('SET', content, text, 'EX', ttl)
-  redis.call('ZADD', intake, string.format('%d', now), id)
+  redis.call('ZADD', intake, at, id)
   return nil
 end

@@ -84,6 +84,53 @@ class Sender(threading.Thread):
         }
 
 
+class Redelivery(threading.Thread):
+    """Watches what the killed worker had in hand: how long until each message is given out again or settled."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(daemon=True)
+        self._fleet = fleet
+        self._lock = threading.Lock()
+        self._held: dict[bytes, tuple[float, bytes]] = {}
+        self._done = threading.Event()
+        self.took_s: list[float] = []
+
+    def note_kill(self) -> None:
+        """The worker is dead: what the broker has as unacknowledged was in its hands."""
+        index = self._fleet.command("ZRANGE", "unacked_index", 0, -1, "WITHSCORES")
+        now = time.monotonic()
+        with self._lock:
+            for tag, score in zip(index[::2], index[1::2], strict=True):
+                if self._held.get(tag, (0.0, b""))[1] != score:  # else it still waits since an earlier kill
+                    self._held[tag] = (now, score)
+
+    def run(self) -> None:
+        """Look until told to end: a message that is given out again has another score, or none by now."""
+        while not self._done.wait(0.1):
+            self._look()
+
+    def _look(self) -> None:
+        with self._lock:
+            held = dict(self._held)
+            if not held:
+                return
+            scores = self._fleet.command("ZMSCORE", "unacked_index", *held)
+            now = time.monotonic()
+            for (tag, (at, old)), score in zip(held.items(), scores, strict=True):
+                if score != old:
+                    self.took_s.append(now - at)
+                    del self._held[tag]
+
+    def end(self) -> dict[str, Any]:
+        """How many messages of dead workers there were, and the longest time until one was given out again."""
+        self._done.set()
+        self.join()
+        self._look()
+        assert not self._held, f"never given out again: {len(self._held)}"
+        longest = max(self.took_s, default=0.0)
+        return {"in_dead_hands": len(self.took_s), "redelivered_after_s": round(longest, 1)}
+
+
 def _at_rest(fleet: Fleet) -> bool:
     runtime = fleet.runtime
     calls = [*runtime.jobs.waiting_intake(), *runtime.jobs.waiting_outbound(), *runtime.facts.waiting()]
@@ -115,13 +162,17 @@ def worker_kills(
     _started(fleet, pool)
     sender = Sender(jobs)
     sender.start()
+    redelivery = Redelivery(fleet)
+    redelivery.start()
 
     def kill() -> None:
         fleet.kill("worker")
+        redelivery.note_kill()
         fleet.start("worker")
 
     _every(fleet, sender, kills, kill)
-    return {"kills": kills, "pool": pool} | sender.finished(fleet)
+    counts = sender.finished(fleet)
+    return {"kills": kills, "pool": pool} | counts | redelivery.end()
 
 
 def server_kills(fleet: Fleet, *, jobs: int = 20_000, kills: int = 10) -> dict[str, Any]:
@@ -138,18 +189,26 @@ def server_kills(fleet: Fleet, *, jobs: int = 20_000, kills: int = 10) -> dict[s
     return {"kills": kills} | sender.finished(fleet)
 
 
-def frozen_worker(fleet: Fleet, *, jobs: int = 5_000) -> dict[str, Any]:
+def frozen_worker(fleet: Fleet, *, jobs: int = 10_000) -> dict[str, Any]:
     """A worker is frozen for longer than the visibility timeout, another takes its jobs, it wakes up."""
-    _started(fleet)
+    fleet.options["simulator"] = ("--no-receipts",)
+    fleet.start("simulator", "binder")
     sender = Sender(jobs)
     sender.start()
-    frozen = fleet.process("worker")
-    _every(fleet, sender, 1, lambda: frozen.popen.send_signal(signal.SIGSTOP))
-    fleet.start("worker")
     sender.join(PATIENCE_S)
+    # So slow that its hands are full of jobs that wait for their rate.
+    frozen = fleet.launch("worker", SMSFLEET_RATE="300")
+    wait_until(lambda: fleet.smsc.accepted_count > 0, "it sends")
+    frozen.popen.send_signal(signal.SIGSTOP)
+    redelivery = Redelivery(fleet)
+    redelivery.note_kill()
+    redelivery.start()
+    fleet.start("worker")
+    # Those in the frozen hands too: so the freeze is longer than the visibility timeout.
     wait_until(lambda: fleet.smsc.accepted_count >= jobs, "the other took over", within_s=PATIENCE_S)
     frozen.popen.send_signal(signal.SIGCONT)
-    return sender.finished(fleet)
+    assert frozen.send(signal.SIGTERM) == 0  # it ends what it was doing
+    return sender.finished(fleet) | redelivery.end()
 
 
 class Proxy(threading.Thread):

@@ -26,3 +26,4 @@ def test_no_fault_loses_a_job_or_sends_it_twice(scenario: str, sizes: dict[str, 
 
     print(json.dumps(found))
     assert (0, 0, 0) == (found["lost"], found["twice"], found["strangers"])
+    assert found.get("redelivered_after_s", 0) <= 15

@@ -13,7 +13,8 @@ from celery import Celery
 from tests.acceptance.fleet import PASSWORD, WITHIN_S, Fleet, number, wait_until
 
 from smsfleet.cli.binder import session_options
-from smsfleet.config.settings import Settings, SmppSettings, Timing, load, load_smpp
+from smsfleet.config.settings import Settings, SmppSettings, load, load_smpp
+from smsfleet.config.timing import Timing
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.tasks import job_status, send_sms
 
@@ -109,7 +110,7 @@ def test_no_secret_shows_in_a_repr() -> None:
 
     settings: Settings = load(environment)
     smpp: SmppSettings = load_smpp(environment)
-    session = session_options(smpp, Timing.of(settings, smpp))
+    session = session_options(smpp, Timing.of(settings, smpp), "transceiver")
     said = repr([settings, smpp, session, SimulatorOptions(password=PASSWORD)])
 
     assert PASSWORD not in said

@@ -10,7 +10,7 @@ import sys
 
 from tests.benchmarks.harness import PYTHONPATH
 
-NAMES = ("codec", "encoding", "scripts", "memory", "binder", "drain", "individual")
+NAMES = ("codec", "encoding", "scripts", "memory", "binder", "drain", "events", "individual", "lanes")
 
 
 def main() -> int:

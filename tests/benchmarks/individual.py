@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,11 +61,11 @@ def measure(count: int, workers: int = WORKERS) -> Result:
 
 
 def _throughput(count: int, workers: int) -> Result:
-    with _fleet(workers, journal=False) as fleet:
-        before = harness.cpu_s(fleet.pids)
-        caller = _call(fleet, count, 0)
-        final = _wait_for_final(fleet, [row[1] for row in caller["rows"]])
-        after = harness.cpu_s(fleet.pids)
+    with fleet(workers, journal=False) as started:
+        before = harness.cpu_s(started.pids)
+        caller = call(started, count, 0)
+        final = _wait_for_final(started, [row[1] for row in caller["rows"]])
+        after = harness.cpu_s(started.pids)
     seconds = max(final.values()) - caller["rows"][0][0]
     return {
         "jobs_per_s": round(count / seconds),
@@ -76,14 +76,14 @@ def _throughput(count: int, workers: int) -> Result:
 
 
 def _latency(count: int, workers: int) -> Result:
-    with _fleet(workers, journal=True) as fleet:
-        before = harness.cpu_s(fleet.pids)
-        caller = _call(fleet, count, RATE)
-        final = _wait_for_final(fleet, [row[1] for row in caller["rows"]])
-        after = harness.cpu_s(fleet.pids)
-        assert fleet.journal is not None
+    with fleet(workers, journal=True) as started:
+        before = harness.cpu_s(started.pids)
+        caller = call(started, count, RATE)
+        final = _wait_for_final(started, [row[1] for row in caller["rows"]])
+        after = harness.cpu_s(started.pids)
+        assert started.journal is not None
         wire = {
-            line["destination"]: line["at"] for line in read(fleet.journal) if line["event"] == "submit_sm"
+            line["destination"]: line["at"] for line in read(started.journal) if line["event"] == "submit_sm"
         }
     return {
         "jobs": count,
@@ -94,16 +94,17 @@ def _latency(count: int, workers: int) -> Result:
     }
 
 
-def _call(fleet: Fleet, count: int, rate: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.benchmarks.caller", str(count), str(rate)]
-    done = subprocess.run(command, env=fleet.environment, capture_output=True, text=True, check=False)
+def call(started: Fleet, count: int, rate: int, lane: str = "normal", first: int = 0) -> dict[str, Any]:
+    """What a caller process has found; see caller.py."""
+    command = [sys.executable, "-m", "tests.benchmarks.caller", *map(str, (count, rate, lane, first))]
+    done = subprocess.run(command, env=started.environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"the caller failed:\n{done.stderr[-2000:]}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
-def _wait_for_final(fleet: Fleet, job_ids: list[str]) -> dict[str, float]:
+def _wait_for_final(started: Fleet, job_ids: list[str]) -> dict[str, float]:
     """When each job became DELIVERED, in seconds since the epoch."""
     stream, wanted = harness.keys().status, set(job_ids)
     final: dict[str, float] = {}
@@ -111,7 +112,7 @@ def _wait_for_final(fleet: Fleet, job_ids: list[str]) -> dict[str, float]:
 
     def all_final() -> bool:
         nonlocal after
-        for entry_id, fields in fleet.server.client.xrange(stream, after, "+", count=10_000):
+        for entry_id, fields in started.server.client.xrange(stream, after, "+", count=10_000):
             after = b"(" + entry_id
             job_id = fields[b"j"].decode()
             if fields[b"f"] == b"1" and job_id in wanted:
@@ -124,12 +125,13 @@ def _wait_for_final(fleet: Fleet, job_ids: list[str]) -> dict[str, float]:
 
 
 @contextmanager
-def _fleet(workers: int, *, journal: bool) -> Iterator[Fleet]:
+def fleet(workers: int, *, journal: bool, settings: Mapping[str, str] | None = None) -> Iterator[Fleet]:
+    """Server, simulator, bound binder and ready workers, with these settings beside the benchmarks' own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smsfleet-bench-")))
         server = stack.enter_context(harness.server())
         port = free_port()
-        environment = harness.environment(server, str(folder), port, WINDOW)
+        environment = harness.environment(server, str(folder), port, WINDOW) | dict(settings or {})
         path = folder / "journal.jsonl" if journal else None
         simulator = ["simulator", "--port", str(port), "--receipt-delay", "0"]
         if path is not None:

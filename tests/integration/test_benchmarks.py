@@ -10,7 +10,18 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from tests.benchmarks import binder, codec, drain, encoding, harness, individual, memory, scripts
+from tests.benchmarks import (
+    binder,
+    codec,
+    drain,
+    encoding,
+    events,
+    harness,
+    individual,
+    lanes,
+    memory,
+    scripts,
+)
 from tests.benchmarks.harness import Result
 
 from smsfleet.cli.embedded import EmbeddedServer
@@ -22,7 +33,9 @@ TINY: dict[str, Callable[[], Result]] = {
     "memory": lambda: memory.measure(1000),
     "binder": lambda: binder.measure(300, windows=(50,)),
     "drain": lambda: drain.measure(600),
+    "events": lambda: events.measure(300),
     "individual": lambda: individual.measure(20),
+    "lanes": lambda: lanes.measure(60),
 }
 
 

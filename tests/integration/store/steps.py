@@ -12,6 +12,7 @@ from smsfleet.store.facts import Facts, ReceiptFact, ResponseFact, Verdict
 from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
+from smsfleet.store.ledger import Ledger
 from smsfleet.store.records import JobRecord, SegmentRecord
 from smsfleet.store.wire import START, Answer, Entry, Unanswered, Wire
 
@@ -71,6 +72,10 @@ class Fleet:
     @property
     def lease(self) -> Lease:
         return Lease(self.keys)
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.keys, now_ms=self.now_ms)
 
     def run(self, call: Call[T]) -> T:
         return self.store.run(call)

@@ -50,13 +50,23 @@ def test_a_known_key_publishes_nothing_and_gives_the_first_job(fleet: Fleet) -> 
     assert fleet.run(fleet.jobs.read("j2")) == "j1"
 
 
-def test_the_bell_rings_once_until_somebody_hears_it(fleet: Fleet) -> None:
+def test_the_bell_rings_when_the_queue_was_empty(fleet: Fleet) -> None:
     publish(fleet, "j1")
     publish(fleet, "j2")
     rung = fleet.redis("LLEN", "bell.bulk")
     fleet.redis("DEL", "bell.bulk")
-    publish(fleet, "j2")
+    publish(fleet, "j2")  # known: nothing is published
+    publish(fleet, "j3")  # whoever heard the bell finds it too
     silent = fleet.redis("LLEN", "bell.bulk")
-    publish(fleet, "j3")
+    fleet.redis("DEL", "sms.bulk")
+    publish(fleet, "j4")
 
     assert (rung, silent, fleet.redis("LLEN", "bell.bulk")) == (1, 0, 1)
+
+
+def test_a_bell_that_nobody_heard_is_not_rung_twice(fleet: Fleet) -> None:
+    publish(fleet, "j1")
+    fleet.redis("DEL", "sms.bulk")
+    publish(fleet, "j2")
+
+    assert fleet.redis("LLEN", "bell.bulk") == 1

@@ -78,7 +78,7 @@ def test_every_library_that_is_used_is_named(name: str) -> None:
                 assert f"local function {function}(" in source, f"{function} of {library}"
 
 
-@pytest.mark.parametrize("name", ["begin", "lost", "recover"])
+@pytest.mark.parametrize("name", ["begin", "lost", "recover", "bind_ask", "bind_lift"])
 def test_a_command_asks_for_the_fence_before_anything_else(name: str) -> None:
     first = next(line for line in code(name).splitlines() if line.strip() and not line.startswith("--"))
 

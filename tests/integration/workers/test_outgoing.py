@@ -10,6 +10,7 @@ import pytest
 from tests.integration.store.steps import Fleet
 from tests.integration.workers.conftest import Outage, Stopping
 
+from smsfleet.config.errors import StoreError
 from smsfleet.smpp.pdu import SubmitSm
 from smsfleet.store.client import Store
 from smsfleet.workers.outgoing import MOST_DEATHS, PATIENCE_S, RETRY_MOST_S, RETRY_S, Outcome, Outgoing
@@ -79,7 +80,8 @@ def test_an_id_that_is_no_job_is_unknown(runtime: Runtime, job_id: str) -> None:
     take_in(runtime, "j1")
 
     assert {job_id: Outcome.UNKNOWN, "j1": Outcome.ADMITTED} == outgoing(runtime).handle([job_id, "j1"])
-    assert Outcome.UNKNOWN == outgoing(runtime).handle_redelivered(job_id, "normal")
+    assert Outcome.UNKNOWN == outgoing(runtime).handle_suspect(job_id, "normal")
+    assert {job_id: Outcome.UNKNOWN} == outgoing(runtime).handle_redelivered([job_id])
 
 
 def test_no_jobs_are_no_work(runtime: Runtime) -> None:
@@ -327,13 +329,11 @@ def test_when_the_store_stays_away_the_jobs_are_given_back(runtime: Runtime, out
 # --- redelivered -----------------------------------------------------------------------------------
 
 
-def test_a_redelivered_job_is_handled_and_its_count_forgotten(
-    runtime: Runtime, fleet: Fleet, store: Store
-) -> None:
+def test_a_suspect_is_handled_and_its_count_forgotten(runtime: Runtime, fleet: Fleet, store: Store) -> None:
     take_in(runtime, "j1")
     store.run(runtime.jobs.count_delivery("j1"))
 
-    assert Outcome.ADMITTED == outgoing(runtime).handle_redelivered("j1", "normal")
+    assert Outcome.ADMITTED == outgoing(runtime).handle_suspect("j1", "normal")
     assert 0 == fleet.redis("EXISTS", fleet.keys.deliveries_of("j1"))
 
 
@@ -342,9 +342,9 @@ def test_a_job_that_ended_its_workers_is_set_aside(runtime: Runtime, fleet: Flee
     for _ in range(MOST_DEATHS):
         store.run(runtime.jobs.count_delivery("poison"))  # a worker takes it up, and ends
 
-    assert Outcome.REFUSED == outgoing(runtime).handle_redelivered("poison", "normal")
-    assert Outcome.ADMITTED == outgoing(runtime).handle_redelivered("healthy", "normal")
-    assert (f"poison: {MOST_DEATHS} workers ended while they handled it alone", []) == (
+    assert Outcome.REFUSED == outgoing(runtime).handle_suspect("poison", "normal")
+    assert Outcome.ADMITTED == outgoing(runtime).handle_suspect("healthy", "normal")
+    assert (f"poison: {MOST_DEATHS} workers ended while they handled it", []) == (
         fleet.job("poison").refusal, intake(fleet),
     )  # fmt: skip
 
@@ -354,10 +354,10 @@ def test_one_death_fewer_and_the_job_has_another_try(runtime: Runtime, store: St
     for _ in range(MOST_DEATHS - 1):
         store.run(runtime.jobs.count_delivery("j1"))
 
-    assert Outcome.ADMITTED == outgoing(runtime).handle_redelivered("j1", "normal")
+    assert Outcome.ADMITTED == outgoing(runtime).handle_suspect("j1", "normal")
 
 
-def test_a_redelivered_job_that_waits_for_its_rate_has_ended_nobody(
+def test_a_suspect_that_waits_for_its_rate_has_ended_nobody(
     make_runtime: Callable[..., Runtime], fleet: Fleet
 ) -> None:
     runtime = make_runtime(rate="1")
@@ -373,17 +373,117 @@ def test_a_redelivered_job_that_waits_for_its_rate_has_ended_nobody(
         fleet.redis("DEL", fleet.keys.rate)
 
     stopping.meanwhile = look
-    outcome = outgoing(runtime).handle_redelivered("j1", "normal")
+    outcome = outgoing(runtime).handle_suspect("j1", "normal")
 
     assert Outcome.ADMITTED == outcome
     assert [0] == counted
 
 
-def test_a_redelivered_job_that_is_given_back_was_no_death(runtime: Runtime, fleet: Fleet) -> None:
+def test_a_suspect_that_is_given_back_was_no_death(runtime: Runtime, fleet: Fleet) -> None:
     take_in(runtime, "j1")
     runtime.stopping.set()
 
-    outcomes = [outgoing(runtime).handle_redelivered("j1", "normal") for _ in range(MOST_DEATHS + 2)]
+    outcomes = [outgoing(runtime).handle_suspect("j1", "normal") for _ in range(MOST_DEATHS + 2)]
 
     assert [Outcome.GIVEN_BACK] * (MOST_DEATHS + 2) == outcomes
     assert (None, ()) == (fleet.job().refusal, fleet.job().segments)
+
+
+def test_redelivered_jobs_are_handled_together_and_counted_meanwhile(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="100000")
+    ids = [f"j{n}" for n in range(64)]
+    take_in(runtime, *ids)
+    before = _calls_of_scripts(fleet)
+
+    outcomes = outgoing(runtime).handle_redelivered(ids)
+
+    assert dict.fromkeys(ids, Outcome.ADMITTED) == outcomes
+    assert 0 == sum(fleet.redis("EXISTS", fleet.keys.deliveries_of(job_id)) for job_id in ids)
+    if before is not None:
+        assert 2 == (_calls_of_scripts(fleet) or 0) - before  # counted, admitted
+
+
+def _calls_of_scripts(fleet: Fleet) -> int | None:
+    """How often scripts were run by their SHA; None on fakeredis, which does not count."""
+    try:
+        info = fleet.redis("INFO", "commandstats").decode()
+    except StoreError:
+        return None
+    lines = [line for line in info.split() if line.startswith("cmdstat_evalsha:")]
+    return int(lines[0].partition("calls=")[2].partition(",")[0]) if lines else None
+
+
+def test_redelivered_jobs_that_a_worker_ended_with_are_suspects_and_their_neighbours_are_not(
+    runtime: Runtime, fleet: Fleet, store: Store
+) -> None:
+    take_in(runtime, "poison", "near", "later")
+    store.run(runtime.jobs.take_up(["poison", "near"]))  # a worker takes them up, and ends
+
+    outcomes = outgoing(runtime).handle_redelivered(["poison", "near", "later"])
+
+    assert {"poison": Outcome.SUSPECT, "near": Outcome.SUSPECT, "later": Outcome.ADMITTED} == outcomes
+    assert [Outcome.ADMITTED] * 2 == [
+        outgoing(runtime).handle_suspect(job_id, "normal") for job_id in ("poison", "near")
+    ]
+    assert 0 == fleet.redis(
+        "EXISTS", *(fleet.keys.deliveries_of(job_id) for job_id in ("poison", "near", "later"))
+    )
+
+
+def test_workers_that_end_set_the_job_aside_whether_it_was_handled_together_or_alone(
+    runtime: Runtime, fleet: Fleet, store: Store
+) -> None:
+    take_in(runtime, "poison")
+    store.run(runtime.jobs.take_up(["poison"]))
+    for _ in range(MOST_DEATHS - 1):
+        store.run(runtime.jobs.count_delivery("poison"))
+
+    assert {"poison": Outcome.SUSPECT} == outgoing(runtime).handle_redelivered(["poison"])
+    assert Outcome.REFUSED == outgoing(runtime).handle_suspect("poison", "normal")
+    assert f"poison: {MOST_DEATHS} workers ended while they handled it" == fleet.job("poison").refusal
+
+
+def test_redelivered_jobs_that_wait_for_their_rate_have_ended_nobody(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="1")
+    take_in(runtime, "first", text=THREE_SEGMENTS)
+    take_in(runtime, "j1")
+    outgoing(runtime).handle(["first"])
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    counted = []
+
+    def look() -> None:
+        counted.append(fleet.redis("EXISTS", fleet.keys.deliveries_of("j1")))
+        fleet.redis("DEL", fleet.keys.rate)
+
+    stopping.meanwhile = look
+
+    assert {"j1": Outcome.ADMITTED} == outgoing(runtime).handle_redelivered(["j1"])
+    assert [0] == counted
+
+
+def test_redelivered_jobs_are_waited_for_while_the_store_is_away(
+    runtime: Runtime, fleet: Fleet, outage: Outage
+) -> None:
+    take_in(runtime, "j1", "j2")
+    stopping = runtime.stopping
+    assert isinstance(stopping, Stopping)
+    stopping.meanwhile = outage.end
+    outage.begin()
+
+    assert dict.fromkeys(["j1", "j2"], Outcome.ADMITTED) == outgoing(runtime).handle_redelivered(["j1", "j2"])
+    assert [RETRY_S] == stopping.waits
+
+
+def test_redelivered_jobs_that_are_given_back_were_no_death(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1")
+    runtime.stopping.set()
+
+    outcomes = [outgoing(runtime).handle_redelivered(["j1"]) for _ in range(MOST_DEATHS + 2)]
+
+    assert [{"j1": Outcome.GIVEN_BACK}] * (MOST_DEATHS + 2) == outcomes
+    assert 0 == fleet.redis("EXISTS", fleet.keys.deliveries_of("j1"))
