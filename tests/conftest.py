@@ -12,6 +12,11 @@ from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.store.client import Call, Store
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests that kill processes at random do it a few times, or so often."""
+    parser.addoption("--kills", type=int, default=4, help="kills of each random kill test (default 4)")
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """A real Redis-compatible server; a missing binary is an error, never a skip."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tests.integration.store.steps import Fleet
 
@@ -103,3 +107,69 @@ async def test_the_awaiting_store_runs_the_same_calls(server: EmbeddedServer, re
     assert attempts == [1]
     assert await store.run_all([]) == []
     await store.close()
+
+
+# --- the blocking store's connections ----------------------------------------------------------------
+
+
+@pytest.fixture
+def other_store(server: EmbeddedServer, real_store: Store) -> Iterator[Store]:
+    """Another store on the server, with no connection yet."""
+    store = Store.connect(server.url, "other")
+    yield store
+    store.close()
+
+
+CLIENT_ID = Call(("CLIENT ID",), int)
+
+
+@pytest.mark.server
+def test_one_connection_serves_call_after_call(other_store: Store) -> None:
+    assert 1 == len({other_store.run(CLIENT_ID) for _ in range(3)} | {*other_store.run_all([CLIENT_ID] * 2)})
+
+
+@pytest.mark.server
+def test_a_connection_that_the_server_closed_meanwhile_is_made_again(
+    real_store: Store, other_store: Store
+) -> None:
+    first = other_store.run(CLIENT_ID)
+    assert 1 == real_store.run(Call(("CLIENT KILL", "ID", first), int))
+
+    assert first != other_store.run(CLIENT_ID)
+
+
+@pytest.mark.server
+def test_an_error_of_one_call_leaves_the_connection_and_the_others_have_run(other_store: Store) -> None:
+    first = other_store.run(CLIENT_ID)
+    calls = [Call(("SET", "a", "1"), bool), Call(("LPUSH", "a", "x"), int), Call(("SET", "b", "2"), bool)]
+
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        other_store.run_all(calls)
+    assert [b"1", b"2"] == other_store.run(Call(("MGET", "a", "b"), list))
+    assert first == other_store.run(CLIENT_ID)
+
+
+@pytest.mark.server
+def test_threads_never_share_a_connection_at_the_same_time(other_store: Store) -> None:
+    def echo(thread: int) -> bool:
+        words = [b"%d %d" % (thread, number) for number in range(200)]
+        return words == [other_store.run(Call(("ECHO", word), bytes)) for word in words]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert [True] * 8 == list(threads.map(echo, range(8)))
+
+
+@pytest.mark.server
+def test_a_forked_process_has_connections_of_its_own(other_store: Store) -> None:
+    parent = other_store.run(CLIENT_ID)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"%d" % other_store.run(CLIENT_ID))
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert parent != int(os.read(reader, 20))
+    assert parent == other_store.run(CLIENT_ID)
+    os.close(reader)
+    os.close(writer)
