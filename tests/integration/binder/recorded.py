@@ -70,8 +70,9 @@ async def recorded(
 
 
 def entries(account: Account) -> list[JournalEntry]:
-    """The journal as it is stored."""
-    return account.store.run(JournalLog(account.keys).read("0-0", 10_000))[0]
+    """The journal as it is stored; an entry that a cancelled write and `close` both stored counts once."""
+    stored = account.store.run(JournalLog(account.keys).read("0-0", 10_000))[0]
+    return list({(entry.run, entry.number): entry for entry in stored}.values())
 
 
 def kinds(account: Account) -> list[str]:
