@@ -21,7 +21,8 @@ from smsfleet.binder.service import Binder, Gateway
 from smsfleet.binder.sockets import tls_context
 from smsfleet.cli.reload import reload_for_all
 from smsfleet.config.logs import configure, logger
-from smsfleet.config.settings import Settings, SmppSettings, load, load_smpp
+from smsfleet.config.settings import Settings, load
+from smsfleet.config.smpp_settings import SmppSettings, load_smpp
 from smsfleet.config.timing import Timing
 from smsfleet.smpp.constants import SMPP_3_3, SMPP_3_4, BindMode
 from smsfleet.smpp.session import SessionOptions

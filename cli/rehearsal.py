@@ -15,7 +15,8 @@ from smsfleet.binder.service import Binder
 from smsfleet.cli.binder import make_binder
 from smsfleet.cli.gateway_view import as_entries
 from smsfleet.cli.virtual_time import PatientStore, Waits, run
-from smsfleet.config.settings import Settings, SmppSettings, load, load_smpp
+from smsfleet.config.settings import Settings, load
+from smsfleet.config.smpp_settings import SmppSettings, load_smpp
 from smsfleet.config.timing import Timing
 from smsfleet.simulator.journal import Journal as GatewayJournal
 from smsfleet.simulator.options import SimulatorOptions

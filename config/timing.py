@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from smsfleet.config.profiles import GUIDE, PROFILES
-from smsfleet.config.settings import Settings, SmppSettings
+from smsfleet.config.settings import Settings
+from smsfleet.config.smpp_settings import SmppSettings
 
 
 class Timing(BaseModel):

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script beside the pages, no package
-"""Write docs/settings.md from config/settings.py: `make` needs no step for it, a test says when it is old.
+"""Write docs/settings.md from config/*settings.py: `make` needs no step for it, a test says when it is old.
 
 Run from a checkout with smsfleet installed: `python docs/generate.py`.
 """
@@ -13,13 +13,15 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from smsfleet.config.settings import PREFIX, SMPP_PREFIX, Settings, SmppSettings
+from smsfleet.config.environment import PREFIX
+from smsfleet.config.settings import Settings
+from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 
 PAGE = Path(__file__).parent / "settings.md"
 
 HEAD = """# Settings
 
-Generated from `config/settings.py` by `docs/generate.py`. Do not edit: a test compares the two.
+Generated from `config/*settings.py` by `docs/generate.py`. Do not edit: a test compares the two.
 
 Every setting is an environment variable. An empty value counts as not set. Unknown names are ignored: check
 the spelling. No `.env` file is read. A value that breaks its rule stops the process before anything connects,
@@ -86,7 +88,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _rule(field: FieldInfo) -> str:
-    """What config/settings.py checks, read from the field itself."""
+    """What the settings check, read from the field itself."""
     kind = field.annotation
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))

@@ -13,7 +13,8 @@ from celery import Celery
 from tests.acceptance.fleet import PASSWORD, WITHIN_S, Fleet, number, wait_until
 
 from smsfleet.cli.binder import session_options
-from smsfleet.config.settings import Settings, SmppSettings, load, load_smpp
+from smsfleet.config.settings import Settings, load
+from smsfleet.config.smpp_settings import SmppSettings, load_smpp
 from smsfleet.config.timing import Timing
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.tasks import job_status, send_sms

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from tests.unit import yaml_subset
 
 from smsfleet.cli.main import cli
-from smsfleet.config.settings import PREFIX, SMPP_PREFIX, Settings, SmppSettings
+from smsfleet.config.environment import PREFIX
+from smsfleet.config.settings import Settings
+from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.store.server import findings
 
 ROLES = ("binder", "worker", "flower", "simulator")

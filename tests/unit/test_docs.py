@@ -13,7 +13,9 @@ import pytest
 
 from smsfleet.cli.compliance import NOT_YET
 from smsfleet.cli.main import EXIT_CODES, cli
-from smsfleet.config.settings import PREFIX, SMPP_PREFIX, Settings, SmppSettings
+from smsfleet.config.environment import PREFIX
+from smsfleet.config.settings import Settings
+from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.config.statuses import RANKED, RECEIPT_STATUS
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.tasks.app import configuration

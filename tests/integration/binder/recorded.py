@@ -16,7 +16,8 @@ from smsfleet.binder.desk import CaptureDesk
 from smsfleet.binder.journal import Journal
 from smsfleet.binder.service import Binder
 from smsfleet.cli.binder import make_binder
-from smsfleet.config.settings import load, load_smpp
+from smsfleet.config.settings import load
+from smsfleet.config.smpp_settings import load_smpp
 from smsfleet.config.timing import Timing
 from smsfleet.store.capture import CaptureBox
 from smsfleet.store.client import AsyncStore

@@ -6,7 +6,8 @@ import pytest
 
 from smsfleet.cli.binder import SIDES, session_options
 from smsfleet.config.errors import ConfigError
-from smsfleet.config.settings import SmppSettings, load, load_smpp
+from smsfleet.config.settings import load
+from smsfleet.config.smpp_settings import SmppSettings, load_smpp
 from smsfleet.config.timing import Timing
 from smsfleet.smpp.session import SessionOptions
 

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from smsfleet.config.errors import ConfigError
-from smsfleet.config.settings import Settings, SmppSettings, load, load_smpp
+from smsfleet.config.settings import Settings, load
+from smsfleet.config.smpp_settings import SmppSettings, load_smpp
 from smsfleet.config.timing import Timing
 
 BIND = {
@@ -118,6 +119,7 @@ TAKEN = [
     (shared, "ON_AMBIGUOUS_NORMAL", ["resend", "hold", "hold_then_resend", "fail"]),
     (shared, "ON_AMBIGUOUS_BULK", ["resend", "hold", "hold_then_resend", "fail"]),
     (shared, "HOLD_S", ["1", "604800"]),
+    (shared, "MATCH_AFTER_S", ["1", "604800"]),
     (shared, "MAX_ATTEMPTS", ["1", "100"]),
     (shared, "BACKOFF_S", ["0.1", "3600"]),
     (shared, "BACKOFF_MAX_S", ["0.1", "86400"]),
@@ -164,6 +166,7 @@ REFUSED = [
     (shared, "ON_AMBIGUOUS_NORMAL", ["RESEND"]),
     (shared, "ON_AMBIGUOUS_BULK", ["never"]),
     (shared, "HOLD_S", ["0.9", "604801"]),
+    (shared, "MATCH_AFTER_S", ["0.9", "604801"]),
     (shared, "MAX_ATTEMPTS", ["0", "101"]),
     (shared, "BACKOFF_S", ["0", "3601"]),
     (shared, "BACKOFF_MAX_S", ["0", "86401"]),
