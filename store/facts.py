@@ -57,6 +57,8 @@ class ReceiptFact(NamedTuple):
     """Appendix B number; None when the word is not in the table"""
     raw: str
     """what was said, for the history"""
+    source: str = ""
+    """the number that it is from, in digits as a job's destination; empty when it cannot be one"""
 
 
 class Facts:
@@ -112,7 +114,10 @@ class Facts:
     ) -> Call[list[str]]:
         """Apply answers; reply: a word for each, see apply_response.lua. `day` is the index's of today."""
         keys = self._keys
-        script_keys = [keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans]
+        script_keys = [
+            keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
+            keys.doubts, keys.doubted,
+        ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
         ]  # fmt: skip
@@ -143,7 +148,7 @@ class Facts:
     ) -> Call[list[str]]:
         """Apply receipts with their refs as looked up; reply: a word for each, see apply_receipt.lua."""
         keys = self._keys
-        script_keys = [keys.deliveries, keys.status, keys.orphans]
+        script_keys = [keys.deliveries, keys.status, keys.orphans, keys.doubts, keys.doubted]
         arguments: list[Any] = [RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s]
         for receipt, reference in zip(receipts, references, strict=True):
             job_id, _, number = reference.rpartition(b"#")
@@ -154,7 +159,9 @@ class Facts:
             else:
                 script_keys += [keys.index(message_id, at) for at in (day, day - 1, day + 1)]
             status = "" if receipt.status is None else receipt.status
-            arguments += (receipt.entry_id, reference, number, message_id, status, receipt.raw)
+            arguments += (
+                receipt.entry_id, reference, number, message_id, status, receipt.raw, receipt.source,
+            )  # fmt: skip
         return eval_call(script("apply_receipt"), script_keys, arguments, _words)
 
     def keep_mo(self, fact: DeliveryFact) -> Call[int]:

@@ -8,6 +8,7 @@ Keys without a TTL, and why:
 - streams and their groups: entries are deleted by the script that applies them; `status` and `journal` are
   capped.
 - `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`: work that is not done must not expire.
+- `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it.
 - `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
 """
 
@@ -59,6 +60,10 @@ class Keys:
         """sorted set: ref -> when its hold ends (ms, or inf: only an operator or a late fact ends it)"""
         self.orphans = prefix + b"orphans"
         """sorted set: message id of a receipt that waits for its response -> when it came (ms)"""
+        self.doubts = prefix + b"doubts"
+        """hash: destination -> lost attempts and unknown message ids of it; see lib_doubt.lua"""
+        self.doubted = prefix + b"doubted"
+        """sorted set: destination -> when its doubts are looked at (ms)"""
         self.rate = prefix + b"rate"
         """hash: the token bucket of the account"""
         self.live = prefix + b"live"

@@ -124,7 +124,10 @@ class Wire:
 
     def _ambiguity(self, token: str) -> tuple[list[bytes], list[Any]]:
         keys = self._keys
-        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds, keys.waiting, keys.held]
+        script_keys = [
+            keys.fence, keys.inflight, keys.status, *self._outbounds,
+            keys.waiting, keys.held, keys.doubts, keys.doubted,
+        ]  # fmt: skip
         return script_keys, [token, self._now_ms, self._text_ttl_s, self._hold_ms]
 
     def in_flight(self) -> Call[dict[bytes, bytes]]:

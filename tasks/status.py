@@ -39,6 +39,7 @@ _LINES = {
     "E": ("binder", "validity over before it was sent"),
     "T": ("timer", "hold over: queued again"),
     "O": ("operator", "queued again"),
+    "M": ("receipt", "accepted: the only one in doubt to its number"),
 }
 
 

@@ -1,7 +1,7 @@
 """The periodic duties: idempotent, bounded, run by every worker, needed from none.
 
-Segments whose delay or hold is over go back to the wire's side; jobs whose message was lost are published
-again. There is no beat process.
+Segments whose delay or hold is over go back to the wire's side; segments in doubt are matched with their
+receipts; jobs whose message was lost are published again. There is no beat process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Protocol
 
 from smsfleet.config.errors import StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
-from smsfleet.store.keys import LANES
+from smsfleet.store.doubts import Pair
+from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
@@ -58,6 +59,7 @@ class Duties:
     def step(self) -> None:
         """One round."""
         self.promote()
+        self.match()  # before a hold ends: what is matched is not sent again
         self.release_held()
         now_ms = self._clock_ms()
         if now_ms >= self._sweep_at_ms:
@@ -91,6 +93,41 @@ class Duties:
             if "early" in words:
                 break
         return released
+
+    def match(self) -> int:
+        """Accept segments in doubt whose receipts can be no other's; how many receipts were matched."""
+        store, doubts = self._runtime.store, self._runtime.doubts
+        matched = 0
+        for _ in range(MOST_BATCHES):
+            looked, pairs = store.run(doubts.ripe(self._runtime.settings.match_after_s, BATCH))
+            if pairs:
+                busy = self._on_their_way()
+                ready = [pair for pair in pairs if busy is not None and pair.destination not in busy]
+                matched += self._match(ready)
+            if looked < BATCH:
+                break
+        if matched:
+            self._log.info("unknown outcomes resolved by receipts", segments=matched)
+        return matched
+
+    def _match(self, pairs: list[Pair]) -> int:
+        if not pairs:
+            return 0
+        words = self._runtime.store.run(self._runtime.doubts.match(pairs, self._clock_ms() // DAY_MS))
+        return words.count("accepted") + words.count("duplicate")
+
+    def _on_their_way(self) -> set[bytes] | None:
+        """The destinations of all that may still get an answer; None when that is too much to look at.
+
+        A receipt that came before this was asked is of none of them, or of a segment that is in doubt. Flight
+        first: what is answered meanwhile is found among the answers.
+        """
+        store, doubts = self._runtime.store, self._runtime.doubts
+        flying = store.run(doubts.in_flight())
+        unapplied = store.run(doubts.unapplied())
+        if unapplied is None:
+            return None
+        return {to for to in store.run_all(doubts.destinations([*flying, *unapplied])) if to}
 
     def sweep(self) -> int:
         """Publish jobs again whose message seems lost; how many."""

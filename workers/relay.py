@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from smsfleet.config.errors import PduError, StoreError, StoreUnavailable
+from smsfleet.config.errors import InvalidDestination, PduError, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.calls import Call
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
+from smsfleet.workers.addresses import destination
 from smsfleet.workers.receipts import Receipt, ReceiptError, parse_receipt
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.verdicts import is_alarming, verdict
@@ -163,7 +164,7 @@ class Relay:
                 # Only its text looks like a receipt, and nobody sent that message id: a person may have.
                 store.run(calls.keep_mo(read.fact))
             else:
-                known.append(read)
+                known.append(read if ref else read.with_source())
                 known_refs.append(ref)
         if not known:
             return []
@@ -189,6 +190,15 @@ class _Read(NamedTuple):
     fact: DeliveryFact
     receipt: Receipt
     applied: ReceiptFact
+
+    def with_source(self) -> _Read:
+        """The same with the number that it is from: only a receipt without its response needs it."""
+        address = DeliverSm.decode_body(self.fact.body).source_addr.decode("latin-1")
+        try:
+            source = destination(address)
+        except InvalidDestination:
+            source = ""
+        return self._replace(applied=self.applied._replace(source=source))
 
 
 def _fact_of(fact: DeliveryFact, receipt: Receipt) -> ReceiptFact:

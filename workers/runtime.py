@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     # pydantic and redis cost 0.3 s at import: an application pays with its first SMS, not at start.
     from smsfleet.config.settings import Settings
     from smsfleet.store.client import Store
+    from smsfleet.store.doubts import Doubts
     from smsfleet.store.facts import Facts
 
 
@@ -77,6 +78,14 @@ class Runtime:
             index_ttl_s=settings.index_ttl_s,
             max_attempts=settings.max_attempts,
         )
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """The calls about unknown outcomes."""
+        from smsfleet.store.doubts import Doubts  # noqa: PLC0415
+
+        settings = self.settings
+        return Doubts(self.keys, text_ttl_s=settings.text_ttl_s, index_ttl_s=settings.index_ttl_s)
 
     @cached_property
     def pace(self) -> Pace:

@@ -1,15 +1,17 @@
 -- apply_receipt.lua: join delivery receipts to their segments; park those that came before their response.
 -- KEYS[1] deliveries stream  KEYS[2] status stream  KEYS[3] orphans sorted set
+-- KEYS[4] doubts hash  KEYS[5] doubted sorted set
 -- then six for each receipt: job hash, content string, orphan list, index hashes of today, yesterday and tomorrow
 --   (of a relay whose clock is ahead). Job and content are used when the ref is known, the index hashes when it is
 --   not: else they may be any key.
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] orphan ttl in seconds
 -- then for each receipt: entry id, ref as looked up ('' = the message id is not known), number, message_id,
---   status ('' = a word that the table does not list), raw (what was said, for the history)
+--   status ('' = a word that the table does not list), raw (what was said, for the history), the number that it is
+--   from ('' = none)
 -- returns a word for each receipt: applied (the status rose) | unchanged | parked (no response yet: kept) |
 --   again (the response came since the look-up: nothing done, look up again) | unknown (the job is gone)
--- uses: lib_time lib_job
+-- uses: lib_time lib_job lib_doubt
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
 
@@ -31,8 +33,8 @@ local function apply_at_once(key, content, ref, number, status, raw)
   return 'applied'
 end
 
-local k = 4
-for a = 5, #ARGV, 6 do
+local k = 6
+for a = 5, #ARGV, 7 do
   local ref, message_id, status, raw = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
   local result = ref ~= '' and apply_at_once(KEYS[k], KEYS[k + 1], ref, ARGV[a + 2], status, raw)
   if result then
@@ -56,6 +58,7 @@ for a = 5, #ARGV, 6 do
     redis.call('RPUSH', KEYS[k + 2], status .. ';' .. raw)
     redis.call('EXPIRE', KEYS[k + 2], ARGV[4])
     redis.call('ZADD', KEYS[3], string.format('%d', now), message_id)
+    add_trace(KEYS[4], KEYS[5], ARGV[a + 6], 'R', message_id, now, now)
     result = 'parked'
   end
   if result ~= 'again' then entries[#entries + 1] = ARGV[a] end

@@ -1,7 +1,7 @@
 -- apply_response.lua: turn answers to submit_sm into states. Facts are accepted from any binder and matched by
 -- attempt: an acceptance always counts, a refusal only for the attempt that is the last one.
 -- KEYS[1] responses stream  KEYS[2] status stream  KEYS[3] waiting hash  KEYS[4] delayed sorted set
--- KEYS[5] held sorted set  KEYS[6] orphans sorted set
+-- KEYS[5] held sorted set  KEYS[6] orphans sorted set  KEYS[7] doubts hash  KEYS[8] doubted sorted set
 -- then four for each fact: job hash, content string, index hash of today, orphan list
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
@@ -9,53 +9,16 @@
 --   status to show when rejected, delay_ms until the next attempt, submit_sm body or '', message_id
 -- returns a word for each fact: accepted | duplicate (accepted before under another message id) | known (this very
 --   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown
--- uses: lib_time lib_job
+-- uses: lib_time lib_job lib_doubt lib_accept
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
-local orphans = redis.call('ZCARD', KEYS[6]) -- none, mostly: then no response needs to look for its own
-
-local function unpark(job)
-  redis.call('HDEL', KEYS[3], job.ref)
-  redis.call('ZREM', KEYS[4], job.ref)
-  redis.call('ZREM', KEYS[5], job.ref)
-end
-
-local function accept(job, message_id, index, orphan)
-  local s = job.segment
-  if message_id ~= '' then
-    if redis.call('HSETNX', index, message_id, job.ref) == 1 then
-      if redis.call('HLEN', index) == 1 then redis.call('EXPIRE', index, ARGV[4]) end
-    elseif redis.call('HGET', index, message_id) == job.ref then
-      return 'known'
-    else
-      redis.call('HSET', index, message_id, job.ref) -- the gateway gives an id a second time: the later counts
-    end
-  end
-  local result = 'accepted'
-  if s.state == 'A' then
-    details(s)
-    s.duplicates = s.duplicates + 1
-    result = 'duplicate'
-  else
-    if s.state == 'W' or s.state == 'H' then unpark(job) end
-    s.state = 'A'
-    s.status = ''
-    accepted_as(s, message_id)
-  end
-  note(job, now, 'A8')
-  join(s, '8')
-  if orphans == 0 then return result end
-  if redis.call('EXISTS', orphan) == 1 then
-    for _, parked in ipairs(redis.call('LRANGE', orphan, 0, -1)) do
-      local status, raw = string.match(parked, '^(%d*);(.*)$')
-      join(s, status)
-      note(job, now, 'D' .. status .. raw)
-    end
-    redis.call('DEL', orphan)
-    redis.call('ZREM', KEYS[6], message_id)
-  end
-  return result
-end
+-- None, mostly: then no response needs to look for its own.
+local orphans = redis.call('ZCARD', KEYS[6])
+local in_doubt = redis.call('HLEN', KEYS[7])
+local at = {
+  waiting = KEYS[3], delayed = KEYS[4], held = KEYS[5], orphans = KEYS[6], doubts = KEYS[7], doubted = KEYS[8],
+  index_ttl = ARGV[4], any_orphans = orphans > 0,
+}
 
 local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
   local s = job.segment
@@ -65,7 +28,7 @@ local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
   if state == 'S' and outcome ~= 'reject' and body == '' then return 'stale' end
   if state == 'H' then
     body = redis.call('HGET', KEYS[3], job.ref) or ''
-    unpark(job)
+    unpark(job, at)
   end
   details(s)
   s.error = code
@@ -101,19 +64,20 @@ local function accept_at_once(key, ref, number, attempt, message_id, index)
   return 'accepted'
 end
 
-local k = 7
+local k = 9
 for a = 6, #ARGV, 10 do
   entries[#entries + 1] = ARGV[a]
   local ref, number, attempt, message_id = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 9]
   local ok = ARGV[a + 4] == 'ok'
   local result = ok and accept_at_once(KEYS[k], ref, number, attempt, message_id, KEYS[k + 2])
   local job = not result and load_job(KEYS[k], ref, number)
+  if job and in_doubt > 0 then drop_trace(KEYS[7], KEYS[8], destination_of(job), 'L', ref .. ',' .. attempt, now) end
   if result then
     -- done
   elseif not job then
     result = 'unknown'
   elseif ok then
-    result = accept(job, message_id, KEYS[k + 2], KEYS[k + 3])
+    result = accept(job, now, 'A', message_id, KEYS[k + 2], KEYS[k + 3], at)
   else
     result = refuse(job, attempt, ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], tonumber(ARGV[a + 7]), ARGV[a + 8])
   end

@@ -70,7 +70,7 @@ FAULTS = (
         "release_held", "(decision == 'timer' and job.segment.ambiguous <= limit)", "decision == 'timer'",
     ),
     Fault(
-        "orphans ignored by the response", _world("hold"), "apply_response",
+        "orphans ignored by the response", _world("hold"), "lib_accept",
         "if redis.call('EXISTS', orphan) == 1 then", "if false then",
     ),
     Fault(
@@ -98,8 +98,8 @@ FAULTS = (
         "if code ~= '0' then body =", "if false then body =",
     ),
     Fault(
-        "late acceptance leaves the hold", _world("hold", pauses=1), "apply_response",
-        "if s.state == 'W' or s.state == 'H' then unpark(job) end", "",
+        "late acceptance leaves the hold", _world("hold", pauses=1), "lib_accept",
+        "if s.state == 'W' or s.state == 'H' then unpark(job, at) end", "",
     ),
     Fault(
         "recover forgets a segment", _world("hold", kills=1), "recover",
@@ -116,6 +116,18 @@ FAULTS = (
     Fault(
         "promote leaves the body", _world("hold", temporary=1), "promote",
         "redis.call('HDEL', KEYS[1], ref)", "",
+    ),
+    Fault(
+        "matches although two are in doubt", _world("hold", segments=2, kills=1), "lib_doubt",
+        "if ref and of ~= ref then return nil end", "",
+    ),
+    Fault(
+        "a lost attempt is not in doubt", _world("hold", kills=1), "recover",
+        "if job then doubt(job, attempt, now, KEYS[9], KEYS[10]) end", "",
+    ),
+    Fault(
+        "does not wait for answers on their way", _world("hold", segments=2, link_losses=1),
+        mistakes=frozenset({"matches what may be on its way"}),
     ),
     Fault("octets before the intent", _world("hold", kills=1), mistakes=frozenset({"writes before begin"})),
     Fault("receipt acked before it is kept", _world("hold"), mistakes=frozenset({"acks before persisting"})),

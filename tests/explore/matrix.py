@@ -51,6 +51,8 @@ QUICK = (
     _world("hold", 2, "4"),
     _world("hold", 1, "", kills=1, pauses=1, temporary=1),
     _world("fail", 2, "", kills=1, pauses=1),
+    _world("hold", 1, "4", kills=1, stalls=1),
+    _world("hold", 2, "4", link_losses=1),
 )
 """What `make test` explores: seconds for each."""
 
@@ -67,7 +69,11 @@ _MORE = (
     _world("hold", 1, "4", kills=1, stalls=1, unheard=1, temporary=1),
     _world("hold", 1, "4", kills=1, pauses=1, resends=1),
     _world("resend", 2, "", kills=2, unheard=1),
-    _world("hold", 2, "4", link_losses=1),
+    _world("hold", 2, "4", kills=1),
+    _world("hold", 2, "4", pauses=1),
+    _world("hold", 2, "4", link_losses=1, stalls=1),
+    _world("resend", 1, "4", link_losses=2),
+    *(_world(policy, 2, "4", link_losses=1) for policy in ("resend", "hold_then_resend", "fail")),
     _world("hold_then_resend", 2, "", kills=1, temporary=1, resends=1),
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 JOB = "j"
+TO = "27999100001"
 EARLY_MS = 1_000_000
 LATE_MS = 9_000_000
 """The two moments of the model: before and after every timer and deadline."""
@@ -34,7 +35,7 @@ class Budget(NamedTuple):
     duplicates: int = 0
     """receipts that the SMSC sends once more"""
     stalls: int = 0
-    """relays that stop between reading and applying"""
+    """relays and duties that stop between reading and applying"""
     unheard: int = 0
     """replies of Redis to `take`, `begin` or `settle` that get lost after the script ran"""
     resends: int = 0
@@ -96,6 +97,12 @@ class Stalled(NamedTuple):
     references: tuple[bytes, ...] = ()
 
 
+class Looked(NamedTuple):
+    """What the duty has found to match when it stopped."""
+
+    pairs: tuple[Any, ...] = ()
+
+
 class Env(NamedTuple):
     """Everything outside Redis."""
 
@@ -110,6 +117,7 @@ class Env(NamedTuple):
     stray: tuple[tuple[int, int], ...] = ()
     """octets of dead sessions that may still reach the SMSC, sorted"""
     stalled: Stalled = Stalled()
+    looked: Looked = Looked()
     resent: int = 0
     """by an operator"""
     late: bool = False
@@ -186,6 +194,7 @@ def canonical(env: Env, fence: str, queued: Sequence[tuple[int, int]]) -> Any:
         env.acked,
         env.stray,
         stalled,
+        env.looked,
         env.resent,
         env.late,
     )

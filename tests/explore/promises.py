@@ -70,6 +70,7 @@ def after_a_move(
     _counted(job, picture)
     _submitted_at_most(env, configuration)
     _receipts_kept(env, picture, job)
+    _told_of_the_right_segment(env, picture)
 
 
 def _monotone(old: SegmentRecord, new: SegmentRecord) -> None:
@@ -139,6 +140,12 @@ def _receipts_kept(env: Env, picture: Picture, job: JobRecord) -> None:
         require(joined or streamed or parked, f"receipt {message_id} {status} was acked and is nowhere")
 
 
+def _told_of_the_right_segment(env: Env, picture: Picture) -> None:
+    for message_id, ref in picture.index.items():
+        right = (number_of(ref), message_id.decode()) in env.accepted
+        require(right, f"{message_id!r} was taken for segment {number_of(ref)}")
+
+
 def at_rest(env: Env, picture: Picture, configuration: Configuration) -> None:
     """Check a state in which nothing more will happen by itself."""
     job = picture.record
@@ -161,6 +168,8 @@ def at_rest(env: Env, picture: Picture, configuration: Configuration) -> None:
             )
             require(expected, "a segment is rejected after a temporary error")
         require(not any(m in picture.orphans for m in known), "a receipt waits for a response that is there")
+    if len(job.segments) == 1:
+        require(not picture.orphans, "a receipt of the only segment is not matched")
     if not env.receipts:
         _all_receipts_told(env, picture, configuration)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +10,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import redis
 from tests.explore.faults import Fault
-from tests.explore.model import DEADLINE_MS, EARLY_MS, JOB, LATE_MS, Configuration
+from tests.explore.model import DEADLINE_MS, EARLY_MS, JOB, LATE_MS, TO, Configuration
 
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store, translated
+from smsfleet.store.doubts import Doubts
 from smsfleet.store.facts import Facts
 from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
 from smsfleet.store.keys import Keys, ref
@@ -108,6 +110,10 @@ class Picture:
     held: dict[bytes, float]
     orphans: dict[bytes, tuple[bytes, ...]]
     index: dict[bytes, bytes]
+    doubts: bytes
+    """the traces of the one destination"""
+    doubted: float
+    """when they are to be looked at; infinite when there are none"""
     fence: str
     lease: str
 
@@ -133,6 +139,8 @@ class Picture:
             tuple(sorted(self.held)),
             tuple(sorted(self.orphans.items())),
             tuple(sorted(self.index.items())),
+            self.doubts,
+            self.doubted <= LATE_MS,
             bool(self.lease),
             self.lease == self.fence,
         )
@@ -163,6 +171,14 @@ class World:
             )
             for now in (EARLY_MS, LATE_MS)
         }
+
+        self._doubts = {
+            now: Doubts(KEYS, text_ttl_s=60, index_ttl_s=691_200, now_ms=now) for now in (EARLY_MS, LATE_MS)
+        }
+
+    def doubts(self, now_ms: int) -> Doubts:
+        """The duty's calls at this moment."""
+        return self._doubts[now_ms]
 
     def wire(self, now_ms: int) -> Wire:
         """The binder's calls at this moment."""
@@ -219,7 +235,7 @@ class World:
         for call in self.facts(EARLY_MS).create_groups():
             self._store.run(call)
         jobs = Jobs(KEYS, job_ttl_s=1000, text_ttl_s=60, now_ms=EARLY_MS)
-        self._store.run(jobs.take_in(JOB, lane=LANE, destination="27999100001", content="{}"))
+        self._store.run(jobs.take_in(JOB, lane=LANE, destination=TO, content="{}"))
         admitted = [self._store.run(self.admit()).results for _ in range(2)]
         assert admitted == [[1], [0]]
         self.present = self._there = _picture(self._store.run(_PHOTOGRAPH))
@@ -281,13 +297,15 @@ def _picture(rows: Any) -> Picture:
         held=_scores(content.get(KEYS.held)),
         orphans={key.removeprefix(prefix): tuple(sorted(set(value))) for key, value in content.items() if key.startswith(prefix)},
         index={m: r for key, v in content.items() if key.startswith(KEYS.prefix + b"index:") for m, r in _pairs(v).items()},
+        doubts=_pairs(content.get(KEYS.doubts)).get(TO.encode(), b""),
+        doubted=_scores(content.get(KEYS.doubted)).get(TO.encode(), math.inf),
         fence=content.get(KEYS.fence, b"").decode(),
         lease=content.get(KEYS.lease, b"").decode(),
     )  # fmt: skip
 
 
 def _only_reads(script: str, arguments: Sequence[Any]) -> bool:
-    return script == "find" or arguments[0] in ("ZRANGEBYSCORE", b"XREAD")
+    return script == "find" or arguments[0] in ("ZRANGEBYSCORE", b"XREAD", "HKEYS", "XRANGE", "HGET")
 
 
 def _pairs(flat: Iterable[bytes] | None) -> dict[bytes, bytes]:

@@ -1,14 +1,15 @@
-"""What may happen around the binders: the SMSC, the relays, the timers and the operator."""
+"""What may happen around the binders: the SMSC, the relays, the duties and the operator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tests.explore import model
-from tests.explore.model import DAY, PERMANENT, TEMPORARY, Arrival, Configuration, Env
+from tests.explore.model import DAY, PERMANENT, TEMPORARY, TO, Arrival, Configuration, Env
 from tests.explore.move import Move, pure
 from tests.explore.redis_side import Picture, World
 
+from smsfleet.store.doubts import Pair
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact, Verdict
 
 # --- the SMSC --------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ def _stall(world: World, env: Env) -> Env:
 
 def _receipt(fact: DeliveryFact) -> ReceiptFact:
     message_id, _, status = fact.body.decode().partition(" ")
-    return ReceiptFact(fact.entry_id, message_id.encode(), int(status), f" {status}")
+    return ReceiptFact(fact.entry_id, message_id.encode(), int(status), f" {status}", TO)
 
 
 def _verdict(command_status: int) -> Verdict:
@@ -120,6 +121,46 @@ def _verdict(command_status: int) -> Verdict:
     if command_status == TEMPORARY:
         return Verdict("retry", 5, 0)
     return Verdict("reject", model.SHOWN_WHEN_REFUSED, 0)
+
+
+def duty(env: Env, picture: Picture, mistakes: frozenset[str]) -> Iterator[Move]:
+    """What the duty that matches receipts may do: look, stop in between, match late."""
+    careless = "matches what may be on its way" in mistakes
+    if picture.doubted <= env.now_ms:
+
+        def at_once(world: World) -> Env:
+            return _matched(world, env, _looked(world, env, careless=careless))
+
+        def look(world: World) -> Env:
+            looked = model.Looked(tuple(_looked(world, env, careless=careless)))
+            return env.spend("stalls")._replace(looked=looked)
+
+        yield Move("a worker matches", at_once)
+        if env.budget.stalls and not env.looked.pairs:
+            yield Move("a worker looks for matches and stalls", look, progress=False)
+    if env.looked.pairs:
+
+        def late(world: World) -> Env:
+            return _matched(world, env, list(env.looked.pairs))._replace(looked=model.Looked())
+
+        yield Move("the stalled worker matches", late, progress=False)
+        yield pure("the stalled worker dies", env._replace(looked=model.Looked()), progress=False)
+
+
+def _looked(world: World, env: Env, *, careless: bool) -> list[Pair]:
+    calls = world.doubts(env.now_ms)
+    _, pairs = world.run(calls.ripe(0, 100, again_ms=0))
+    if not pairs or careless:
+        return pairs
+    on_their_way = [*world.run(calls.in_flight()), *(world.run(calls.unapplied()) or ())]
+    busy = [world.run(call) for call in calls.destinations(on_their_way)]
+    return [pair for pair in pairs if pair.destination not in busy]
+
+
+def _matched(world: World, env: Env, pairs: list[Pair]) -> Env:
+    if pairs:
+        world.run(world.doubts(env.now_ms).match(pairs, DAY))
+    return env
 
 
 def timers(env: Env, picture: Picture, configuration: Configuration) -> Iterator[Move]:

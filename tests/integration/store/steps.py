@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
+from smsfleet.store.doubts import Doubts, Pair
 from smsfleet.store.facts import Facts, ReceiptFact, ResponseFact, Verdict
 from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
 from smsfleet.store.keys import Keys
@@ -25,6 +26,8 @@ TEXT_TTL_S = 86_400
 INDEX_TTL_S = 8 * 86_400
 HOLD_S = 120.0
 MAX_ATTEMPTS = 3
+MATCH_AFTER_S = 20.0
+TO = "27999100001"
 PACE = Pace(rate=100_000, bulk_reserve=0.2, outbound_limit=20_000)
 
 OK = 0
@@ -70,6 +73,10 @@ class Fleet:
         )
 
     @property
+    def doubts(self) -> Doubts:
+        return Doubts(self.keys, text_ttl_s=TEXT_TTL_S, index_ttl_s=INDEX_TTL_S, now_ms=self.now_ms)
+
+    @property
     def lease(self) -> Lease:
         return Lease(self.keys)
 
@@ -90,11 +97,11 @@ class Fleet:
     # --- applications and workers --------------------------------------------------------------
 
     def take_in(
-        self, job_id: str = "j1", lane: str = "normal", key: str | None = None, now_ms: int = 0
+        self, job_id: str = "j1", lane: str = "normal", key: str | None = None, now_ms: int = 0, to: str = TO
     ) -> Any:
         """Store a job; `now_ms` when it is not taken in at the fleet's moment."""
         jobs = Jobs(self.keys, job_ttl_s=JOB_TTL_S, text_ttl_s=TEXT_TTL_S, now_ms=now_ms or self.now_ms)
-        call = jobs.take_in(job_id, lane=lane, destination="27999100001", content="{}", idempotency_key=key)
+        call = jobs.take_in(job_id, lane=lane, destination=to, content="{}", idempotency_key=key)
         return self.run(call)
 
     def admit(self, *admissions: Admission, pace: Pace = PACE) -> Admitted:
@@ -109,9 +116,10 @@ class Fleet:
         policy: str = "hold",
         max_ambiguous: int = 1,
         deadline_ms: int | None = None,
+        to: str = TO,
     ) -> list[bytes]:
         """A job on the wire's side; its refs."""
-        self.take_in(job_id, lane)
+        self.take_in(job_id, lane, to=to)
         admitted = self.admit(admission(job_id, lane, policy, max_ambiguous, deadline_ms, segments))
         assert admitted.results == [1]
         return refs(job_id, segments)
@@ -190,13 +198,23 @@ class Fleet:
         status: int | None,
         message_id: bytes = b"M1",
         raw: str = "",
+        *,
         day: int = DAY,
         ref: bytes | None = None,
+        source: str = TO,
     ) -> str:
         """A receipt comes and is applied; the word for it. `ref` when the look-up was earlier."""
-        fact = ReceiptFact(self.deliver(), message_id, status, raw)
+        fact = ReceiptFact(self.deliver(), message_id, status, raw, source)
         found = self.look_up(message_id, day) if ref is None else ref
         return self.run(self.facts.apply_receipts([fact], [found], day))[0]
+
+    # --- the duty ------------------------------------------------------------------------------
+
+    def ripe(self, after_s: float = MATCH_AFTER_S) -> list[Pair]:
+        return self.run(self.doubts.ripe(after_s, 100))[1]
+
+    def match(self, *pairs: Pair, day: int = DAY) -> list[str]:
+        return self.run(self.doubts.match(pairs, day))
 
     # --- looking -------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from smsfleet.store.journal import JournalEntry, JournalLog
 
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead"
-    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|orphans|rate|bind"
+    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|orphans|doubts|doubted|rate|bind"
 )
 """The keys that store/keys.py lists as without a lifetime."""
 
@@ -68,6 +68,8 @@ def test_the_documented_reasons_are_those_of_keys_py(repository) -> None:
         "waiting",
         "delayed",
         "held",
+        "doubts",
+        "doubted",
         "rate",
         "bind",
     ):

@@ -1,0 +1,108 @@
+"""Segments whose outcome is unknown: matching them with their receipts, and what operators see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from smsfleet.store.calls import Call, eval_call
+from smsfleet.store.keys import Keys
+from smsfleet.store.scripts import script
+
+AGAIN_MS = 2_000
+"""A receipt that cannot be matched yet is looked at again after so long."""
+
+MOST_UNAPPLIED = 1_000
+"""With more answers than this waiting to be applied, nothing is matched: whose they are is looked up."""
+
+
+class Pair(NamedTuple):
+    """A segment in doubt, and a message id that only its receipt can have."""
+
+    destination: bytes
+    ref: bytes
+    message_id: bytes
+
+
+class Held(NamedTuple):
+    """A segment that is held."""
+
+    ref: str
+    until_ms: int | None
+    """when the hold ends by itself; None: a late fact or an operator ends it"""
+
+
+class Doubts:
+    """The calls about unknown outcomes of one account."""
+
+    def __init__(self, keys: Keys, *, text_ttl_s: int, index_ttl_s: int, now_ms: int = 0) -> None:
+        self._keys = keys
+        self._text_ttl_s = text_ttl_s
+        self._index_ttl_s = index_ttl_s
+        self._now_ms = now_ms
+
+    def ripe(self, after_s: float, count: int, again_ms: int = AGAIN_MS) -> Call[tuple[int, list[Pair]]]:
+        """What may be matched: a receipt that came `after_s` ago, the only segment in doubt of its number.
+
+        Reply: how many destinations were looked at, of up to `count`, and the pairs. A pair may be given to
+        `match` when `on_their_way`, asked after this, does not hold its destination.
+        """
+        keys = [self._keys.doubts, self._keys.doubted]
+        arguments = (self._now_ms, round(after_s * 1000), self._index_ttl_s * 1000, again_ms, count)
+        return eval_call(script("ripe_doubts"), keys, arguments, _ripe)
+
+    def in_flight(self) -> Call[list[bytes]]:
+        """The refs of all segments in flight."""
+        return Call(("HKEYS", self._keys.inflight), list)
+
+    def unapplied(self) -> Call[list[bytes] | None]:
+        """The refs of answers that no relay has applied; None when they are too many to look at."""
+        command = ("XRANGE", self._keys.responses, "-", "+", "COUNT", MOST_UNAPPLIED + 1)
+        return Call(command, _refs)
+
+    def destinations(self, references: Iterable[bytes]) -> list[Call[bytes | None]]:
+        """The destination of each segment's job; None when it is gone."""
+        jobs = dict.fromkeys(reference.rpartition(b"#")[0] for reference in references)
+        return [Call(("HGET", self._keys.job(job_id), "t"), _same) for job_id in jobs]
+
+    def match(self, pairs: Sequence[Pair], day: int) -> Call[list[str]]:
+        """Accept segments in doubt by their receipts; reply: a word for each, see match.lua."""
+        keys = self._keys
+        script_keys = [
+            keys.doubts, keys.doubted, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
+        ]  # fmt: skip
+        arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s]
+        for destination, reference, message_id in pairs:
+            job_id, _, number = reference.rpartition(b"#")
+            script_keys += (
+                keys.job(job_id), keys.content(job_id), keys.index(message_id, day), keys.orphan(message_id),
+            )  # fmt: skip
+            arguments += (destination, reference, number, message_id)
+        return eval_call(script("match"), script_keys, arguments, lambda reply: [w.decode() for w in reply])
+
+    def held(self, first: int, count: int) -> Call[list[Held]]:
+        """Segments that are held, those first whose hold ends first; `count` of them from place `first`."""
+        command = ("ZRANGE", self._keys.held, first, first + count - 1, "WITHSCORES")
+        return Call(command, _held)
+
+    def held_count(self) -> Call[int]:
+        """How many segments are held."""
+        return Call(("ZCARD", self._keys.held), int)
+
+
+def _ripe(reply: Any) -> tuple[int, list[Pair]]:
+    looked, *found = reply
+    return looked, [Pair(*found[at : at + 3]) for at in range(0, len(found), 3)]
+
+
+def _refs(reply: Any) -> list[bytes] | None:
+    return None if len(reply) > MOST_UNAPPLIED else [fields[1] for _, fields in reply]
+
+
+def _same(reply: Any) -> Any:
+    return reply
+
+
+def _held(reply: Any) -> list[Held]:
+    scored = zip(reply[::2], reply[1::2], strict=True)
+    return [Held(ref.decode(), None if score == b"inf" else int(float(score))) for ref, score in scored]
