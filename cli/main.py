@@ -52,6 +52,7 @@ class Group(click.Group):
         "compliance": "smsfleet.cli.compliance:compliance",
         "capture": "smsfleet.cli.capture:capture",
         "bind": "smsfleet.cli.bind:bind",
+        "held": "smsfleet.cli.held:held",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

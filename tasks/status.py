@@ -39,7 +39,8 @@ _LINES = {
     "E": ("binder", "validity over before it was sent"),
     "T": ("timer", "hold over: queued again"),
     "O": ("operator", "queued again"),
-    "M": ("receipt", "accepted: the only one in doubt to its number"),
+    "G": ("operator", "given up: it may have been delivered"),
+    "M": ("receipt", "accepted: no other segment to its number was in doubt"),
 }
 
 

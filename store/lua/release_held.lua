@@ -34,7 +34,7 @@ for a = 3, #ARGV, 3 do
         result = 'queued'
       else
         job.segment.state = 'F'
-        note(job, now, 'F')
+        note(job, now, decision == 'fail' and 'G' or 'F')
         result = 'failed'
       end
       save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])

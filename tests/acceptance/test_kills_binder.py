@@ -65,6 +65,47 @@ def test_10_kills_of_the_binder_lose_nothing(new_fleet: Callable[..., Fleet], po
         assert {"DELIVERED", unknown} == set(states)
 
 
+def test_receipts_resolve_what_a_kill_left_unknown(new_fleet: Callable[..., Fleet]) -> None:
+    """Held is in the end only what the SMSC has not got, or what its receipt cannot tell from another segment."""
+    kills = 3
+    fleet = new_fleet(SMSFLEET_RATE="5000", SMSFLEET_SMPP_WINDOW=str(WINDOW), SMSFLEET_MATCH_AFTER_S="2")
+    fleet.options["simulator"] = ("--response-delay", "0.1", "--receipt-delay", "0.3")
+    fleet.start("simulator", "binder", "worker")
+
+    with traffic(800, lambda: fleet.smsc.accepted_count + 600, on_ambiguous="hold") as sending:
+        for kill in range(1, kills + 1):
+            reached = fleet.smsc.accepted_count + PROGRESS
+            wait_until(
+                lambda at=reached: fleet.smsc.accepted_count >= at, f"traffic flows before kill {kill}"
+            )
+            fleet.kill("binder")
+            fleet.start("binder")
+        jobs = sending.finish()
+    wait_until(lambda: is_settled(fleet, jobs), "every job is final or held, every receipt is acknowledged")
+    unknown = sum(status.ambiguous for status in statuses(jobs).values())
+
+    def falsely_held() -> list[str]:
+        accepted = fleet.smsc.segments_accepted()
+        found = statuses(jobs)
+        return [
+            job.job_id
+            for job in jobs
+            if job.segments == 1 and accepted[job.destination] and found[job.job_id].state == "HELD"
+        ]
+
+    wait_until(lambda: not falsely_held(), "what reached the SMSC is resolved by its receipt")
+    resolved = {
+        job_id
+        for job_id, status in statuses(jobs).items()
+        if any(entry.source == "receipt" and "no other segment" in entry.event for entry in status.timeline)
+    }
+    print(json.dumps({"kills": kills, "jobs": len(jobs), "ambiguous": unknown, "resolved": len(resolved)}))
+    assert [] == lost(fleet, jobs)
+    assert 1 == max(fleet.smsc.times_accepted().values())
+    assert kills <= len(resolved) <= unknown
+    assert {"DELIVERED"} == {status.state for job_id, status in statuses(jobs).items() if job_id in resolved}
+
+
 def is_settled(fleet: Fleet, jobs: list[Sent]) -> bool:
     accepted = {line["message_id"] for line in fleet.smsc.accepted}
     return (

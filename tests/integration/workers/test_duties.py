@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from tests.integration.store.steps import NOW_MS, TEMPORARY, Fleet
+from tests.integration.store.steps import NOW_MS, TEMPORARY, TO, Fleet
 from tests.integration.workers.conftest import Outage, Stopping
 
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.store.client import Store
 from smsfleet.store.keys import LANES
 from smsfleet.workers import duties as module
-from smsfleet.workers.duties import TICK_S, Duties
+from smsfleet.workers.duties import BATCH, TICK_S, Duties
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
@@ -136,6 +136,67 @@ def test_two_workers_at_once_do_no_harm(runtime: Runtime, broker: Recorder, flee
 
     assert 3 == first.promote() + second.promote()
     assert refs == fleet.outbound()
+
+
+def in_doubt(fleet: Fleet, job_id: str = "j1", to: str = TO) -> bytes:
+    """A segment whose answer was lost and whose receipt has come, some years ago by the server's clock."""
+    (ref,) = fleet.send(job_id, to=to)
+    assert ["H"] == fleet.lost(ref)
+    assert "parked" == fleet.receipt(4, f"of-{job_id}".encode(), source=to)
+    return ref
+
+
+def test_a_segment_in_doubt_is_matched_with_its_receipt(duties: Duties, fleet: Fleet) -> None:
+    fleet.now_ms = epoch_ms() - 60_000
+    in_doubt(fleet)
+
+    assert (1, 0) == (duties.match(), duties.match())
+    assert ("A", 4) == (fleet.states(), fleet.job().status)
+
+
+def test_a_young_receipt_is_not_matched_yet(duties: Duties, fleet: Fleet) -> None:
+    fleet.now_ms = epoch_ms()
+    in_doubt(fleet)
+
+    assert (0, "H") == (duties.match(), fleet.states())
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_nothing_is_matched_while_another_segment_to_the_number_is_on_its_way(
+    duties: Duties, fleet: Fleet, answered: bool
+) -> None:
+    fleet.now_ms = epoch_ms() - 60_000
+    in_doubt(fleet)
+    (other,) = fleet.send("j2")
+    if answered:
+        fleet.settle(other, message_id=b"M2")
+
+    assert (0, "H") == (duties.match(), fleet.states())
+
+    if not answered:
+        fleet.settle(other, message_id=b"M2")
+    fleet.apply(fleet.read_responses())
+    fleet.redis("ZADD", fleet.keys.doubted, 0, TO)  # it is looked at again after two seconds
+    assert (1, "A") == (duties.match(), fleet.states())
+
+
+def test_more_doubts_than_a_batch_are_matched_in_one_round(duties: Duties, fleet: Fleet) -> None:
+    fleet.now_ms = epoch_ms() - 60_000
+    for number in range(BATCH + 5):
+        in_doubt(fleet, f"j{number}", f"279991{number:05d}")
+
+    assert BATCH + 5 == duties.match()
+
+
+def test_what_is_matched_is_not_sent_again_though_its_hold_is_over(duties: Duties, fleet: Fleet) -> None:
+    fleet.now_ms = epoch_ms() - HOUR_MS
+    (ref,) = fleet.send(policy="hold_then_resend")
+    fleet.lost(ref)
+    fleet.receipt(4)
+
+    duties.step()
+
+    assert ("A", []) == (fleet.states(), fleet.outbound())
 
 
 def test_a_job_of_an_empty_queue_is_published_again_once(
