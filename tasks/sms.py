@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from smsfleet.config.errors import InvalidArgument, StoreUnavailable
 from smsfleet.config.logs import logger
-from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runtime, shares_a_server
+from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runs_eagerly, runtime, shares_a_server
 from smsfleet.tasks.messages import Messages, bell
 from smsfleet.workers.request import SmsRequest, checked_key
 
@@ -74,7 +74,7 @@ class SendSms(Task):  # type: ignore[misc]
         job_id = checked_key(task_id, "task_id") if task_id else key or new_job_id()
         given = {"producer": producer, "link": link, "link_error": link_error, "shadow": shadow, **options}
         asked = {name: value for name, value in given.items() if value is not None}
-        if shares_a_server() and not app.conf.task_always_eager and "producer" not in asked:
+        if shares_a_server() and not runs_eagerly() and "producer" not in asked:
             return self.AsyncResult(self._publish_with_intake(job_id, request, key, asked))
         new, job_id = take_in(job_id, request, key)
         if new:

@@ -43,6 +43,15 @@ _FIELD = re.compile(
 )
 
 
+# The form of nearly all receipts, read in one go; values hold no blank, so that nothing else can be meant.
+_USUAL = re.compile(
+    rb"id:([^ \x00]*) sub:[^ \x00]* dlvrd:[^ \x00]* submit date:([^ \x00]*) done date:([^ \x00]*)"
+    rb" stat:([^ \x00]*) err:([^ \x00]*) text:",
+    re.IGNORECASE,
+)
+_USUAL_KEYS = (b"id", b"submit date", b"done date", b"stat", b"err")
+
+
 class ReceiptError(SmsfleetError):
     """A deliver_sm that is flagged as a receipt and names no message: for the dead-letter stream."""
 
@@ -135,6 +144,9 @@ def parse_receipt(deliver: DeliverSm) -> Receipt | None:
 
 def _fields(text: bytes) -> dict[bytes, bytes]:
     """The non-empty values before `text:`, by lower-case key; the first of a repeated key counts."""
+    usual = _USUAL.match(text)
+    if usual:
+        return {key: value for key, value in zip(_USUAL_KEYS, usual.groups(), strict=True) if value}
     fields: dict[bytes, bytes] = {}
     for found in _FIELD.finditer(b" " + text):
         key = found[1].lower().replace(b"_", b" ")

@@ -1,7 +1,7 @@
 """The application's side of `individual`: calls send_sms.delay in a process of its own.
 
-python -m tests.benchmarks.caller COUNT RATE [LANE FIRST]: as fast as it goes for RATE 0; settings from the
-environment; FIRST is the number of the first destination.
+python -m tests.benchmarks.caller COUNT RATE [LANE FIRST AT]: as fast as it goes for RATE 0; settings from the
+environment; FIRST is the number of the first destination, AT when to begin (seconds since the epoch).
 Prints one JSON line: when each call began (seconds since the epoch), its job id and destination, and what the
 calls cost; for RATE 0 also what a stock Celery `.delay` of an empty task costs here (the raw ceiling).
 """
@@ -27,17 +27,18 @@ def destination(number: int) -> str:
     return f"2799910{number % NUMBERS:04d}"
 
 
-def main(count: int, rate: float, lane: str = "normal", first: int = 0) -> None:
+def main(count: int, rate: float, lane: str = "normal", first: int = 0, at: float = 0.0) -> None:
     send_sms.delay(destination(NUMBERS - 1), TEXT)  # imports, connections, scripts: not what is measured
+    time.sleep(max(0.0, at - time.time()))
     rows, took = [], []
     cpu_s, start = time.process_time(), time.perf_counter()
     for number in range(count):
         if rate:
             time.sleep(max(0.0, start + number / rate - time.perf_counter()))
-        at, began = time.time(), time.perf_counter()
+        called_at, began = time.time(), time.perf_counter()
         job_id = send_sms.delay(destination(first + number), TEXT, lane=lane).id
         took.append(time.perf_counter() - began)
-        rows.append((at, job_id, destination(first + number)))
+        rows.append((called_at, job_id, destination(first + number)))
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_s
     costs = {
         "calls_per_s": round(count / seconds),
@@ -45,7 +46,7 @@ def main(count: int, rate: float, lane: str = "normal", first: int = 0) -> None:
         "call_ms": latency_ms(took),
         "cpu_us": round(cpu_s / count * 1e6, 1),
     }
-    if not rate and lane == "normal":
+    if not rate and lane == "normal" and not at:
         costs["stock_celery_call_us"] = round(_stock_call_us(), 1)
     print(json.dumps({"rows": rows, "costs": costs}))
 
@@ -66,4 +67,10 @@ def _stock_call_us() -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:4], *map(int, sys.argv[4:5]))
+    main(
+        int(sys.argv[1]),
+        float(sys.argv[2]),
+        *sys.argv[3:4],
+        *map(int, sys.argv[4:5]),
+        *map(float, sys.argv[5:6]),
+    )

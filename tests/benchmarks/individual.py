@@ -1,9 +1,9 @@
 """The individual path: from `send_sms.delay` to the receipt, with the product's own processes.
 
-Two runs: as fast as one caller calls (jobs a second until the last receipt has reached its job, CPU of each
-process), and at 200 a second (latency to the wire and from the wire to DELIVERED; simulator's journal and
-caller use the same clock; DELIVERED is the time of the entry in the status stream, in whole milliseconds).
-Ceiling: stock Celery's `.delay` of an empty task in the same caller.
+Three runs: a caller with nothing but the server beside it (what a call costs); as fast as some callers call (jobs
+a second until the last receipt has reached its job, CPU of each process); and at 200 a second (latency to the wire
+and from the wire to DELIVERED; simulator's journal and caller use the same clock; DELIVERED is the time of the entry
+in the status stream, in whole milliseconds). Ceiling: stock Celery's `.delay` of an empty task in the first caller.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +27,12 @@ from smsfleet.cli.embedded import free_port
 from smsfleet.simulator.journal import read
 
 WORKERS = 1
+CALLERS = 4
+"""A single one waits for the server most of the time, and the fleet for it."""
 RATE = 200
 WINDOW = 200
+START_S = 4.0
+"""How long callers have for their imports before all begin."""
 LATENCY_SHARE = 0.2
 """Jobs of the second run, as a share of the first."""
 
@@ -42,35 +47,56 @@ class Fleet(NamedTuple):
 
 
 def measure(count: int, workers: int = WORKERS) -> Result:
+    alone = _alone(max(1, count // 4))
     fast = _throughput(count, workers)
     latency = _latency(max(1, min(10_000, int(count * LATENCY_SHARE))), workers)
     fleet_s = sum(fast["cpu_s_per_1000"].values())
     return {
         "workers": workers,
+        "caller_alone": alone,
         "fast": fast,
         "latency_at_200_per_s": latency,
-        "ratio_to_raw": round(fast["caller"]["stock_celery_call_us"] / fast["caller"]["call_us"], 2),
+        "ratio_to_raw": round(alone["stock_celery_call_us"] / alone["call_us"], 2),
         "targets": [
             target("jobs done/s", fast["jobs_per_s"], at_least=3000),
             target("CPU s/1,000", fleet_s, at_most=0.35),
-            target("µs a call", fast["caller"]["call_us"], at_most=200),
+            target("µs a call", alone["call_us"], at_most=200),
             target("to the wire p50 ms", latency["call_to_wire_ms"]["p50"], at_most=5),
             target("to the wire p99 ms", latency["call_to_wire_ms"]["p99"], at_most=25),
         ],
     }
 
 
+def _alone(count: int) -> Result:
+    with harness.server() as server, tempfile.TemporaryDirectory(prefix="smsfleet-bench-") as folder:
+        environment = harness.environment(server, folder, free_port(), WINDOW)
+        costs: Result = call(Fleet(server, environment, None, {}), count, 0)["costs"]
+    return costs
+
+
 def _throughput(count: int, workers: int) -> Result:
-    with fleet(workers, journal=False) as started:
+    with fleet(workers, journal=False) as started, ThreadPoolExecutor(CALLERS) as callers:
         before = harness.cpu_s(started.pids)
-        caller = call(started, count, 0)
-        final = _wait_for_final(started, [row[1] for row in caller["rows"]])
+        at = time.time() + START_S
+        shares = [count // CALLERS + (number < count % CALLERS) for number in range(CALLERS)]
+        called = [
+            callers.submit(call, started, share, 0, "normal", number * share, at)
+            for number, share in enumerate(shares)
+            if share
+        ]
+        rows = [row for caller in called for row in caller.result()["rows"]]
+        final = _wait_for_final(started, [row[1] for row in rows])
         after = harness.cpu_s(started.pids)
-    seconds = max(final.values()) - caller["rows"][0][0]
+    costs = [caller.result()["costs"] for caller in called]
+    seconds = max(final.values()) - min(row[0] for row in rows)
     return {
         "jobs_per_s": round(count / seconds),
         "seconds": round(seconds, 3),
-        "caller": caller["costs"],
+        "callers": len(called),
+        "caller": {
+            "call_us": round(sum(cost["call_us"] for cost in costs) / len(costs), 1),
+            "cpu_us": round(sum(cost["cpu_us"] for cost in costs) / len(costs), 1),
+        },
         **harness.spent(before, after, count),
     }
 
@@ -94,9 +120,11 @@ def _latency(count: int, workers: int) -> Result:
     }
 
 
-def call(started: Fleet, count: int, rate: int, lane: str = "normal", first: int = 0) -> dict[str, Any]:
+def call(  # noqa: PLR0917 - the words of its command line
+    started: Fleet, count: int, rate: int, lane: str = "normal", first: int = 0, at: float = 0.0
+) -> dict[str, Any]:
     """What a caller process has found; see caller.py."""
-    command = [sys.executable, "-m", "tests.benchmarks.caller", *map(str, (count, rate, lane, first))]
+    command = [sys.executable, "-m", "tests.benchmarks.caller", *map(str, (count, rate, lane, first, at))]
     done = subprocess.run(command, env=started.environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"the caller failed:\n{done.stderr[-2000:]}")

@@ -315,3 +315,27 @@ def test_the_receipt_of_a_decoded_pdu() -> None:
     receipt = parse_receipt(DeliverSm.decode_body(sent.encode_body()))
 
     assert receipt == parsed(REAL)
+
+
+@given(
+    values=st.lists(
+        st.binary(max_size=12).map(lambda octets: octets.replace(b" ", b"").replace(b"\0", b"")),
+        min_size=7,
+        max_size=7,
+    ),
+    behind=st.binary(max_size=20),
+)
+@settings(max_examples=300)
+def test_the_usual_form_is_read_in_one_go_as_it_is_read_field_by_field(
+    values: list[bytes], behind: bytes
+) -> None:
+    keys = (b"id", b"sub", b"dlvrd", b"submit date", b"done date", b"stat", b"err")
+    text = b" ".join(key + b":" + value for key, value in zip(keys, values, strict=True)) + b" text:" + behind
+
+    def read(short_message: bytes) -> object:
+        try:
+            return parse_receipt(DeliverSm(esm_class=0x04, short_message=short_message))
+        except ReceiptError as error:
+            return str(error)
+
+    assert read(b" " + text) == read(text)  # the blank before it makes it an unusual form
