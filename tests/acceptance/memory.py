@@ -1,4 +1,4 @@
-"""Resident memory of the calling process and of the worker over many jobs, as one JSON line.
+"""Resident memory of the calling process, the worker and the binder over many jobs and their receipts, as one JSON line.
 
     python -m tests.acceptance.memory --jobs 1000000
 
@@ -49,7 +49,7 @@ SETTINGS = {
 def measure(jobs: int, folder: Path) -> dict[str, Any]:
     """The samples and the time."""
     with Fleet(folder, **SETTINGS) as fleet:
-        fleet.options["simulator"] = ("--no-receipts",)
+        fleet.options["simulator"] = ("--receipt-delay", "0")
         fleet.start("simulator", "binder", "worker")
         caller = subprocess.Popen(
             [sys.executable, "-c", _CALLER],
@@ -70,7 +70,8 @@ def _run(fleet: Fleet, caller: subprocess.Popen[str], jobs: int) -> dict[str, An
     assert caller.stdin is not None
     assert caller.stdout is not None
     caller.stdout.readline()
-    watched = {"caller": psutil.Process(caller.pid), "worker": psutil.Process(fleet.process("worker").pid)}
+    watched = {"caller": psutil.Process(caller.pid)}
+    watched |= {role: psutil.Process(fleet.process(role).pid) for role in ("worker", "binder")}
     samples: dict[str, list[float]] = {name: [] for name in watched}
     wire = _Wire(fleet)
     began = time.monotonic()
