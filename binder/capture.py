@@ -61,7 +61,9 @@ class Tap:
 
     def received(self, octets: bytes) -> None:
         """Octets that came, however they were split."""
-        self._capture.keep(self, octets, sent=False)
+        # A copy: asyncio reads into 256 KiB and cuts that down, so that each read that is kept would leave a hole in
+        # the heap.
+        self._capture.keep(self, bytes(memoryview(octets)), sent=False)
 
 
 class Capture:

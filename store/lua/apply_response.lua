@@ -71,7 +71,7 @@ for a = 6, #ARGV, 10 do
   local ok = ARGV[a + 4] == 'ok'
   local result = ok and accept_at_once(KEYS[k], ref, number, attempt, message_id, KEYS[k + 2])
   local job = not result and load_job(KEYS[k], ref, number)
-  if job and in_doubt > 0 then drop_trace(KEYS[7], KEYS[8], destination_of(job), 'L', ref .. ',' .. attempt, now) end
+  if job and in_doubt > 0 then answered(KEYS[7], KEYS[8], destination_of(job), ref, attempt, message_id, now) end
   if result then
     -- done
   elseif not job then

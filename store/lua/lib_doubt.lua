@@ -4,6 +4,7 @@
 -- doubts   hash: destination -> its traces, one behind the other, each <kind><octets of id>,<ms>:<id>
 --   L an attempt that was lost: id `ref,attempt`, ms when it was begun
 --   R receipts without an answer: id the message id, ms when the first of them came
+--   K a message id that was matched: one of the L is its attempt, and only an answer can still say which
 --   X nothing of this destination can be told apart (there were too many traces); no others stand beside it
 -- doubted  sorted set: destination -> when it is to be looked at (ms)
 
@@ -53,15 +54,37 @@ local function add_trace(doubts, doubted, to, kind, id, ms, now)
   put_traces(doubts, doubted, to, traces, now)
 end
 
+-- Where each lost attempt has its message id, nothing is open about them.
+local function unresolved(traces)
+  local lost, known, rest = 0, 0, {}
+  for _, trace in ipairs(traces) do
+    if trace.kind == 'L' then
+      lost = lost + 1
+    elseif trace.kind == 'K' then
+      known = known + 1
+    else
+      rest[#rest + 1] = trace
+    end
+  end
+  if lost > known then return traces end
+  return rest
+end
+
 local function drop_trace(doubts, doubted, to, kind, id, now)
   if not to or to == '' then return end
   local traces = unpack_traces(redis.call('HGET', doubts, to))
   for i, trace in ipairs(traces) do
     if trace.kind == kind and trace.id == id then
       table.remove(traces, i)
-      return put_traces(doubts, doubted, to, traces, now)
+      return put_traces(doubts, doubted, to, unresolved(traces), now)
     end
   end
+end
+
+-- An answer to this attempt came, and it may be the one whose message id was matched before.
+local function answered(doubts, doubted, to, ref, attempt, message_id, now)
+  drop_trace(doubts, doubted, to, 'K', message_id, now)
+  drop_trace(doubts, doubted, to, 'L', ref .. ',' .. attempt, now)
 end
 
 local function destination_of(job) return redis.call('HGET', job.key, 't') end
@@ -73,22 +96,23 @@ local function doubt(job, attempt, now, doubts, doubted)
   add_trace(doubts, doubted, destination_of(job), 'L', job.ref .. ',' .. attempt, job.created + begun, now)
 end
 
--- What belongs together: the one segment in doubt, its trace, and the receipts that came since it was begun, no more
--- than it has attempts in doubt. nil where it is not the only one.
+-- What belongs together: the one segment in doubt, and the receipts that came since it was begun, no more than it has
+-- attempts in doubt. nil where it is not the only one.
 local function pair_of(traces)
-  local ref, first, attempts, receipts = nil, nil, 0, {}
+  local ref, begun, open, receipts = nil, nil, 0, {}
   for _, trace in ipairs(traces) do
     if trace.kind == 'L' then
       local of = string.match(trace.id, '^(.*),%d+$')
       if ref and of ~= ref then return nil end
-      ref, attempts = of, attempts + 1
-      if not first or trace.ms < first.ms then first = trace end
+      ref, open, begun = of, open + 1, math.min(begun or trace.ms, trace.ms)
+    elseif trace.kind == 'K' then
+      open = open - 1
     end
   end
   if not ref then return nil end
   for _, trace in ipairs(traces) do
-    if trace.kind == 'R' and trace.ms >= first.ms then receipts[#receipts + 1] = trace end
+    if trace.kind == 'R' and trace.ms >= begun then receipts[#receipts + 1] = trace end
   end
-  if #receipts == 0 or #receipts > attempts then return nil end
-  return ref, first, receipts
+  if #receipts == 0 or #receipts > open then return nil end
+  return ref, receipts
 end

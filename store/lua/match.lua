@@ -15,33 +15,53 @@ local at = {
   index_ttl = ARGV[3], any_orphans = true,
 }
 
--- The lost attempt that this receipt may speak of: nil when it is not the only one, or the receipt is not there.
-local function lost_attempt(to, ref, message_id)
-  local of, first, receipts = pair_of(unpack_traces(redis.call('HGET', KEYS[1], to)))
-  if of ~= ref then return nil end
+-- Whether this receipt still can be no other segment's.
+local function is_only(traces, ref, message_id)
+  local of, receipts = pair_of(traces)
+  if of ~= ref then return false end
   for _, receipt in ipairs(receipts) do
-    if receipt.id == message_id then return first.id end
+    if receipt.id == message_id then return true end
   end
+  return false
+end
+
+-- The receipt's trace becomes that of a matched message id.
+local function put_matched(to, traces, message_id)
+  for _, trace in ipairs(traces) do
+    if trace.kind == 'R' and trace.id == message_id then trace.kind = 'K' end
+  end
+  put_traces(KEYS[1], KEYS[2], to, unresolved(traces), now)
+end
+
+-- The job is gone: what was in doubt of it is forgotten.
+local function forget(to, traces)
+  local rest = {}
+  for _, trace in ipairs(traces) do
+    if trace.kind ~= 'L' and trace.kind ~= 'K' then rest[#rest + 1] = trace end
+  end
+  put_traces(KEYS[1], KEYS[2], to, rest, now)
 end
 
 local results = {}
 local k = 8
 for a = 4, #ARGV, 4 do
   local to, ref, message_id = ARGV[a], ARGV[a + 1], ARGV[a + 3]
-  local attempt = lost_attempt(to, ref, message_id)
+  local traces = unpack_traces(redis.call('HGET', KEYS[1], to))
   local result = 'gone'
-  if attempt and redis.call('EXISTS', KEYS[k + 3]) == 0 then
-    drop_trace(KEYS[1], KEYS[2], to, 'R', message_id, now) -- expired, or joined under another destination
-  elseif attempt then
-    local job = load_job(KEYS[k], ref, ARGV[a + 2])
-    if not job then
-      drop_trace(KEYS[1], KEYS[2], to, 'L', attempt, now)
-    elseif job.segment.state == 'S' then
-      result = 'busy'
+  if is_only(traces, ref, message_id) then
+    if redis.call('EXISTS', KEYS[k + 3]) == 0 then
+      drop_trace(KEYS[1], KEYS[2], to, 'R', message_id, now) -- expired, or joined under another destination
     else
-      drop_trace(KEYS[1], KEYS[2], to, 'L', attempt, now)
-      result = accept(job, now, 'M', message_id, KEYS[k + 2], KEYS[k + 3], at)
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+      local job = load_job(KEYS[k], ref, ARGV[a + 2])
+      if not job then
+        forget(to, traces)
+      elseif job.segment.state == 'S' then
+        result = 'busy'
+      else
+        put_matched(to, traces, message_id)
+        result = accept(job, now, 'M', message_id, KEYS[k + 2], KEYS[k + 3], at)
+        save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+      end
     end
   end
   results[#results + 1] = result

@@ -19,7 +19,7 @@ for _, to in ipairs(due) do
   if now >= look then
     traces = {}
   else
-    local ref, _, receipts = pair_of(traces)
+    local ref, receipts = pair_of(traces)
     local ripe = 0
     for _, receipt in ipairs(receipts or {}) do ripe = math.max(ripe, receipt.ms + tonumber(ARGV[2])) end
     if ref and ripe > now then

@@ -141,6 +141,38 @@ def test_both_lost_attempts_of_a_segment_may_have_their_receipt(fleet: Fleet) ->
     assert nothing_is_open(fleet)
 
 
+@pytest.mark.parametrize("of_matched", [1, 2])
+def test_an_answer_that_comes_after_its_receipt_was_matched_leaves_the_other_attempt_in_doubt(
+    fleet: Fleet, of_matched: int
+) -> None:
+    ref = in_doubt(fleet, policy="resend")
+    fleet.begin_backlog()
+    fleet.lost(ref)
+    fleet.receipt(4, b"M1")
+    fleet.now_ms += WAIT_MS
+    assert ["accepted"] == fleet.match(*fleet.ripe())  # of which attempt nobody can know yet
+
+    assert "known" == fleet.answer(ref, message_id=b"M1", attempt=of_matched)
+    fleet.receipt(4, b"M2")
+    fleet.now_ms += WAIT_MS
+
+    assert ["duplicate"] == fleet.match(*fleet.ripe())
+    assert nothing_is_open(fleet)
+
+
+def test_a_refusal_of_one_attempt_leaves_no_other_than_the_matched_one(fleet: Fleet) -> None:
+    ref = in_doubt(fleet, policy="resend")
+    fleet.begin_backlog()
+    fleet.lost(ref)
+    fleet.receipt(4, b"M1")
+    fleet.now_ms += WAIT_MS
+    fleet.match(*fleet.ripe())
+
+    fleet.answer(ref, PERMANENT, attempt=2)
+
+    assert nothing_is_open(fleet)
+
+
 def test_what_a_dead_binder_left_in_flight_is_in_doubt_too(fleet: Fleet) -> None:
     (ref,) = fleet.send()
     fleet.lead("B")
