@@ -61,8 +61,8 @@ class Tap:
 
     def received(self, octets: bytes) -> None:
         """Octets that came, however they were split."""
-        # A copy: asyncio reads into 256 KiB and cuts that down, so that each read that is kept would leave a hole in
-        # the heap.
+        # A copy: asyncio reads into 256 KiB and cuts that down, so that a read that is kept would leave a hole
+        # in the heap.
         self._capture.keep(self, bytes(memoryview(octets)), sent=False)
 
 
