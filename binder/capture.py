@@ -8,6 +8,7 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -25,10 +26,13 @@ _HEADER = struct.Struct(">II")
 
 
 class _Chunk(NamedTuple):
+    """One read or write; its octets are in the ring."""
+
     at: float
     tap: Tap
     sent: bool
-    octets: bytes
+    start: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +65,15 @@ class Tap:
 
     def received(self, octets: bytes) -> None:
         """Octets that came, however they were split."""
-        # A copy: asyncio reads into 256 KiB and cuts that down, so that a read that is kept would leave a hole
-        # in the heap.
-        self._capture.keep(self, bytes(memoryview(octets)), sent=False)
+        self._capture.keep(self, octets, sent=False)
 
 
 class Capture:
     """Keeps the octets of about the last `most_pdus` PDUs, `OCTETS_PER_PDU` for each; 0 keeps none.
 
     Octets are kept as they are, the password of a bind too: `pdus` is for `as_json`, which masks. A peer that
-    sends single octets shortens what is kept.
+    sends single octets shortens what is kept. They are copied into one ring: as objects of all sizes they
+    would leave holes in the heap, which grows by them for as long as the process runs.
     """
 
     def __init__(self, most_pdus: int, *, clock: Callable[[], float] = time.time) -> None:
@@ -79,7 +82,10 @@ class Capture:
         self._most_chunks = most_pdus * CHUNKS_PER_PDU
         self._clock = clock
         self._chunks: deque[_Chunk] = deque()
+        self._ring = bytearray(self._most_octets)
         self._octets = 0
+        self._end = 0
+        """where the next octet goes, counted from the beginning; modulo the ring"""
         self._connections = 0
 
     def tap(self, mode: str) -> Tap:
@@ -89,11 +95,25 @@ class Capture:
 
     def keep(self, tap: Tap, octets: bytes, *, sent: bool) -> None:
         """Keep one read or write, and let go of what is too old."""
-        chunks = self._chunks
-        chunks.append(_Chunk(self._clock(), tap, sent, octets))
-        self._octets += len(octets)
-        while len(chunks) > self._most_chunks or self._octets > self._most_octets:
-            self._octets -= len(chunks.popleft().octets)
+        chunks, length, size = self._chunks, len(octets), self._most_octets
+        self._octets += length
+        chunks.append(_Chunk(self._clock(), tap, sent, self._end, length))
+        while len(chunks) > self._most_chunks or self._octets > size:
+            self._octets -= chunks.popleft().length
+        if not chunks:  # longer than the ring, or nothing is kept
+            return
+        start, self._end = self._end % size, self._end + length
+        if start + length <= size:
+            self._ring[start : start + length] = octets
+        else:
+            self._ring[start:] = octets[: size - start]
+            self._ring[: start + length - size] = octets[size - start :]
+
+    def copy(self) -> Capture:
+        """What is kept now, for another thread to read."""
+        other = copy(self)
+        other._chunks, other._ring = self._chunks.copy(), self._ring.copy()  # noqa: SLF001 - our own
+        return other
 
     @property
     def kept_octets(self) -> int:
@@ -103,11 +123,16 @@ class Capture:
     def pdus(self, last: int) -> list[CapturedPdu]:
         """The last PDUs that are whole, at most `last`, oldest first."""
         streams: dict[tuple[Tap, bool], list[_Chunk]] = {}
-        for chunk in self._chunks.copy():
+        for chunk in self._chunks:
             streams.setdefault((chunk.tap, chunk.sent), []).append(chunk)
-        found = [pdu for chunks in streams.values() for pdu in _cut(chunks)]
+        found = [pdu for chunks in streams.values() for pdu in _cut(chunks, self._octets_of(chunks))]
         found.sort(key=lambda pdu: pdu.at)  # stable: of one connection and direction the order stays
         return found[-last:] if last > 0 else []
+
+    def _octets_of(self, chunks: list[_Chunk]) -> bytes:
+        twice = bytes(self._ring) * 2  # a chunk may go over the end of the ring
+        starts = ((chunk.start % self._most_octets, chunk.length) for chunk in chunks)
+        return b"".join(twice[start : start + length] for start, length in starts)
 
     def as_json(self, last: int, *, show_content: bool = False) -> str:
         """The last PDUs for a command: masked, a list of objects with `octets` in hex."""
@@ -126,11 +151,10 @@ class Capture:
         )
 
 
-def _cut(chunks: list[_Chunk]) -> list[CapturedPdu]:
-    """The whole PDUs in the chunks of one connection and direction."""
+def _cut(chunks: list[_Chunk], stream: bytes) -> list[CapturedPdu]:
+    """The whole PDUs in the chunks of one connection and direction, whose octets are `stream`."""
     tap, sent = chunks[0].tap, chunks[0].sent
-    stream = b"".join(chunk.octets for chunk in chunks)
-    ends = list(accumulate(len(chunk.octets) for chunk in chunks))
+    ends = list(accumulate(chunk.length for chunk in chunks))
     found = []
     at = _first_pdu(stream)
     while len(stream) - at >= HEADER_OCTETS:

@@ -40,7 +40,7 @@ class CaptureDesk:
                 return
             # Cutting and masking takes a moment, in which the bind must go on.
             text = await asyncio.to_thread(
-                self._capture.as_json, request.last, show_content=request.show_content
+                self._capture.copy().as_json, request.last, show_content=request.show_content
             )
             await self._store.run(self._box.reply(request, text))
         except StoreUnavailable:

@@ -66,6 +66,42 @@ def test_what_is_let_go_leaves_whole_pdus(length: int) -> None:
     assert kept.kept_octets - len(b"".join(found)) < len(RESPONSES[0]) * 2
 
 
+@pytest.mark.parametrize("length", [513, 700, 1000, 2000])  # a few chunks fill the ring
+def test_the_ring_goes_round_many_times(length: int) -> None:
+    kept = capture(most_pdus=2)
+    tap = kept.tap("transceiver")
+    stream = b"".join(RESPONSES) * 20
+    for at in range(0, len(stream), length):
+        tap.received(stream[at : at + length])
+
+    found = b"".join(pdu.octets for pdu in kept.pdus(1000))
+
+    assert OCTETS_PER_PDU - 2 * len(RESPONSES[0]) < len(found)
+    assert stream.endswith(found)
+
+
+def test_a_copy_stays_as_it_was() -> None:
+    kept = capture(most_pdus=2)
+    tap = kept.tap("transceiver")
+    tap.sent(RESPONSES[0])
+    copied = kept.copy()
+    for response in RESPONSES:
+        tap.sent(response)
+
+    assert RESPONSES[:1] == [pdu.octets for pdu in copied.pdus(10)]
+
+
+def test_a_read_longer_than_all_that_is_kept_keeps_nothing() -> None:
+    kept = capture(most_pdus=1)
+    tap = kept.tap("transceiver")
+    tap.received(bytes(OCTETS_PER_PDU + 1))
+
+    assert (0, []) == (kept.kept_octets, kept.pdus(10))
+
+    tap.received(RESPONSES[0])
+    assert RESPONSES[:1] == [pdu.octets for pdu in kept.pdus(10)]
+
+
 def test_the_last_are_those_that_are_asked_for() -> None:
     kept = capture()
     tap = kept.tap("transceiver")
