@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from smsfleet.cli.embedded import EmbeddedServer, free_port
-from smsfleet.config.errors import ServerError, SmsfleetError
+from smsfleet.cli.small_fleet import SmallFleet, wait_until_bound
+from smsfleet.config.errors import SmsfleetError
 from smsfleet.config.statuses import message_status
 
 if TYPE_CHECKING:
@@ -26,12 +24,8 @@ if TYPE_CHECKING:
 
     from smsfleet.tasks import JobStatus
 
-BOUND_S = 30.0
 FINAL_S = 60.0
-STOP_S = 20.0
 POLL_S = 0.1
-
-PASSWORD = "secret"  # noqa: S105 - the simulator's, on loopback, for the length of the demo
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,81 +75,6 @@ class Sent:
         return bool(self.refusal) or (self.status is not None and self.status.final)
 
 
-@dataclass
-class Fleet:
-    """The demo's processes. Each logs into a file of `folder`."""
-
-    folder: Path
-    smpp_port: int = field(default_factory=free_port)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    server: EmbeddedServer | None = None
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What an application needs in its environment to use this fleet."""
-        assert self.server is not None
-        return {
-            "SMSFLEET_REDIS_URL": self.server.url,
-            "SMSFLEET_SMPP_HOST": "127.0.0.1",
-            "SMSFLEET_SMPP_PORT": str(self.smpp_port),
-            "SMSFLEET_SMPP_SYSTEM_ID": "demo",
-            "SMSFLEET_SMPP_PASSWORD_FILE": str(self.folder / "password"),
-            "SMSFLEET_SMPP_SYSTEM_TYPE": "3000000",
-            "SMSFLEET_RUN_DIR": str(self.folder),
-        }
-
-    def start(self) -> None:
-        """Start everything, in the order in which it depends on each other."""
-        self.folder.mkdir(parents=True)
-        password = self.folder / "password"
-        password.touch(mode=0o600)
-        password.write_text(PASSWORD + "\n", encoding="utf-8")
-        self.server = EmbeddedServer(self.folder / "server").start()
-        journal = str(self.folder / "simulator.jsonl")
-        self._start("simulator", "--port", str(self.smpp_port), "--journal", journal)
-        self._start("binder")
-        self._start("worker")
-
-    def _start(self, name: str, *arguments: str) -> None:
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith("SMSFLEET_")
-        } | self.settings
-        if name == "simulator":
-            environment["SMSFLEET_SIMULATOR_PASSWORD"] = PASSWORD
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "smsfleet.cli", name, *arguments],
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def check(self) -> None:
-        """Raise ServerError when a process has ended."""
-        for name, process in self.processes.items():
-            if process.poll() is not None:
-                log = self.folder / f"{name}.log"
-                end = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-                raise ServerError(f"the {name} ended with code {process.returncode}; see {log}:\n{end}")
-
-    def stop(self) -> None:
-        """Stop everything cleanly, the binder before the simulator, the server last."""
-        for name in ("worker", "binder", "simulator"):
-            process = self.processes.get(name)
-            if process is None:
-                continue
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if self.server is not None:
-            self.server.stop()
-
-
 @click.command(
     epilog="""\b
 Examples:
@@ -178,13 +97,13 @@ def demo(*, keep: bool, folder: Path | None) -> None:
 
     console = Console()
     place = (folder or Path(".run") / f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}").resolve()
-    fleet = Fleet(place)
+    fleet = SmallFleet(place)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sent: list[Sent] = []
     try:
         with console.status("starting an embedded Redis, a simulated Clickatell, a binder and a worker"):
             fleet.start()
-            _wait_until_bound(fleet)
+            wait_until_bound(fleet)
         sent = _send_and_watch(fleet, console)
         if keep:
             _keep(fleet, console)
@@ -201,22 +120,7 @@ def demo(*, keep: bool, folder: Path | None) -> None:
     sys.exit(1 if wrong or not sent else 0)
 
 
-def _wait_until_bound(fleet: Fleet) -> None:
-    from smsfleet.cli.overview import overview
-    from smsfleet.config.settings import load
-    from smsfleet.tasks.app import use_runtime
-    from smsfleet.workers.runtime import Runtime
-
-    use_runtime(Runtime(load(fleet.settings)))
-    deadline = time.monotonic() + BOUND_S
-    while overview()["binder"]["state"] != "bound":
-        fleet.check()
-        if time.monotonic() > deadline:
-            raise ServerError(f"the binder is not bound after {BOUND_S:.0f} s; see {fleet.folder}/binder.log")
-        time.sleep(POLL_S)
-
-
-def _send_and_watch(fleet: Fleet, console: Console) -> list[Sent]:
+def _send_and_watch(fleet: SmallFleet, console: Console) -> list[Sent]:
     from rich.live import Live
 
     from smsfleet.tasks import job_status, send_sms
@@ -284,7 +188,7 @@ def _reasons(sent: list[Sent]) -> list[str]:
     return lines
 
 
-def _keep(fleet: Fleet, console: Console) -> None:
+def _keep(fleet: SmallFleet, console: Console) -> None:
     show = console.print
     show("\nThe fleet is running. In another terminal:")
     for name, value in fleet.settings.items():

@@ -43,7 +43,7 @@ class Group(click.Group):
         "demo": "smsfleet.cli.demo:demo",
         "binder": "smsfleet.cli.processes:binder",
         "worker": "smsfleet.cli.processes:worker",
-        "simulator": "smsfleet.cli.processes:simulator",
+        "simulator": "smsfleet.cli.simulator:simulator",
         "server": "smsfleet.cli.processes:server",
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.jobs:status",

@@ -60,63 +60,6 @@ def worker(celery_options: tuple[str, ...]) -> None:
 @click.command(
     epilog="""\b
 Example:
-  smsfleet simulator --port 2775 --journal reached.jsonl
-"""
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=2775, show_default=True, help="TCP port; 0 for a free one.")
-@click.option("--system-id", default="demo", show_default=True)
-@click.option(
-    "--password",
-    envvar="SMSFLEET_SIMULATOR_PASSWORD",
-    default="secret",
-    help="1-8 characters; better by SMSFLEET_SIMULATOR_PASSWORD.",
-)
-@click.option("--system-type", default="3000000", show_default=True, help="The API ID that a bind must name.")
-@click.option(
-    "--journal", type=click.Path(dir_okay=False, path_type=Path), help="JSON lines of what reached it."
-)
-@click.option("--receipt-delay", default=1.0, show_default=True, help="Seconds from acceptance to receipt.")
-@click.option("--response-delay", default=0.0, show_default=True, help="Seconds before an answer.")
-@click.option("--no-receipts", is_flag=True, help="Send no receipts.")
-@click.option("--seed", type=int, help="Makes the message ids repeatable.")
-def simulator(  # noqa: PLR0913 - the options of the command
-    *,
-    host: str,
-    port: int,
-    system_id: str,
-    password: str,
-    system_type: str,
-    journal: Path | None,
-    receipt_delay: float,
-    response_delay: float,
-    no_receipts: bool,
-    seed: int | None,
-) -> None:
-    """Run a Clickatell-true SMSC to try things on: one bind, lock-out, receipts in the real form.
-
-    The outcome follows the destination; see docs/simulator.md. SIGTERM ends it with a summary as JSON.
-    """
-    from smsfleet.simulator.options import SimulatorOptions
-    from smsfleet.simulator.server import run
-
-    options = SimulatorOptions(
-        host=host,
-        port=port,
-        system_id=system_id,
-        password=password,
-        system_type=system_type,
-        receipt_delay_s=receipt_delay,
-        response_delay_s=response_delay,
-        receipts=not no_receipts,
-        seed=seed,
-    )
-    run(options, journal, lambda bound: click.echo(f"listening on {host}:{bound}", err=True))
-
-
-@click.command(
-    epilog="""\b
-Example:
   smsfleet server --folder ./redis-data --port 6379
 """
 )

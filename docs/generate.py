@@ -50,6 +50,7 @@ TAIL = """
 | variable | read by | meaning |
 |---|---|---|
 | `SMSFLEET_SIMULATOR_PASSWORD` | `smsfleet simulator` | the same as `--password` |
+| `SMSFLEET_SIMULATOR_CONTROL` | `smsfleet simulator ctl` | the same as `--control` |
 | `SMSFLEET_SECRETS` | `docker-compose.yml` | the folder of the secrets' files, by default `.run/secrets` |
 | `SMSFLEET_FSYNC` | `docker-compose.yml` | `everysec` (default) or `always`: Valkey's appendfsync |
 | `WORKER_OPTIONS` | `docker-compose.yml` | further options of the worker, such as `-E` |

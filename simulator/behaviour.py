@@ -15,8 +15,9 @@ from smsfleet.config.codes import ESME_RINVMSGID, ESME_ROK
 from smsfleet.simulator.logins import Logins
 from smsfleet.simulator.mailbox import Mailbox
 from smsfleet.simulator.options import SimulatorOptions
-from smsfleet.simulator.receipts import Receipt, ReceiptForm, date, is_wanted, text_receipt
+from smsfleet.simulator.receipts import FORMS, Receipt, ReceiptForm, date, is_wanted, text_receipt
 from smsfleet.simulator.rules import RuleBook
+from smsfleet.simulator.whims import Whims
 from smsfleet.smpp.constants import STATE_ACCEPTED, STATE_ENROUTE
 from smsfleet.smpp.message import SubmitSm
 from smsfleet.smpp.server_events import BindRequested
@@ -27,6 +28,8 @@ class SubmitAnswer(NamedTuple):
 
     command_status: int
     message_id: bytes
+    delay_s: float | None = 0.0
+    """beside the options' delay; None: never answered"""
 
 
 class QueryAnswer(NamedTuple):
@@ -56,13 +59,13 @@ class Counts:
 class Smsc:
     """One account at the gateway: its logins, its messages, and what waits to be delivered."""
 
-    def __init__(self, options: SimulatorOptions, *, receipt_form: ReceiptForm = text_receipt) -> None:
+    def __init__(self, options: SimulatorOptions) -> None:
         self.logins = Logins()
         self.mailbox = Mailbox()
         self.counts = Counts()
-        self._receipt_form = receipt_form
         # Not for secrets: the ids only have to differ, and to be the same for the same seed.
         self._random = random.Random(options.seed)  # noqa: S311
+        self._whims: Whims | None = None
         self._messages: OrderedDict[bytes, _Message] = OrderedDict()
         self.adopt(options)
 
@@ -70,6 +73,11 @@ class Smsc:
         """Go on with other options."""
         self.options = options
         self._rules = RuleBook(options.rules)
+        self._receipt_form: ReceiptForm = FORMS.get(options.receipt_form, text_receipt)
+        before = self._whims
+        self._whims = Whims(options, self._random) if options.whimsical else None
+        if before is not None and self._whims is not None and self._whims.started_with == before.started_with:
+            self._whims.credit_left = before.credit_left
 
     def bind(self, connection: int, asked: BindRequested, *, now: float) -> int:
         """The command_status that answers a bind; 0: `connection` is bound until `leave`."""
@@ -80,18 +88,24 @@ class Smsc:
             self.counts.binds_refused += 1
         return status
 
+    @property
+    def credit_left(self) -> int | None:
+        """submit_sm that are still accepted; None: without end."""
+        return None if self._whims is None else self._whims.credit_left
+
     def leave(self, connection: int) -> None:
         """The connection has unbound or is gone."""
         self.logins.release(connection)
 
     def submit(self, body: bytes, *, now: float) -> SubmitAnswer:
         """Accept or refuse a checked submit_sm body, and put its receipt down when one was asked for."""
-        options = self.options
+        options, whims = self.options, self._whims
         destination, registered_delivery = _to_be_judged(body)
         outcome = self._rules.outcome(destination)
-        if outcome.command_status:
+        refusal = outcome.command_status or (whims.refusal(now) if whims is not None else 0)
+        if refusal:
             self.counts.refused += 1
-            return SubmitAnswer(outcome.command_status, b"")
+            return SubmitAnswer(refusal, b"")
         self.counts.accepted += 1
         message_id = b"%032x" % self._random.getrandbits(128)
         state = outcome.message_state
@@ -107,9 +121,21 @@ class Smsc:
             and is_wanted(registered_delivery, state)
         ):
             receipt = Receipt(message_id, state, outcome.err, now, done_at)
+            if whims is not None:
+                return self._whimsical(whims, receipt, SubmitSm.decode_body(body), now)
             deliver_sm = self._receipt_form(receipt, SubmitSm.decode_body(body)).encode_body()
             self.mailbox.post(deliver_sm, due=done_at, now=now, message_id=message_id)
+        elif whims is not None:
+            return SubmitAnswer(ESME_ROK, message_id, whims.answer_delay(first=False))
         return SubmitAnswer(ESME_ROK, message_id)
+
+    def _whimsical(self, whims: Whims, receipt: Receipt, message: SubmitSm, now: float) -> SubmitAnswer:
+        first = whims.comes_first()
+        for due, told in whims.receipts(receipt, now=now, first=first):
+            form = whims.form(self._receipt_form)
+            deliver_sm = form(told, message).encode_body()
+            self.mailbox.post(deliver_sm, due=due, now=now, message_id=told.message_id)
+        return SubmitAnswer(ESME_ROK, receipt.message_id, whims.answer_delay(first=first))
 
     def query(self, message_id: bytes, *, now: float) -> QueryAnswer:
         """What is known of a message; an unknown id is refused with 0x0C."""

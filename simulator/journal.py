@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -40,6 +41,8 @@ class Journal:
         self.accepted: Counter[tuple[str, str]] = Counter()
         """how often each destination and short_message (hex) was accepted; only with `remember`"""
         self._remember = remember
+        self.on_line: Callable[[], None] = lambda: None
+        """called after each line that is remembered"""
         self._unwritten: list[str] = []
         self._file: IO[str] | None = None if path is None else path.open("a", encoding="ascii")
         self.is_on = remember or path is not None
@@ -65,6 +68,7 @@ class Journal:
         line = {"at": round(at, 6), "event": event, "connection": connection, **values}
         if self._remember:
             self.lines.append(line)
+            self.on_line()
             if event == "submit_sm" and not values["status"]:
                 self.accepted[values["destination"], values["short_message"]] += 1
         if self._file is not None:

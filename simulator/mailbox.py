@@ -29,6 +29,8 @@ class Mailbox:
         self.posted = 0
         self.expired = 0
         """how many were dropped because nobody fetched them in time"""
+        self.given_up = 0
+        """how many were dropped because they were refused too often"""
 
     def __len__(self) -> int:
         return len(self._agenda)

@@ -7,10 +7,13 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from smsfleet.config.codes import ESME_RINVCMDID
 from smsfleet.simulator.agenda import Agenda
 from smsfleet.simulator.behaviour import Smsc, SubmitAnswer
 from smsfleet.simulator.journal import Journal
 from smsfleet.simulator.mailbox import Delivery
+from smsfleet.simulator.options import SimulatorOptions
+from smsfleet.simulator.trickle import Trickle
 from smsfleet.smpp.constants import command_name
 from smsfleet.smpp.events import CloseConnection, LinkLost, Nacked
 from smsfleet.smpp.message import SubmitSm
@@ -32,6 +35,8 @@ class Host(Protocol):
 
     smsc: Smsc
     journal: Journal
+    delivers: bool
+    """False: deliver_sm are kept back, whoever is bound"""
 
     def now(self) -> float:
         """Seconds since the epoch, never running backwards."""
@@ -61,6 +66,7 @@ class Peer(asyncio.Protocol):
             answer_enquire_links=host.smsc.options.answers_enquire_links
         )
         self._transport: asyncio.Transport | None = None
+        self._trickle: Trickle | None = None
         self._why = "the ESME closed the connection"
         self._flush_due = False
         self._late: Agenda[tuple[int, SubmitAnswer]] = Agenda()
@@ -86,6 +92,8 @@ class Peer(asyncio.Protocol):
         self._transport = transport
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        options = self._host.smsc.options
+        self._trickle = Trickle(transport.write, options.split_octets, options.split_pause_s)
         self._write("connect", self._host.now(), peer=str(transport.get_extra_info("peername")))
         self._host.joined(self)
 
@@ -104,6 +112,8 @@ class Peer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever was not acknowledged is delivered again on the next bind."""
         self._transport = None
+        if self._trickle is not None:
+            self._trickle.cancel()
         for timer in (self._late_timer, self._enquiry_timer):
             if timer is not None:
                 timer.cancel()
@@ -125,7 +135,7 @@ class Peer(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing() or not self.session.can_deliver:
             return 0
-        return self._host.smsc.options.deliver_window - self._undelivered
+        return self._host.smsc.options.deliver_window - self._undelivered if self._host.delivers else 0
 
     def deliver(self, delivery: Delivery) -> None:
         """Send one deliver_sm with the next octets."""
@@ -145,8 +155,8 @@ class Peer(asyncio.Protocol):
         self._flush_due = False
         self._host.journal.flush()
         data = self.session.data_to_send()
-        if data and self._transport is not None:
-            self._transport.write(data)
+        if data and self._transport is not None and self._trickle is not None:
+            self._trickle.write(data)
 
     def pause_reading(self) -> None:
         """Leave what comes in the system's buffer."""
@@ -157,6 +167,12 @@ class Peer(asyncio.Protocol):
         """Read again."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def adopt(self, options: SimulatorOptions) -> None:
+        """Go on with other options."""
+        self.session.answer_enquire_links = options.answers_enquire_links
+        if self._trickle is not None:
+            self._trickle.change(options.split_octets, options.split_pause_s)
 
     def abort(self, reason: str) -> None:
         """Drop the connection, with everything that is not sent."""
@@ -169,6 +185,8 @@ class Peer(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._why = reason
             self.flush()
+            if self._trickle is not None:
+                self._trickle.finish()
             self._transport.close()
 
     # --- events of the session -----------------------------------------------------------------
@@ -184,10 +202,11 @@ class Peer(asyncio.Protocol):
             self._host.journal.count("submit_sm")
         self._host.pump()
         options = smsc.options
-        if not options.answers_submits:
+        if not options.answers_submits or answer.delay_s is None:
             return
-        if options.response_delay_s or self._late:  # the order of the answers is kept
-            self._late.add(now + options.response_delay_s, (event.sequence_number, answer))
+        if options.response_delay_s or answer.delay_s or self._late:  # the order of equal delays is kept
+            due = now + options.response_delay_s + answer.delay_s
+            self._late.add(due, (event.sequence_number, answer))
             self._schedule_late(now)
         else:
             self._answer(event.sequence_number, answer)
@@ -227,6 +246,9 @@ class Peer(asyncio.Protocol):
         self._host.pump()
 
     def _on_query(self, event: QueryReceived, now: float) -> None:
+        if self._host.smsc.options.queries != "answered":
+            self._refuse_query(event, now)
+            return
         answer = self._host.smsc.query(event.message_id, now=now)
         message_id = event.message_id.decode("latin-1")
         self._write("query_sm", now, message_id=message_id, status=answer.command_status)
@@ -237,6 +259,14 @@ class Peer(asyncio.Protocol):
             final_date=answer.final_date,
             message_state=answer.message_state,
         )
+
+    def _refuse_query(self, event: QueryReceived, now: float) -> None:
+        message_id = event.message_id.decode("latin-1")
+        self._write("query_sm", now, message_id=message_id, status=ESME_RINVCMDID)
+        if self._host.smsc.options.queries == "nacked":
+            self.session.generic_nack(event.sequence_number, ESME_RINVCMDID)
+        else:
+            self.session.query_resp(event.sequence_number, ESME_RINVCMDID)
 
     def _on_deliver_answered(self, event: DeliverAnswered[Delivery] | Nacked[Delivery], now: float) -> None:
         self._undelivered -= 1
@@ -252,7 +282,10 @@ class Peer(asyncio.Protocol):
         )
         if refused:
             smsc = self._host.smsc
-            smsc.mailbox.put_back(delivery, due=now + smsc.options.redelivery_delay_s)
+            if not smsc.options.most_attempts or delivery.attempts < smsc.options.most_attempts:
+                smsc.mailbox.put_back(delivery, due=now + smsc.options.redelivery_delay_s)
+            else:
+                smsc.mailbox.given_up += 1
         self._host.pump()
 
     def _on_enquire_link(self, _event: EnquireLinkReceived, now: float) -> None:

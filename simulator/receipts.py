@@ -1,4 +1,4 @@
-"""Delivery receipts in the form of the one public Clickatell receipt (2014):
+"""Delivery receipts in the form of the one public Clickatell receipt (2014), and in those of other gateways.
 
 `id:a29f6845555647139e5c8f3b817f2c9a sub:001 dlvrd:001 submit date:141023215253 done date:141023215259
 stat:DELIVRD err:000 text:` - message ids of 32 hex digits, dates of 12 digits, taken as UTC.
@@ -13,19 +13,28 @@ from typing import Final, NamedTuple
 
 from smsfleet.config.statuses import MESSAGE_STATE_WORD
 from smsfleet.smpp.constants import (
+    ESM_INTERMEDIATE,
     ESM_RECEIPT,
     RECEIPT_ALWAYS,
     RECEIPT_ON_FAILURE,
     STATE_ACCEPTED,
     STATE_DELIVERED,
     STATE_ENROUTE,
+    TLV_MESSAGE_PAYLOAD,
+    TLV_MESSAGE_STATE,
+    TLV_NETWORK_ERROR_CODE,
+    TLV_RECEIPTED_MESSAGE_ID,
 )
 from smsfleet.smpp.message import DeliverSm, SubmitSm
+from smsfleet.smpp.tlv import Tlv
 
 _ASKED: Final = 0x03
 """The bits of registered_delivery that ask for a receipt (SMPP 3.4 §5.2.17)."""
 
 _GOOD: Final = (STATE_ENROUTE, STATE_DELIVERED, STATE_ACCEPTED)
+
+ODD_WORD: Final = "BUFFRED"
+"""A stat word that no table lists."""
 
 
 class Receipt(NamedTuple):
@@ -36,10 +45,12 @@ class Receipt(NamedTuple):
     err: str
     submitted_at: float
     done_at: float
+    word: str = ""
+    """the stat word, where it is not the state's own"""
 
 
 ReceiptForm = Callable[[Receipt, SubmitSm], DeliverSm]
-"""How a receipt is put into a deliver_sm: other gateways' forms are other functions."""
+"""How a receipt is put into a deliver_sm."""
 
 
 def is_wanted(registered_delivery: int, message_state: int) -> bool:
@@ -50,12 +61,23 @@ def is_wanted(registered_delivery: int, message_state: int) -> bool:
 
 def text_receipt(receipt: Receipt, message: SubmitSm) -> DeliverSm:
     """The receipt as a text in short_message, from the number that the message went to."""
+    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 12))
+
+
+def _text(receipt: Receipt, digits: int) -> bytes:
     delivered = 1 if receipt.message_state == STATE_DELIVERED else 0
+    submitted, done = date(int(receipt.submitted_at))[:digits], date(int(receipt.done_at))[:digits]
     text = (
         f"id:{receipt.message_id.decode('latin-1')} sub:001 dlvrd:{delivered:03d}"
-        f" submit date:{date(int(receipt.submitted_at))} done date:{date(int(receipt.done_at))}"
-        f" stat:{MESSAGE_STATE_WORD[receipt.message_state]} err:{receipt.err} text:"
+        f" submit date:{submitted} done date:{done}"
+        f" stat:{receipt.word or MESSAGE_STATE_WORD[receipt.message_state]} err:{receipt.err} text:"
     )
+    return text.encode("latin-1")
+
+
+def _deliver_sm(
+    message: SubmitSm, esm_class: int, short_message: bytes, tlvs: tuple[Tlv, ...] = ()
+) -> DeliverSm:
     return DeliverSm(
         source_addr_ton=message.dest_addr_ton,
         source_addr_npi=message.dest_addr_npi,
@@ -63,9 +85,64 @@ def text_receipt(receipt: Receipt, message: SubmitSm) -> DeliverSm:
         dest_addr_ton=message.source_addr_ton,
         dest_addr_npi=message.source_addr_npi,
         destination_addr=message.source_addr,
-        esm_class=ESM_RECEIPT,
-        short_message=text.encode("latin-1"),
+        esm_class=esm_class,
+        short_message=short_message,
+        tlvs=tlvs,
     )
+
+
+def _tlvs(receipt: Receipt) -> tuple[Tlv, ...]:
+    """Those of SMPP 3.4 §4.6.1; network_error_code on failures only, as this gateway's later pages say."""
+    tlvs: tuple[Tlv, ...] = (
+        (TLV_RECEIPTED_MESSAGE_ID, receipt.message_id + b"\0"),
+        (TLV_MESSAGE_STATE, bytes((receipt.message_state,))),
+    )
+    if receipt.message_state not in _GOOD:
+        tlvs += ((TLV_NETWORK_ERROR_CODE, b"\x03" + int(receipt.err).to_bytes(2)),)
+    return tlvs
+
+
+def _short_dates(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 10))
+
+
+def _text_and_tlvs(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 12), _tlvs(receipt))
+
+
+def _tlvs_only(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+    return _deliver_sm(message, ESM_RECEIPT, b"", _tlvs(receipt))
+
+
+def _payload(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+    return _deliver_sm(message, ESM_RECEIPT, b"", ((TLV_MESSAGE_PAYLOAD, _text(receipt, 12)),))
+
+
+def _unflagged(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+    return _deliver_sm(message, 0, _text(receipt, 12))
+
+
+def _intermediate(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+    return _deliver_sm(message, ESM_INTERMEDIATE, _text(receipt, 12))
+
+
+def _lower_case(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 12).lower())
+
+
+FORMS: Final[dict[str, ReceiptForm]] = {
+    "text": text_receipt,
+    "short_dates": _short_dates,
+    "text_and_tlvs": _text_and_tlvs,
+    "tlvs_only": _tlvs_only,
+    "payload": _payload,
+    "unflagged": _unflagged,
+    "intermediate": _intermediate,
+    "lower_case": _lower_case,
+}
+"""By the names that `receipt_form` takes: the real one; dates of 10 digits (SMPP 3.4 Appendix B); with TLVs;
+without a text; in message_payload; without the bits of esm_class; with those of an intermediate notification;
+in lower case."""
 
 
 @lru_cache(maxsize=64)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from smsfleet.simulator.behaviour import Smsc
 from smsfleet.simulator.journal import Journal
 from smsfleet.simulator.mailbox import Delivery
+from smsfleet.simulator.mobile import mobile_originated
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.peer import Peer
 
 BACKLOG = 100
+MO_SOURCE = "27999100009"
+"""Who sends the messages of `mo_every_s`."""
+
 CLOSE_S = 2.0
 """How long the connections may take to close at `stop`."""
 
@@ -50,9 +50,12 @@ class Simulator:
         self._empty = asyncio.Event()
         self._most_unanswered = 0
         self._reading = True
+        self.delivers = True
         self._pumping: asyncio.TimerHandle | None = None
         self._pump_at = float("inf")
         self._started_at = self.now()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._texts = 0
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -75,6 +78,7 @@ class Simulator:
         self.port = listener.getsockname()[1]
         self._server = await asyncio.get_running_loop().create_server(self._accept, sock=listener)
         self._empty.set()
+        self._schedule()
         return self
 
     async def stop(self) -> dict[str, Any]:
@@ -82,6 +86,7 @@ class Simulator:
         if self._server is not None:
             self._server.close()
             self._server = None
+        self._unschedule()
         for peer in list(self._peers.values()):
             peer.close("the simulator stops")
         try:
@@ -102,7 +107,8 @@ class Simulator:
         """Go on with other options; `port` and what is set up with a connection keep their values."""
         self.smsc.adopt(replace(self.options, **options))
         for peer in self._peers.values():
-            peer.session.answer_enquire_links = self.options.answers_enquire_links
+            peer.adopt(self.options)
+        self._schedule()
         self.pump()
 
     def inject(self, body: bytes) -> Delivery:
@@ -111,6 +117,23 @@ class Simulator:
         delivery = self.smsc.mailbox.post(body, due=now, now=now)
         self.pump()
         return delivery
+
+    def receive(self, text: str, *, source: str, destination: str = "", form: str = "udh8") -> list[Delivery]:
+        """A handset sends a text: deliver what carries it, in order; see `mobile_originated`."""
+        self._texts += 1
+        bodies = mobile_originated(
+            text, source=source, destination=destination, form=form, reference=self._texts
+        )
+        return [self.inject(body) for body in bodies]
+
+    def hold(self) -> None:
+        """Keep receipts and messages back, whoever is bound, until `release`."""
+        self.delivers = False
+
+    def release(self) -> None:
+        """Deliver what was kept back."""
+        self.delivers = True
+        self.pump()
 
     def disconnect(self, reason: str = "disconnected by the simulator") -> None:
         """Drop every connection without a word."""
@@ -140,6 +163,7 @@ class Simulator:
     def resume_reading(self) -> None:
         """Read again."""
         self._reading = True
+        self.delivers = True
         for peer in self._peers.values():
             peer.resume_reading()
 
@@ -169,6 +193,7 @@ class Simulator:
             "deliver_sm": mailbox.posted,
             "deliver_sm_held": len(mailbox),
             "deliver_sm_expired": mailbox.expired,
+            "deliver_sm_given_up": mailbox.given_up,
             "events": dict(sorted(self.journal.counts.items())),
         }
 
@@ -200,6 +225,30 @@ class Simulator:
         self._pump_at = due
         self._pumping = asyncio.get_running_loop().call_later(max(0.0, due - self.now()), self._pump)
 
+    def _schedule(self) -> None:
+        """Begin what happens again and again, from now on."""
+        self._unschedule()
+        if self._server is None:
+            return
+        loop, options = asyncio.get_running_loop(), self.options
+        if options.disconnect_every_s:
+            self._timers.append(loop.call_later(options.disconnect_every_s, self._disconnect_again))
+        if options.mo_every_s:
+            self._timers.append(loop.call_later(options.mo_every_s, self._receive_again))
+
+    def _unschedule(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def _disconnect_again(self) -> None:
+        self.disconnect("disconnected by the simulator's schedule")
+        self._schedule()
+
+    def _receive_again(self) -> None:
+        self.receive(f"message {self._texts + 1}", source=MO_SOURCE)
+        self._schedule()
+
     def _accept(self) -> Peer:
         self._connections += 1
         return Peer(self, self._connections)
@@ -221,34 +270,3 @@ def epoch_clock() -> Callable[[], float]:
     """A clock of seconds since the epoch that is set once and then never runs backwards."""
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
-
-
-def run(
-    options: SimulatorOptions,
-    journal_path: Path | None = None,
-    ready: Callable[[int], None] = lambda _port: None,
-    *,
-    output: TextIO | None = None,
-) -> dict[str, Any]:
-    """Serve until SIGTERM or SIGINT, then write the summary as one line of JSON to `output` (stdout).
-
-    `ready` is called with the port when it listens. Returns the summary. Raises OSError for a port that is
-    taken or a journal that cannot be written. For the command line: it owns the process' event loop.
-    """
-    with Journal(journal_path) as journal:
-        summary = asyncio.run(_serve(Simulator(options, journal), ready))
-    stream = output or sys.stdout
-    stream.write(json.dumps(summary) + "\n")
-    stream.flush()
-    return summary
-
-
-async def _serve(simulator: Simulator, ready: Callable[[int], None]) -> dict[str, Any]:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    await simulator.start()
-    ready(simulator.port)
-    await stopping.wait()
-    return await simulator.stop()

@@ -26,6 +26,10 @@ TRANSPORT_PREFIX = "smsfleet+"
 PREFETCH_MULTIPLIER = 64
 """Messages in hand for each thread of a worker: jobs are handled 64 at a time, in each lane."""
 
+BROKER_URLS = ("broker_url", "broker_read_url", "broker_write_url")
+"""All three, because Celery prefers CELERY_BROKER_URL of the environment to `broker_url` alone: that one
+belongs to the host application."""
+
 app = Celery("smsfleet", set_as_current=False)
 
 _lock = threading.Lock()
@@ -49,9 +53,14 @@ def runtime() -> Runtime:
 
 
 def use_runtime(replacement: Runtime | None) -> None:
-    """Use this runtime in this process (None: make a new one from the environment at the next call)."""
+    """Use this runtime in this process (None: make a new one from the environment at the next call).
+
+    Its broker too, where Celery is configured already: pytest does that by looking at a module with the task.
+    """
     global _runtime  # noqa: PLW0603
     _runtime = None if replacement is None else (os.getpid(), replacement)
+    if replacement is not None and app.configured:
+        app.conf.update(dict.fromkeys(BROKER_URLS, replacement.settings.broker))
 
 
 def shares_a_server() -> bool:
@@ -72,13 +81,8 @@ def runs_eagerly() -> bool:
 def configuration() -> dict[str, Any]:
     """Celery's settings; the reasons are in docs/adr/0003-celery-settings.md."""
     settings = runtime().settings
-    broker = settings.broker
     return {
-        # All three, because Celery prefers CELERY_BROKER_URL of the environment to `broker_url` alone:
-        # that one belongs to the host application.
-        "broker_url": broker,
-        "broker_read_url": broker,
-        "broker_write_url": broker,
+        **dict.fromkeys(BROKER_URLS, settings.broker),
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {
             "visibility_timeout": settings.visibility_timeout_s,

@@ -32,8 +32,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from smsfleet.simulator.options import SimulatorOptions
-from smsfleet.simulator.server import run
-run(SimulatorOptions(seed=1), Path(sys.argv[1]), lambda port: print(port, flush=True))
+from smsfleet.simulator.process import run
+run(SimulatorOptions(seed=1), Path(sys.argv[1]), lambda _, port: print(port, flush=True))
 """
 
 BIND = encode_bind(BIND_TRANSCEIVER, system_id="demo", password="secret", system_type="3000000")

@@ -28,7 +28,8 @@ SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields} | {
     SMPP_PREFIX + name.upper() for name in SmppSettings.model_fields
 }
 OTHERS = {
-    "SMSFLEET_SIMULATOR_PASSWORD",  # cli/processes.py
+    "SMSFLEET_SIMULATOR_PASSWORD",  # cli/simulator.py
+    "SMSFLEET_SIMULATOR_CONTROL",
     "SMSFLEET_SECRETS",  # docker-compose.yml
     "SMSFLEET_FSYNC",  # docker-compose.yml
 }

@@ -1,0 +1,114 @@
+"""A whole fleet as processes of this machine: for the demo, and for the tests of applications."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smsfleet.cli.embedded import EmbeddedServer, free_port
+from smsfleet.config.errors import ServerError
+
+BOUND_S = 30.0
+STOP_S = 20.0
+POLL_S = 0.1
+
+PASSWORD = "secret"  # noqa: S105 - the simulator's, on loopback, for as long as the fleet runs
+
+
+@dataclass
+class SmallFleet:
+    """An embedded server, a simulated gateway, a binder and a worker. Each logs into a file of `folder`."""
+
+    folder: Path
+    smpp_port: int = field(default_factory=free_port)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    server: EmbeddedServer | None = None
+    own_gateway: bool = True
+    """False: somebody else runs the simulator on `smpp_port`"""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What an application needs in its environment to use this fleet."""
+        assert self.server is not None
+        return {
+            "SMSFLEET_REDIS_URL": self.server.url,
+            "SMSFLEET_SMPP_HOST": "127.0.0.1",
+            "SMSFLEET_SMPP_PORT": str(self.smpp_port),
+            "SMSFLEET_SMPP_SYSTEM_ID": "demo",
+            "SMSFLEET_SMPP_PASSWORD_FILE": str(self.folder / "password"),
+            "SMSFLEET_SMPP_SYSTEM_TYPE": "3000000",
+            "SMSFLEET_RUN_DIR": str(self.folder),
+        }
+
+    def start(self) -> None:
+        """Start everything, in the order in which it depends on each other."""
+        self.folder.mkdir(parents=True)
+        password = self.folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(PASSWORD + "\n", encoding="utf-8")
+        self.server = EmbeddedServer(self.folder / "server").start()
+        journal = str(self.folder / "simulator.jsonl")
+        if self.own_gateway:
+            self._start("simulator", "--port", str(self.smpp_port), "--journal", journal)
+        self._start("binder")
+        self._start("worker")
+
+    def _start(self, name: str, *arguments: str) -> None:
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith("SMSFLEET_")
+        } | self.settings
+        if name == "simulator":
+            environment["SMSFLEET_SIMULATOR_PASSWORD"] = PASSWORD
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "smsfleet.cli", name, *arguments],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def check(self) -> None:
+        """Raise ServerError when a process has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                log = self.folder / f"{name}.log"
+                end = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+                raise ServerError(f"the {name} ended with code {process.returncode}; see {log}:\n{end}")
+
+    def stop(self) -> None:
+        """Stop everything cleanly, the binder before the simulator, the server last."""
+        for name in ("worker", "binder", "simulator"):
+            process = self.processes.get(name)
+            if process is None:
+                continue
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self.server is not None:
+            self.server.stop()
+
+
+def wait_until_bound(fleet: SmallFleet) -> None:
+    """Wait, and use the fleet in this process from now on. Raises ServerError."""
+    from smsfleet.cli.overview import overview
+    from smsfleet.config.settings import load
+    from smsfleet.tasks.app import use_runtime
+    from smsfleet.workers.runtime import Runtime
+
+    use_runtime(Runtime(load(fleet.settings)))
+    deadline = time.monotonic() + BOUND_S
+    while overview()["binder"]["state"] != "bound":
+        fleet.check()
+        if time.monotonic() > deadline:
+            raise ServerError(f"the binder is not bound after {BOUND_S:.0f} s; see {fleet.folder}/binder.log")
+        time.sleep(POLL_S)

@@ -1,0 +1,166 @@
+"""What a gateway does beside its rules: errors, limits, receipts in every form and any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from tests.unit.simulator.test_behaviour import NOW, body
+
+from smsfleet.simulator.behaviour import Smsc, SubmitAnswer
+from smsfleet.simulator.options import SimulatorOptions
+from smsfleet.simulator.receipts import FORMS
+from smsfleet.smpp.pdu import DeliverSm
+from smsfleet.workers.receipts import Receipt, parse_receipt
+
+LATER = NOW + 1000
+
+
+def smsc(**options: Any) -> Smsc:
+    return Smsc(SimulatorOptions(**{"seed": 1, "receipt_delay_s": 6.0, **options}))
+
+
+def submit(gateway: Smsc, count: int, now: float = NOW) -> list[SubmitAnswer]:
+    return [gateway.submit(body(), now=now) for _ in range(count)]
+
+
+def receipts(gateway: Smsc, now: float = LATER) -> list[tuple[float, Receipt]]:
+    """When each was due, and what it says as a worker reads it, in the order of delivery."""
+    found = []
+    while (delivery := gateway.mailbox.take(1e9, now=now)) is not None:
+        receipt = parse_receipt(DeliverSm.decode_body(delivery.body))
+        assert receipt is not None
+        found.append((delivery.due - NOW, receipt))
+    return found
+
+
+def test_a_share_of_messages_is_refused() -> None:
+    statuses = Counter(a.command_status for a in submit(smsc(error_share=0.3, error_status=0x14), 1000))
+
+    assert {0, 0x14} == set(statuses)
+    assert 250 < statuses[0x14] < 350
+
+
+def test_messages_above_a_rate_are_throttled_until_a_second_has_passed() -> None:
+    gateway = smsc(throttle_per_s=5)
+
+    statuses = [a.command_status for at in (0.0, 0.5, 0.99) for a in submit(gateway, 3, NOW + at)]
+
+    assert [0, 0, 0, 0, 0, 0x58, 0x58, 0x58, 0x58] == statuses
+    assert [0, 0, 0, 0x58] == [a.command_status for a in submit(gateway, 4, NOW + 1.2)]
+
+
+def test_credit_is_used_up_and_topped_up() -> None:
+    gateway = smsc(credit=2)
+
+    assert [0, 0, 0x401] == [answer.command_status for answer in submit(gateway, 3)]
+    assert 0 == gateway.credit_left
+
+    gateway.adopt(SimulatorOptions(seed=1, credit=1))
+    assert [0, 0x401] == [answer.command_status for answer in submit(gateway, 2)]
+
+
+def test_other_options_leave_the_credit_as_it_is() -> None:
+    gateway = smsc(credit=2)
+    submit(gateway, 1)
+
+    gateway.adopt(SimulatorOptions(seed=1, credit=2, error_share=0.0))
+
+    assert 1 == gateway.credit_left
+
+
+def test_a_share_is_never_answered() -> None:
+    delays = Counter(answer.delay_s for answer in submit(smsc(unanswered_share=0.5), 400))
+
+    assert {0.0, None} == set(delays)
+    assert 150 < delays[None] < 250
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_receipt_says_the_same(form: str) -> None:
+    gateway = smsc(receipt_form=form)
+    (answer,) = submit(gateway, 1)
+
+    ((_, receipt),) = receipts(gateway)
+
+    assert (answer.message_id.decode(), 4, form == "intermediate", form != "unflagged") == (
+        receipt.message_id,
+        receipt.status,
+        receipt.intermediate,
+        receipt.flagged,
+    )
+
+
+def test_forms_differ() -> None:
+    bodies = set()
+    for form in FORMS:
+        gateway = smsc(receipt_form=form)
+        submit(gateway, 1)
+        delivery = gateway.mailbox.take(1e9, now=LATER)
+        assert delivery is not None
+        bodies.add(delivery.body)
+
+    assert len(FORMS) == len(bodies)
+
+
+def test_any_form_comes_by_chance() -> None:
+    gateway = smsc(receipt_form="any")
+    submit(gateway, 200)
+
+    read = [receipt for _, receipt in receipts(gateway)]
+
+    assert 200 == len({receipt.message_id for receipt in read})
+    assert {True, False} == {receipt.flagged for receipt in read}
+    assert {None, 2} == {receipt.message_state for receipt in read}
+
+
+def test_receipts_come_in_another_order() -> None:
+    gateway = smsc(receipt_spread_s=10.0)
+    ids = [answer.message_id.decode() for answer in submit(gateway, 50)]
+
+    found = receipts(gateway)
+
+    assert sorted(ids) == sorted(receipt.message_id for _, receipt in found)
+    assert ids != [receipt.message_id for _, receipt in found]
+    assert all(6.0 <= due <= 16.0 for due, _ in found)
+
+
+def test_a_receipt_that_comes_first_is_due_before_its_answer() -> None:
+    gateway = smsc(receipt_first_share=1.0)
+
+    (answer,) = submit(gateway, 1)
+
+    ((due, _),) = receipts(gateway)
+    assert due == 0.0
+    assert answer.delay_s == 0.2
+
+
+def test_a_receipt_comes_twice_contradicted_and_beside_one_of_nobody() -> None:
+    gateway = smsc(receipt_twice_share=1.0, receipt_contradicted_share=1.0, receipt_unknown_share=1.0)
+    (answer,) = submit(gateway, 1)
+
+    found = [receipt for _, receipt in receipts(gateway)]
+
+    own = answer.message_id.decode()
+    assert [(own, 7), (own, 4), (own, 4)] == [(receipt.message_id, receipt.status) for receipt in found[:3]]
+    assert own != found[3].message_id
+
+
+def test_an_odd_word_is_one_that_no_table_has() -> None:
+    gateway = smsc(receipt_odd_share=1.0)
+    submit(gateway, 1)
+
+    ((_, receipt),) = receipts(gateway)
+
+    assert ("BUFFRED", None) == (receipt.stat, receipt.status)
+
+
+def test_the_same_seed_gives_the_same_whims() -> None:
+    options = {"error_share": 0.2, "receipt_spread_s": 5.0, "receipt_twice_share": 0.3, "receipt_form": "any"}
+    first, second, other = smsc(**options), smsc(**options), smsc(**options, seed=2)
+
+    ran = [(submit(gateway, 100), receipts(gateway)) for gateway in (first, second, other)]
+
+    assert ran[0] == ran[1]
+    assert ran[0] != ran[2]
