@@ -65,7 +65,7 @@ def test_a_time_of_delivery_is_kept_as_a_moment(value: Any) -> None:
 
 
 def test_a_time_of_delivery_without_its_zone_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="schedule_delivery_time.*no time zone"):
+    with pytest.raises(InvalidArgument, match=r"schedule_delivery_time.*no time zone"):
         checked(schedule_delivery_time=datetime(2027, 1, 31, 8, 0))  # noqa: DTZ001 - that is the point
 
 
