@@ -20,6 +20,7 @@ from smsfleet.binder.notes import Hears, Notes
 from smsfleet.binder.service import Binder, Gateway
 from smsfleet.binder.sockets import tls_context
 from smsfleet.cli.reload import reload_for_all
+from smsfleet.config.errors import ConfigError
 from smsfleet.config.logs import configure, logger
 from smsfleet.config.settings import Settings, load
 from smsfleet.config.smpp_settings import SmppSettings, load_smpp
@@ -115,12 +116,22 @@ def make_binder(  # noqa: PLR0913 - what tests and the rehearsal give their own
     )
 
 
+def check_version(settings: Settings, smpp: SmppSettings) -> None:
+    """Raise ConfigError when long messages are to travel in TLVs, which the bind's version does not have."""
+    if smpp.interface_version == "3.3" and settings.long_messages != "udh":
+        raise ConfigError(
+            f"SMSFLEET_LONG_MESSAGES={settings.long_messages!r} is refused: must be udh with"
+            " SMSFLEET_SMPP_INTERFACE_VERSION=3.3, which has no TLVs"
+        )
+
+
 async def run_binder() -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads the settings file.
 
     Raises ConfigError, StoreMisconfigured or StoreUnavailable at start.
     """
     settings, smpp = load(), load_smpp()
+    check_version(settings, smpp)
     configure(settings.log_level, settings.log_format)
     store, keys = AsyncStore.connect(settings.redis_url, "binder"), Keys(settings.account)
     journal, capture = Journal(store, JournalLog(keys)), Capture(smpp.capture_pdus)

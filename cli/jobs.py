@@ -1,4 +1,4 @@
-"""`smsfleet send`, `status` and `estimate`: what applications do, from a terminal."""
+"""`smsfleet send` and `status`: what applications do, from a terminal."""
 
 from __future__ import annotations
 
@@ -9,49 +9,83 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smsfleet.cli.estimate import text_options
+
 if TYPE_CHECKING:
     from smsfleet.tasks import JobStatus
 
 POLL_S = 0.2
 
 
+class _When(click.ParamType):  # type: ignore[type-arg]
+    """Seconds as a number; anything else is left to send_sms, which says what is wrong with it."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        try:
+            return float(value)
+        except ValueError:
+            return value
+
+
+WHEN = _When()
+
+
 @click.command(
     epilog="""\b
 Examples:
   smsfleet send +27999100001 "Your code is 1234" --lane high --wait 30
+  smsfleet send 27999100001 "Sale… 50 % off" --transliterate typographic
+  smsfleet send 27999100001 "Good morning" --schedule 2027-01-31T08:00+02:00
+  smsfleet send 27999100001 --data 0a0b0c --udh 0605040b8423f0 --data-coding 4
   smsfleet send 27999100001 "Hello" --json | jq -r .job_id
 """
 )
 @click.argument("to")
-@click.argument("text")
+@click.argument("text", default="")
 @click.option("--sender", default="", help="Registered sender ID; empty for the account's own.")
 @click.option("--lane", default="normal", type=click.Choice(["high", "normal", "bulk"]), show_default=True)
 @click.option("--idempotency-key", help="The same key again returns the first job, sent once.")
-@click.option("--encoding", default="auto", type=click.Choice(["auto", "gsm", "ucs2"]), show_default=True)
-@click.option("--validity", type=float, help="Seconds after which it is not sent any more.")
+@text_options
+@click.option("--max-segments", type=int, help="Most segments of the text; the setting when not given.")
+@click.option(
+    "--validity", type=WHEN, help="Seconds, or an ISO 8601 time, after which it is not sent any more."
+)
+@click.option(
+    "--on-ambiguous", help="resend, hold, hold_then_resend or fail; the lane's setting when not given."
+)
+@click.option(
+    "--schedule",
+    "schedule_delivery_time",
+    type=WHEN,
+    help="Seconds from now, or an ISO 8601 time, at which the gateway is to deliver it.",
+)
+@click.option(
+    "--registered-delivery",
+    type=click.Choice(["none", "final", "failure-only", "intermediate"]),
+    help="Which receipts are asked for; final when not given.",
+)
+@click.option("--priority", "priority_flag", type=int, help="priority_flag, 0-3.")
+@click.option("--service-type", help="At most 5 characters, such as CMT or WAP.")
+@click.option("--protocol-id", type=int, help="0-255.")
+@click.option("--replace-if-present", is_flag=True, default=None, help="Replace what the gateway still has.")
+@click.option("--source-ton", type=int, help="0-6, in place of the gateway's detection.")
+@click.option("--source-npi", type=int, help="In place of the gateway's detection.")
+@click.option("--data", help="Octets in place of a text, as hexadecimal digits.")
+@click.option("--udh", help="User data header of the data, length octet first, as hexadecimal digits.")
+@click.option("--data-coding", type=int, help="0-255; of the data; 4 when not given.")
 @click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds for a final status.")
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
-def send(  # noqa: PLR0913 - the options of the command
-    *,
-    to: str,
-    text: str,
-    sender: str,
-    lane: str,
-    idempotency_key: str | None,
-    encoding: str,
-    validity: float | None,
-    wait: float,
-    as_json: bool,
-) -> None:
+def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **options: Any) -> None:
     """Send one SMS, as an application would.
 
     Exit code 0: taken in (with --wait: delivered); 1: with --wait, not delivered or not final in time.
     """
     from smsfleet.tasks import job_status, send_sms
 
-    job = send_sms.delay(
-        to, text, sender, lane=lane, idempotency_key=idempotency_key, encoding=encoding, validity=validity
-    )
+    given = {name: value for name, value in options.items() if value is not None}
+    job = send_sms.delay(to, text, sender, **given)
     found = job_status(job.id)
     deadline = time.monotonic() + wait
     while wait and not found.final and time.monotonic() < deadline:
@@ -93,36 +127,6 @@ def status(job_id: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  smsfleet estimate "Grüße aus Köln"
-  smsfleet estimate "Sale… 50 % off" --to 27999100001 --json
-"""
-)
-@click.argument("text")
-@click.option("--to", help="A destination: test numbers cost a third of a credit (guide §3).")
-@click.option("--encoding", default="auto", type=click.Choice(["auto", "gsm", "ucs2"]), show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def estimate(text: str, *, to: str | None, encoding: str, as_json: bool) -> None:
-    """Say how a text would be sent: encoding, segments, credits. Nothing is sent, no server is needed."""
-    from smsfleet.workers.estimate import estimate as estimate_text
-
-    found = estimate_text(text, encoding=encoding, to=to)
-    if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
-        return
-    units = "septets" if found.encoding == "gsm0338" else "UTF-16 units"
-    click.echo(f"encoding  {found.encoding}")
-    click.echo(f"segments  {found.segments} ({found.units} {units}, {found.units_left} left in the last)")
-    click.echo(f"credits   {found.credits}")
-    for foreign in found.not_gsm[:10]:
-        character = f"{foreign.character} {foreign.code_point} {foreign.name}"
-        click.echo(f"not GSM   {character} at position {foreign.position}")
-    if len(found.not_gsm) > 10:
-        click.echo(f"          and {len(found.not_gsm) - 10} more")
-
-
 def _show(found: JobStatus, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
@@ -136,7 +140,9 @@ def _show(found: JobStatus, *, as_json: bool) -> None:
     if found.ambiguous or found.duplicates:
         click.echo(f"ambiguous {found.ambiguous}, duplicates {found.duplicates}")
     if not found.receipts:
-        click.echo("receipts  none: the account is bound as a transmitter only")
+        click.echo("receipts  none: not asked for, or the account is bound as a transmitter only")
+    if found.replaced:
+        click.echo(f"replaced  {found.replaced} places by transliteration")
     for segment in found.segments:
         click.echo(f"segment {segment.number} {segment.state} {segment.message_id}")
     for entry in found.timeline:

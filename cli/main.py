@@ -47,7 +47,7 @@ class Group(click.Group):
         "server": "smsfleet.cli.processes:server",
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.jobs:status",
-        "estimate": "smsfleet.cli.jobs:estimate",
+        "estimate": "smsfleet.cli.estimate:estimate",
         "reload": "smsfleet.cli.reload:reload",
         "compliance": "smsfleet.cli.compliance:compliance",
         "capture": "smsfleet.cli.capture:capture",

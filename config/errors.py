@@ -39,10 +39,22 @@ class InvalidDestination(InvalidArgument):
     code = "invalid-destination"
 
 
+class DestinationDenied(InvalidDestination):
+    """A destination that SMSFLEET_ALLOW_PREFIXES or SMSFLEET_DENY_PREFIXES keep out."""
+
+    code = "destination-denied"
+
+
 class InvalidSender(InvalidArgument):
     """A source address that is neither alphanumeric (at most 11) nor numeric (at most 16 digits)."""
 
     code = "invalid-sender"
+
+
+class SenderDenied(InvalidSender):
+    """A source address that is not among the operator's registered ones (SMSFLEET_SENDERS)."""
+
+    code = "sender-denied"
 
 
 class InvalidText(InvalidArgument):

@@ -6,7 +6,9 @@ for one, is in `smpp_settings`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -36,6 +38,37 @@ def _redis_url(value: str) -> str:
     return value
 
 
+_SENDER = re.compile(r"[ -+\--?A-Za-z]{1,21}")
+_PREFIX = re.compile(r"[1-9][0-9]{0,14}")
+
+
+def _listed(value: str, item: re.Pattern[str], what: str) -> str:
+    """Items parted by commas or line ends, or `@file` that holds them; in the end parted by commas.
+
+    A file is read once, here, so that a reload hands its contents to processes on other machines.
+    """
+    if value.startswith("@"):
+        try:
+            value = Path(value[1:]).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a NUL in the path
+            raise ValueError(f"the file cannot be read: {error.__class__.__name__}") from None
+    lines = (line for line in value.splitlines() if not line.lstrip().startswith("#"))
+    items = [part.strip() for line in lines for part in line.split(",")]
+    kept = [part for part in items if part]
+    for part in kept:
+        if not item.fullmatch(part):
+            raise ValueError(f"{part!r} is no {what}")
+    return ",".join(dict.fromkeys(kept))
+
+
+def _senders(value: str) -> str:
+    return _listed(value, _SENDER, "sender: a number, or a name of ASCII letters, digits and spaces")
+
+
+def _prefixes(value: str) -> str:
+    return _listed(value, _PREFIX, "prefix: 1-15 digits, country code first, no +")
+
+
 LIVE = (
     "rate",
     "bulk_reserve",
@@ -46,10 +79,15 @@ LIVE = (
     "max_attempts",
     "backoff_s",
     "backoff_max_s",
+    "senders",
+    "allow_prefixes",
+    "deny_prefixes",
 )
 """The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+Senders = Annotated[str, AfterValidator(_senders)]
+Prefixes = Annotated[str, AfterValidator(_prefixes)]
 
 
 class Settings(EnvironmentSettings):
@@ -86,8 +124,28 @@ class Settings(EnvironmentSettings):
         20_000, ge=10, le=1_000_000, description="segments that may wait in one lane's outbound stream"
     )
     max_segments: int = Field(10, ge=1, le=255, description="segments of one text (UDH: at most 255)")
+    transliterate: Literal["off", "typographic", "lossy"] = Field(
+        "off",
+        description="off, typographic (quotes, dashes, spaces) or lossy (any script), if it makes a text GSM",
+    )
+    long_messages: Literal["udh", "payload", "sar"] = Field(
+        "udh",
+        description="udh, or payload or sar, which need SMPP 3.4: how a text of several segments travels",
+    )
     reference_octets: int = Field(
         1, ge=1, le=2, description="octets of the concatenation reference: 1 or 2 (TS 23.040 §9.2.3.24)"
+    )
+    senders: Senders = Field(
+        "",
+        description="sender IDs that may be used, comma separated, or @ and a file of them; empty: any",
+    )
+    allow_prefixes: Prefixes = Field(
+        "",
+        description="what destinations must begin with, comma separated, or @ and a file; empty: anything",
+    )
+    deny_prefixes: Prefixes = Field(
+        "",
+        description="what they must not begin with, allowed or not, comma separated, or @ and a file",
     )
     default_country_code: str = Field(
         "", pattern=r"^([1-9][0-9]{0,2})?$", description="replaces a leading 0 of a destination"

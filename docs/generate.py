@@ -42,6 +42,13 @@ GROUPS = (
     (SMPP_PREFIX, SmppSettings, "For the binder only", BIND),
 )
 
+FUNCTIONS = {
+    "_ascii": "printable ASCII",
+    "_redis_url": "`redis://` or `rediss://`",
+    "_senders": "at most 21 printable ASCII characters each",
+    "_prefixes": "1-15 digits each",
+}
+
 TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"
 
 TAIL = """
@@ -115,7 +122,7 @@ def _limit(rule: Any) -> str:
     if getattr(rule, "pattern", None) is not None:
         return f"`{rule.pattern}`"
     if getattr(rule, "func", None) is not None:
-        return {"_ascii": "printable ASCII", "_redis_url": "`redis://` or `rediss://`"}[rule.func.__name__]
+        return FUNCTIONS[rule.func.__name__]
     return ""
 
 

@@ -27,6 +27,10 @@ class Admission(NamedTuple):
     deadline_ms: int | None
     bodies: Sequence[bytes]
     """a submit_sm body for each segment"""
+    replaced: int = 0
+    """places of the text that transliteration changed"""
+    receipts: bool = True
+    """whether the job asks for any"""
 
 
 class Admitted(NamedTuple):
@@ -129,14 +133,15 @@ class Jobs:
         """Put segments into the outbound streams within the account's rate; idempotent for each job."""
         keys = [self._keys.rate, self._keys.status]
         arguments: list[Any] = [self._now_ms, pace.rate, pace.burst, pace.backlog]
-        for job_id, lane, policy, max_ambiguous, deadline_ms, bodies in admissions:
+        for job_id, lane, policy, max_ambiguous, deadline_ms, bodies, replaced, receipts in admissions:
             keys += (
                 self._keys.job(job_id), self._keys.intake[lane],
                 self._keys.watermark[lane], self._keys.outbound[lane],
             )  # fmt: skip
             floor = pace.burst * pace.bulk_reserve if lane == "bulk" else 0
             arguments += (job_id, floor, f"{POLICY_LETTER[policy]}{max_ambiguous}")
-            arguments += ("" if deadline_ms is None else deadline_ms, len(bodies), *bodies)
+            marks = ("" if receipts else "d0") + (f"r{replaced}" if replaced else "")
+            arguments += ("" if deadline_ms is None else deadline_ms, marks, len(bodies), *bodies)
         return eval_call(script("admit"), keys, arguments, lambda reply: Admitted(reply[1:], reply[0]))
 
     def refuse(self, job_id: str, lane: str, reason: str, shown_status: int) -> Call[int]:

@@ -67,6 +67,10 @@ class JobRecord:
     """`code: message` of a job that never became segments"""
     segments: tuple[SegmentRecord, ...]
     history: tuple[Event, ...]
+    replaced: int = 0
+    """places of the text that transliteration changed"""
+    receipts: bool = True
+    """False: the job asked for none"""
 
 
 def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
@@ -96,6 +100,8 @@ def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
             refusal=reply_text(fields.get("e")),
             segments=tuple(read_segment(number, fields[str(number)]) for number in range(1, count + 1)),
             history=read_history(created_ms, fields.get("h", "")),
+            replaced=int(fields.get("r", "0")),
+            receipts=fields.get("d") != "0",
         )
     except (KeyError, ValueError) as error:
         raise RecordError(f"job {job_id} is not readable by this version: {error!r}") from error

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
-from datetime import timedelta
+from contextlib import suppress
 from typing import Any
 
 from celery import Task
 from celery.result import AsyncResult
 from kombu.exceptions import OperationalError
 
-from smsfleet.config.errors import InvalidArgument, StoreUnavailable
+from smsfleet.config.errors import DestinationDenied, InvalidArgument, SenderDenied, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runs_eagerly, runtime, shares_a_server
 from smsfleet.tasks.messages import Messages, bell
@@ -34,6 +35,8 @@ class SendSms(Task):  # type: ignore[misc]
     `delay` and `apply_async` check the arguments, store the job in Redis and only then publish its id: no
     number and no text travels through the broker. The result's `id` is the job id for `job_status`.
 
+    A time is a timedelta or seconds from now on, an aware datetime, or its ISO 8601 text; 7 days at most.
+
     Arguments:
         to: international number, with or without `+`, spaces, dashes.
         text: up to `max_segments` segments.
@@ -41,10 +44,22 @@ class SendSms(Task):  # type: ignore[misc]
         lane: `high` (OTP), `normal` or `bulk`.
         idempotency_key: 1-64 of `A-Z a-z 0-9 _ . : -`; the same key again returns the first job, sent once.
         encoding: `auto`, `gsm` or `ucs2`.
-        validity: timedelta or seconds (at most 7 days) after which it is not sent any more.
+        transliterate: `off`, `typographic` (quotes, dashes, spaces ... become GSM) or `lossy` (every script
+            becomes ASCII), kept only where it makes the text GSM; the setting when not given.
+        long_messages: `udh`, `payload` or `sar`; the setting when not given.
+        validity: a time after which it is not sent any more.
+        schedule_delivery_time: a time at which the gateway is to deliver it.
         on_ambiguous: `resend`, `hold`, `hold_then_resend` or `fail`, for an outcome that nobody knows; the
             lane's setting when not given.
         max_segments: most segments of the text (1-255); the setting when not given.
+        registered_delivery: `final`, `failure-only`, `intermediate` or `none`: which receipts are asked for.
+        priority_flag: 0-3. service_type: at most 5 characters. protocol_id: 0-255.
+        replace_if_present: True replaces a message that the gateway still has, of the same addresses and
+            service_type; for a single segment.
+        source_ton, source_npi: in place of the gateway's detection.
+        data: octets (bytes, or hexadecimal digits) in place of a text, for those who know, with
+        udh: their user data header, length octet first, and
+        data_coding: 0-255, 4 (octets) when not given.
 
     Raises InvalidArgument (InvalidDestination, InvalidSender, InvalidText, TextTooLong) for what can never be
     sent, StoreUnavailable when Redis cannot take the job; in both cases nothing is stored.
@@ -126,35 +141,50 @@ def bind(*args: Any, **kwargs: Any) -> tuple[SmsRequest, str | None]:
     try:
         return _bind(*args, **kwargs)
     except TypeError as error:
-        raise InvalidArgument(str(error).replace("_bind()", "send_sms()")) from None
+        raise InvalidArgument(re.sub(r"[\w.]+\(\)", "send_sms()", str(error), count=1)) from None
+    except (DestinationDenied, SenderDenied):
+        # The lists may have been reloaded since this process began: an application does not follow by itself.
+        if not _follows_other_rules():
+            raise
+    return _bind(*args, **kwargs)
 
 
-def _bind(  # noqa: PLR0913 - the arguments of send_sms
+def _bind(  # noqa: PLR0913 - the arguments of send_sms, as far as settings fill them in
     to: str,
-    text: str,
+    text: str = "",
     sender: str = "",
     *,
-    lane: str = "normal",
     idempotency_key: str | None = None,
-    encoding: str = "auto",
-    validity: timedelta | float | None = None,
-    on_ambiguous: str | None = None,
     max_segments: int | None = None,
+    transliterate: str | None = None,
+    long_messages: str | None = None,
+    **options: Any,
 ) -> tuple[SmsRequest, str | None]:
-    settings = runtime().settings
+    now = runtime()
+    settings = now.settings
     request = SmsRequest.checked(
         to,
         text,
         sender,
-        lane=lane,
-        encoding=encoding,
-        validity=validity,
-        on_ambiguous=on_ambiguous,
         max_segments=settings.max_segments if max_segments is None else max_segments,
+        transliterate=settings.transliterate if transliterate is None else transliterate,
+        long_messages=settings.long_messages if long_messages is None else long_messages,
         default_country_code=settings.default_country_code,
+        reference_octets=settings.reference_octets,
+        rules=now.rules,
         now_ms=time.time_ns() // 1_000_000,
+        **options,
     )
     return request, None if idempotency_key is None else checked_key(idempotency_key)
+
+
+def _follows_other_rules() -> bool:
+    """Whether the lists of the last reload, asked for now, are others than before."""
+    now = runtime()
+    before = now.rules
+    with suppress(StoreUnavailable):
+        now.follow()
+    return now.rules is not before
 
 
 def take_in(job_id: str, request: SmsRequest, key: str | None) -> tuple[bool, str]:

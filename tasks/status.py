@@ -96,7 +96,9 @@ class JobStatus:
     duplicates: int
     """acceptances beyond the first of a segment"""
     receipts: bool
-    """False: sent by a bind that is a transmitter only: no receipt was asked for, and none will come"""
+    """False: none was asked for, by the job or because the bind is a transmitter only, and none will come"""
+    replaced: int
+    """places of the text that transliteration changed"""
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON: times in ISO 8601, UTC."""
@@ -143,7 +145,9 @@ def of_record(record: JobRecord) -> JobStatus:
         ),
         ambiguous=sum(segment.ambiguous for segment in record.segments),
         duplicates=sum(segment.duplicates for segment in record.segments),
-        receipts=not any(event.letter == "S" and event.code == 0 for event in record.history),
+        receipts=record.receipts
+        and not any(event.letter == "S" and event.code == 0 for event in record.history),
+        replaced=record.replaced,
     )
 
 

@@ -7,9 +7,9 @@ message says how to write it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
 from smsfleet.config.errors import InvalidArgument, InvalidDestination, InvalidSender
+from smsfleet.workers import numbering
 
 MAX_ALPHANUMERIC = 11
 """Characters of an alphanumeric sender: 20 semi-octets hold 11 septets (TS 23.040 §9.1.2.5)."""
@@ -46,9 +46,13 @@ def destination(value: str, *, default_country_code: str | None = None) -> str:
         raise InvalidArgument(
             f"default_country_code is {default_country_code!r}: it must be 1 to 3 digits such as '27'"
         )
+    if _INTERNATIONAL.fullmatch(plain := value.removeprefix("+")):  # most are written like this
+        return plain
     if _TRUNK_ZERO.search(value):
+        meant = _hint(value, default_country_code)
         raise InvalidDestination(
-            f"destination {value!r} holds a '(0)' that is dialled only inside the country: leave it out"
+            f"destination {value!r} holds a '(0)' that is dialled only inside the country:"
+            f" leave it out{meant}"
         )
 
     number = value.translate(_SEPARATORS)
@@ -61,7 +65,14 @@ def destination(value: str, *, default_country_code: str | None = None) -> str:
 
     if _INTERNATIONAL.fullmatch(number):
         return number
-    raise InvalidDestination(f"destination {value!r} {_broken_rule(number)}")
+    raise InvalidDestination(
+        f"destination {value!r} {_broken_rule(number)}{_hint(value, default_country_code)}"
+    )
+
+
+def _hint(value: str, default_country_code: str | None) -> str:
+    number = numbering.meant(value, default_country_code)
+    return f"; perhaps {number!r} is meant" if number else ""
 
 
 def _broken_rule(number: str) -> str:
@@ -81,7 +92,7 @@ def _broken_rule(number: str) -> str:
     return f"has {len(number)} digits: an international number has 7 to 15, country code included"
 
 
-def sender(value: str, *, registered: Collection[str] | None = None) -> str:
+def sender(value: str) -> str:
     """The source address of `value`: `""` (the account's default), a number, or a name.
 
     A number, once spaces, `-`, `(`, `)`, `.` and a leading `+` are removed, is 1 to 16 digits; a leading 0 is
@@ -89,9 +100,6 @@ def sender(value: str, *, registered: Collection[str] | None = None) -> str:
     ASCII letters, digits, space and ``!"#%&'()*+,-./:;<=>?``, at least one of them a letter; outer spaces are
     removed. Some networks show letters and digits only, and some replace the sender altogether (guide §10.2).
     TON and NPI stay 0: the gateway detects them (guide §10.2).
-
-    `registered`, if given, is the account's list of sender IDs in this form (guide §16); case makes no
-    difference there (Clickatell's sender ID guide).
 
     Raises InvalidSender, which names the value and the rule.
     """
@@ -102,13 +110,13 @@ def sender(value: str, *, registered: Collection[str] | None = None) -> str:
     if not value:
         return ""
     number = value.translate(_SEPARATORS).removeprefix("+")
-    address = _numeric(value, number) if _DIGITS.fullmatch(number) else _name(value)
-    if registered is not None and address.lower() not in {known.lower() for known in registered}:
-        raise InvalidSender(
-            f"sender {address!r} is not in the list of registered sender IDs: register it with Clickatell"
-            " and add it to the list (guide §10.2)"
-        )
-    return address
+    return _numeric(value, number) if _DIGITS.fullmatch(number) else _name(value)
+
+
+def sender_key(value: str) -> str:
+    """How sender IDs are compared: without case (Clickatell's guide to them), numbers without separators."""
+    number = value.translate(_SEPARATORS).removeprefix("+")
+    return number if _DIGITS.fullmatch(number) else value.strip(" ").lower()
 
 
 def _numeric(value: str, number: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from smsfleet.workers import addresses, gsm0338, segments
+from smsfleet.config.errors import DestinationDenied
+from smsfleet.workers import addresses, gsm0338, numbering, segments
+from smsfleet.workers.rules import Rules
+from smsfleet.workers.tariff import segment_credits
+from smsfleet.workers.transliteration import MODES
 
-_CREDITS_PER_SEGMENT = Fraction(1)
-_CREDITS_PER_TEST_SEGMENT = Fraction(1, 3)  # guide §3
+if TYPE_CHECKING:
+    from smsfleet.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,18 @@ class NotGsm:
     """`U+2026`."""
     name: str
     """The Unicode name, empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What a transliteration that was not asked for would make of the text."""
+
+    transliterate: str
+    """`typographic` or `lossy`."""
+    replaced: int
+    """Places of the text that it changes."""
+    segments: int
+    credits: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,47 +57,67 @@ class Estimate:
     """Units that the last segment still has room for."""
     credits: Fraction
     """Credits of one recipient, exact (guide §3)."""
+    replaced: int = 0
+    """Places of the text that the transliteration changes."""
+    savings: tuple[Saving, ...] = ()
+    """The gentlest transliteration that would save segments of a UCS-2 text; empty where none would."""
+    remarks: tuple[str, ...] = ()
+    """What else there is to know; only what begins with `refused` keeps the message from being sent."""
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON; credits are a string, `"2"` or `"1/3"`, because a third has no exact float."""
         return {
             "encoding": self.encoding,
-            "not_gsm": [
-                {
-                    "position": found.position,
-                    "character": found.character,
-                    "code_point": found.code_point,
-                    "name": found.name,
-                }
-                for found in self.not_gsm
-            ],
+            "not_gsm": [asdict(found) for found in self.not_gsm],
             "segments": self.segments,
             "units": self.units,
             "units_left": self.units_left,
             "credits": str(self.credits),
+            "replaced": self.replaced,
+            "savings": [asdict(saving) | {"credits": str(saving.credits)} for saving in self.savings],
+            "remarks": list(self.remarks),
         }
 
 
-def estimate(
+def estimate(  # noqa: PLR0913 - what decides the segments of a text
     text: str,
     *,
     encoding: str = "auto",
+    transliterate: str = "off",
+    long_messages: str = "udh",
     to: str | None = None,
     default_country_code: str | None = None,
-    max_segments: int = segments.MAX_SEGMENTS,
+    reference_octets: int = 1,
+    max_segments: int | None = None,
 ) -> Estimate:
     """Encoding, segments and credits of `text` for one recipient, computed as send_sms would.
 
-    A segment costs one credit, or a third where `to` is in the gateway's test ranges (guide §3). Networks
-    where Clickatell charges more than one credit a segment are not known here.
+    `max_segments` is the highest there is when not given, so that a text too long is told of too.
+    What a segment costs is `tariff.segment_credits`.
 
     Raises what `segments.segment` and `addresses.destination` raise.
     """
-    segmented = segments.segment(text, encoding=encoding, max_segments=max_segments)
-    to_test_range = to is not None and addresses.is_test_number(
-        addresses.destination(to, default_country_code=default_country_code)
-    )
-    per_segment = _CREDITS_PER_TEST_SEGMENT if to_test_range else _CREDITS_PER_SEGMENT
+    most = segments.MAX_PAYLOAD_SEGMENTS if long_messages == "payload" else segments.MAX_SEGMENTS
+
+    def cut(mode: str) -> segments.Segmented:
+        return segments.segment(
+            text,
+            encoding=encoding,
+            transliterate=mode,
+            long_messages=long_messages,
+            reference_octets=reference_octets,
+            max_segments=most if max_segments is None else max_segments,
+        )
+
+    segmented = cut(transliterate)
+    number = None if to is None else addresses.destination(to, default_country_code=default_country_code)
+    each = segment_credits(number)
+    savings: list[Saving] = []
+    if encoding == "auto" and segmented.encoding == "ucs2":
+        for mode in MODES[MODES.index(transliterate) + 1 :]:
+            other = cut(mode)
+            if other.segments < segmented.segments and not savings:
+                savings.append(Saving(mode, other.replaced, other.segments, other.segments * each))
     return Estimate(
         encoding=segmented.encoding,
         not_gsm=tuple(
@@ -91,5 +127,41 @@ def estimate(
         segments=segmented.segments,
         units=segmented.units,
         units_left=segmented.units_left,
-        credits=segmented.segments * per_segment,
+        credits=segmented.segments * each,
+        replaced=segmented.replaced,
+        savings=tuple(savings),
+        remarks=()
+        if number is None or addresses.is_test_number(number)
+        else tuple(f"{number} is {remark}" for remark in numbering.remarks(number)),
     )
+
+
+def as_configured(  # noqa: PLR0913 - the arguments of send_sms that matter here
+    settings: Settings,
+    text: str,
+    *,
+    encoding: str = "auto",
+    transliterate: str | None = None,
+    long_messages: str | None = None,
+    to: str | None = None,
+) -> Estimate:
+    """`estimate` with the settings for what is not given; what they would refuse is among the remarks."""
+    found = estimate(
+        text,
+        encoding=encoding,
+        transliterate=settings.transliterate if transliterate is None else transliterate,
+        long_messages=settings.long_messages if long_messages is None else long_messages,
+        to=to,
+        default_country_code=settings.default_country_code or None,
+        reference_octets=settings.reference_octets,
+    )
+    remarks = list(found.remarks)
+    if found.segments > settings.max_segments:
+        remarks.append(f"refused: more segments than SMSFLEET_MAX_SEGMENTS={settings.max_segments}")
+    if to is not None:
+        number = addresses.destination(to, default_country_code=settings.default_country_code or None)
+        try:
+            Rules.of(settings).check(number, "")
+        except DestinationDenied as error:
+            remarks.append(f"refused: {error}")
+    return replace(found, remarks=tuple(remarks))

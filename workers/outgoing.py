@@ -14,10 +14,13 @@ from smsfleet.config.errors import EncodeError, InvalidArgument, RecordError, Sm
 from smsfleet.config.logs import logger, mask_string
 from smsfleet.store.jobs import Admission
 from smsfleet.store.records import JobRecord
+from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest, is_key
+from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime
-from smsfleet.workers.segments import Segmented, segment
-from smsfleet.workers.submit import SubmitOptions, bodies, validity_period
+from smsfleet.workers.segments import Segmented
+from smsfleet.workers.submit import SubmitOptions, bodies
+from smsfleet.workers.times import absolute_time, validity_period
 
 if TYPE_CHECKING:
     from smsfleet.config.settings import Settings
@@ -33,6 +36,9 @@ MOST_DEATHS = 3
 
 PATIENCE_S = 30.0
 """How long a job may wait in a worker's hands for its rate token: well below the visibility timeout."""
+
+SOON_MS = 10_000
+"""A message that is due so soon is not scheduled: the gateway refuses a time that is over (0x61)."""
 
 RETRY_S = 0.5
 RETRY_MOST_S = 5.0
@@ -77,9 +83,11 @@ class Outgoing:
         stopping: Event | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        clock_ms: Callable[[], int] = epoch_ms,
     ) -> None:
         self._runtime = runtime
         self._clock = clock
+        self._clock_ms = clock_ms
         self._stopping = stopping or runtime.stopping
         self._log = logger(__name__)
 
@@ -218,22 +226,14 @@ class Outgoing:
 
     def _encode(self, job_id: str, content: bytes) -> _Encoded:
         request = SmsRequest.from_json(content)
-        octets = self._runtime.settings.reference_octets
-        return _Encoded(
-            job_id,
-            request,
-            segment(
-                request.text,
-                encoding=request.encoding,
-                reference_octets=octets,
-                max_segments=request.max_segments,
-            ),
-        )
+        if self._runtime.rules is not NO_RULES:
+            self._runtime.rules.check(request.to, request.sender)
+        return _Encoded(job_id, request, request.segmented(self._runtime.settings.reference_octets))
 
     def _admissions(self, encoded: list[_Encoded], outcomes: dict[str, Outcome]) -> list[Admission]:
         """Put the concatenation references in and build the submit_sm bodies."""
         settings = self._runtime.settings
-        several = [job for job in encoded if job.segmented.segments > 1]
+        several = [job for job in encoded if job.segmented.reference_octets]
         references: dict[str, int] = {}
         if several:
             call = self._runtime.jobs.next_references(
@@ -253,10 +253,15 @@ class Outgoing:
         request, segmented = job.request, job.segmented
         if reference is not None:
             segmented = segmented.with_reference(reference)
+        due_ms = request.options.schedule_ms
+        is_scheduled = due_ms is not None and due_ms > self._clock_ms() + SOON_MS
         options = SubmitOptions(
             destination=request.to,
             source=request.sender,
             validity_period=validity_period(request.validity_s) if request.validity_s else "",
+            schedule_delivery_time=absolute_time(due_ms) if due_ms and is_scheduled else "",
+            long_messages=request.long_messages,
+            wire=request.options,
         )
         return Admission(
             job_id=job.job_id,
@@ -265,6 +270,8 @@ class Outgoing:
             max_ambiguous=1,
             deadline_ms=request.deadline_ms,
             bodies=bodies(options, segmented),
+            replaced=segmented.replaced,
+            receipts=request.options.registered_delivery != "none",
         )
 
     def _close(self, job_id: str, error: SmsfleetError) -> Outcome:

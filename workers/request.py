@@ -5,28 +5,30 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, fields
-from datetime import timedelta
 from typing import Any
 
 from smsfleet.config.errors import InvalidArgument, InvalidText, RecordError
 from smsfleet.store.keys import LANES
 from smsfleet.store.records import POLICY_LETTER
 from smsfleet.workers import addresses
-from smsfleet.workers.segments import ENCODINGS, segment
+from smsfleet.workers.binary import Binary
+from smsfleet.workers.options import PLAIN, TON_ALPHANUMERIC, WireOptions
+from smsfleet.workers.rules import NO_RULES, Rules
+from smsfleet.workers.segments import ENCODINGS, LONG_MESSAGES, Segmented, segment
+from smsfleet.workers.times import When, seconds_ahead
+from smsfleet.workers.transliteration import MODES
 
 POLICIES = tuple(POLICY_LETTER)
 
 KEY = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 """Job ids and idempotency keys; no `#`, which parts a job id from a segment number."""
 
-LONGEST_VALIDITY_S = 7 * 86_400
-"""A receipt is held for 7 days (guide §4): nothing could be learned of a message that lives longer."""
-
 DEFAULT_MAX_SEGMENTS = 10
 
 _KINDS = {
     "to": str, "text": str, "sender": str, "lane": str, "encoding": str, "validity_s": int, "asked_ms": int,
-    "on_ambiguous": str, "max_segments": int,
+    "on_ambiguous": str, "max_segments": int, "transliterate": str, "long_messages": str,
+    "binary": dict, "options": dict,
 }  # fmt: skip
 """The JSON types of a stored request."""
 
@@ -36,7 +38,7 @@ class SmsRequest:
     """One SMS to one recipient. Make it with `checked`, which applies every rule."""
 
     to: str
-    text: str
+    text: str = ""
     sender: str = ""
     lane: str = "normal"
     encoding: str = "auto"
@@ -47,38 +49,52 @@ class SmsRequest:
     on_ambiguous: str | None = None
     """None: the lane's policy of the settings"""
     max_segments: int = DEFAULT_MAX_SEGMENTS
+    transliterate: str = "off"
+    long_messages: str = "udh"
+    binary: Binary | None = None
+    """octets in place of a text"""
+    options: WireOptions = PLAIN
 
     @classmethod
     def checked(  # noqa: PLR0913 - the arguments of send_sms
         cls,
         to: str,
-        text: str,
+        text: str = "",
         sender: str = "",
         *,
         lane: str = "normal",
         encoding: str = "auto",
-        validity: timedelta | float | None = None,
+        validity: When | None = None,
         on_ambiguous: str | None = None,
         max_segments: int = DEFAULT_MAX_SEGMENTS,
+        transliterate: str = "off",
+        long_messages: str = "udh",
+        data: bytes | str | None = None,
+        udh: bytes | str | None = None,
+        data_coding: int | None = None,
         default_country_code: str = "",
+        reference_octets: int = 1,
+        rules: Rules = NO_RULES,
         now_ms: int,
+        **options: Any,
     ) -> SmsRequest:
-        """The request, normalised: the destination in digits, the validity in seconds.
+        """The request, normalised: the destination in digits, times in numbers, octets as such.
 
-        Raises InvalidDestination, InvalidSender, InvalidText, TextTooLong or InvalidArgument, each naming
-        the value and the rule. Nothing is stored or sent by it.
+        `options` are those of `WireOptions.checked`. Raises InvalidDestination, InvalidSender, InvalidText,
+        TextTooLong or InvalidArgument, each naming the value and the rule. Nothing is stored or sent by it.
         """
-        if not isinstance(text, str):
-            raise InvalidText(f"text is {type(text).__name__}: it must be a str")
-        if not text:
-            raise InvalidText("text is empty: give at least one character")
+        binary = _binary(text, data, udh, data_coding)
         _one_of("lane", lane, LANES)
         _one_of("encoding", encoding, ENCODINGS)
+        if transliterate != "off":
+            _one_of("transliterate", transliterate, MODES)
+        if long_messages != "udh":
+            _one_of("long_messages", long_messages, LONG_MESSAGES)
         if on_ambiguous is not None:
             _one_of("on_ambiguous", on_ambiguous, POLICIES)
         if type(max_segments) is not int:  # a bool is an int too
             raise InvalidArgument(f"max_segments {max_segments!r} is refused: it must be a whole number")
-        validity_s = _seconds(validity)
+        validity_s = None if validity is None else int(seconds_ahead("validity", validity, now_ms))
         request = cls(
             to=addresses.destination(to, default_country_code=default_country_code or None),
             text=text,
@@ -89,9 +105,53 @@ class SmsRequest:
             asked_ms=None if validity_s is None else now_ms,
             on_ambiguous=on_ambiguous,
             max_segments=max_segments,
+            transliterate=transliterate,
+            long_messages=long_messages,
+            binary=binary,
+            options=WireOptions.checked(now_ms=now_ms, **options) if options else PLAIN,
         )
-        segment(text, encoding=encoding, max_segments=max_segments)
+        if rules is not NO_RULES:
+            rules.check(request.to, request.sender)
+        request.segmented(reference_octets)
         return request
+
+    def segmented(self, reference_octets: int) -> Segmented:
+        """The segments of the message. Raises InvalidText, TextTooLong or InvalidArgument."""
+        if self.binary is None:
+            segmented = segment(
+                self.text,
+                encoding=self.encoding,
+                transliterate=self.transliterate,
+                long_messages=self.long_messages,
+                reference_octets=reference_octets,
+                max_segments=self.max_segments,
+            )
+        else:
+            segmented = self.binary.segment(
+                long_messages=self.long_messages,
+                reference_octets=reference_octets,
+                max_segments=self.max_segments,
+            )
+        if self.options is not PLAIN:
+            self._check_options(segmented)
+        return segmented
+
+    def _check_options(self, segmented: Segmented) -> None:
+        options = self.options
+        if options.replace_if_present and segmented.segments > 1 and self.long_messages != "payload":
+            raise InvalidArgument(
+                f"replace_if_present is refused: the message is {segmented.segments} segments, and each would"
+                " replace the one before it"
+            )
+        if self.sender and not self.sender.isdigit() and options.source_ton not in (0, TON_ALPHANUMERIC):
+            raise InvalidArgument(
+                f"source_ton {options.source_ton} is refused: the sender is a name, whose TON is 5 (or 0)"
+            )
+        scheduled, deadline = options.schedule_ms, self.deadline_ms
+        if scheduled is not None and deadline is not None and deadline <= scheduled:
+            raise InvalidArgument(
+                f"validity of {self.validity_s} s is refused: it ends before schedule_delivery_time"
+            )
 
     @property
     def deadline_ms(self) -> int | None:
@@ -102,8 +162,14 @@ class SmsRequest:
 
     def to_json(self) -> str:
         """The request as stored: only what differs from the defaults."""
-        given = ((name, getattr(self, name), default) for name, default in _DEFAULTS)
-        return _ENCODER.encode({name: value for name, value, default in given if value != default})
+        values: dict[str, Any] = {
+            name: value for name, default in _FLAT if (value := getattr(self, name)) != default
+        }
+        if self.binary is not None:
+            values["binary"] = self.binary.as_dict()
+        if self.options is not PLAIN:
+            values["options"] = self.options.as_dict()
+        return _ENCODER.encode(values)
 
     @classmethod
     def from_json(cls, content: bytes) -> SmsRequest:
@@ -111,13 +177,19 @@ class SmsRequest:
         try:
             values = json.loads(content)
             _check_form(values)
+            if "binary" in values:
+                values["binary"] = Binary.from_dict(values["binary"])
+            if "options" in values:
+                values["options"] = WireOptions.from_dict(values["options"])
             request = cls(**values)
         except (TypeError, ValueError) as error:
             raise RecordError(f"a stored request is not readable by this version: {error}") from error
         return request
 
 
-_DEFAULTS = tuple((field.name, field.default) for field in fields(SmsRequest))
+_FLAT = tuple(
+    (field.name, field.default) for field in fields(SmsRequest) if field.name not in {"binary", "options"}
+)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -127,6 +199,8 @@ def _check_form(values: Any) -> None:
     for name, value in values.items():
         if type(value) is not _KINDS.get(name):
             raise TypeError(f"{name!a:.40} is {type(value).__name__}")
+    if "text" not in values and "binary" not in values:
+        raise TypeError("it has no text")
     _one_of("lane", values.get("lane", "normal"), LANES)
     _one_of("on_ambiguous", values.get("on_ambiguous", POLICIES[0]), POLICIES)
 
@@ -143,20 +217,25 @@ def checked_key(value: str, name: str = "idempotency_key") -> str:
     return value
 
 
+def _binary(
+    text: Any, data: bytes | str | None, udh: bytes | str | None, data_coding: int | None
+) -> Binary | None:
+    """The octets of a binary job; None for one with a text."""
+    if data is not None or udh is not None:
+        if text:
+            raise InvalidArgument("text is given beside data or udh: give one of them")
+        return Binary.checked(data or b"", udh, data_coding)
+    if not isinstance(text, str):
+        raise InvalidText(f"text is {type(text).__name__}: it must be a str")
+    if not text:
+        raise InvalidText("text is empty: give at least one character")
+    if data_coding is not None:
+        raise InvalidArgument(
+            f"data_coding {data_coding!r} is refused: it goes with data; a text is given its own"
+        )
+    return None
+
+
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise InvalidArgument(f"{name} {value!r} is refused: it must be one of {', '.join(allowed)}")
-
-
-def _seconds(validity: timedelta | float | None) -> int | None:
-    if validity is None:
-        return None
-    if isinstance(validity, bool) or not isinstance(validity, timedelta | int | float):
-        raise InvalidArgument(f"validity {validity!r} is refused: give a timedelta or seconds")
-    seconds = validity.total_seconds() if isinstance(validity, timedelta) else float(validity)
-    if not 1 <= seconds <= LONGEST_VALIDITY_S:
-        raise InvalidArgument(
-            f"validity of {seconds:g} s is refused: it must be from 1 s to {LONGEST_VALIDITY_S} s (7 days, "
-            "as long as the gateway holds receipts: guide §4)"
-        )
-    return int(seconds)

@@ -15,6 +15,7 @@ from smsfleet.store.jobs import Jobs, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.live import Live
 from smsfleet.store.server import require_durable, server_info
+from smsfleet.workers.rules import Rules
 
 if TYPE_CHECKING:
     # pydantic and redis cost 0.3 s at import: an application pays with its first SMS, not at start.
@@ -93,6 +94,11 @@ class Runtime:
         settings = self.settings
         return Pace(settings.rate, settings.bulk_reserve, settings.outbound_limit)
 
+    @cached_property
+    def rules(self) -> Rules:
+        """Who may be written to, and under which names."""
+        return Rules.of(self.settings)
+
     def follow(self) -> None:
         """Work with the settings of the last reload; asks the store once in `FOLLOW_S`.
 
@@ -112,7 +118,7 @@ class Runtime:
         except ConfigError as error:
             logger(__name__).error("reloaded settings refused: the former stay", error=error)
             return
-        for name in ("pace", "facts"):  # made of settings that may have changed
+        for name in ("pace", "facts", "rules"):  # made of settings that may have changed
             self.__dict__.pop(name, None)
         logger(__name__).info("settings reloaded", **self.settings.live())
 

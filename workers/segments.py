@@ -11,19 +11,29 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from smsfleet.config.errors import InvalidArgument, InvalidText, TextTooLong
-from smsfleet.workers import gsm0338
+from smsfleet.smpp.constants import TLV_VALUE_OCTETS
+from smsfleet.workers import gsm0338, transliteration
 
 MAX_SEGMENTS = 255
 """Total and number of a segment are one octet each in the header (TS 23.040 §9.2.3.24.1)."""
 
+MAX_PAYLOAD_SEGMENTS = 512
+"""More than the longest message_payload (65,535 octets, guide §11) can need: the gateway cuts it."""
+
 ENCODINGS = ("auto", "gsm", "ucs2")
 """What `segment` may be asked for; `auto` is GSM where the text permits it, else UCS-2."""
+
+LONG_MESSAGES = ("udh", "payload", "sar")
+"""How a text of several segments travels: with user data headers, whole in one message_payload TLV
+(guide §11), or with the sar TLVs of SMPP 3.4 §5.3.2.22-24 in place of the headers."""
 
 # Controls other than LF, CR and FF show as anything or nothing on a phone; a lone surrogate is no character.
 _FORBIDDEN = re.compile("[\x00-\x09\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class _Alphabet(NamedTuple):
+class Alphabet(NamedTuple):
+    """How much of something a segment holds, and where it must not be cut."""
+
     name: str
     data_coding: int  # SMPP 3.4 §5.2.19: 0 is the SMSC default alphabet (GSM, guide §4), 8 is UCS-2
     unit_octets: int
@@ -32,53 +42,61 @@ class _Alphabet(NamedTuple):
     first_of_pair: bytes  # first octets of a unit that must not be parted from the next one
 
 
-_GSM = _Alphabet("gsm0338", 0, 1, 160, (153, 152), bytes((gsm0338.ESCAPE,)))
-_UCS2 = _Alphabet("ucs2", 8, 2, 70, (67, 66), bytes(range(0xD8, 0xDC)))  # the high surrogates
+GSM = Alphabet("gsm0338", 0, 1, 160, (153, 152), bytes((gsm0338.ESCAPE,)))
+UCS2 = Alphabet("ucs2", 8, 2, 70, (67, 66), bytes(range(0xD8, 0xDC)))  # the high surrogates
 
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """One text, ready to be put into one submit_sm per segment."""
+    """One message, ready to be put into submit_sm."""
 
     encoding: str
-    """`gsm0338` or `ucs2`."""
+    """`gsm0338`, `ucs2` or `binary`."""
     data_coding: int
     """The SMPP field: 0 for gsm0338, 8 for ucs2."""
     user_data: list[bytes]
     """The octets of each segment without its header; GSM unpacked, UCS-2 big-endian."""
     headers: list[bytes]
-    """The user data header of each segment; one empty header when the text is a single segment."""
+    """The user data header of each segment; empty ones when a text is a single segment or a payload."""
     units: int
-    """Septets (an extension character is two) or UTF-16 units (an astral character is two) of the text."""
+    """Septets (an extension character is two), UTF-16 units (an astral character is two) or octets in all."""
     units_left: int
     """Units that the last segment still has room for."""
+    reference_octets: int = 0
+    """Octets of the concatenation reference in each header; 0: there is none."""
+    replaced: int = 0
+    """Places of the text where transliteration changed it."""
 
     @property
     def segments(self) -> int:
-        """How many segments the text takes, at least 1."""
+        """How many segments a handset gets, at least 1."""
         return len(self.user_data)
 
     @property
     def reference(self) -> int:
-        """The number that the headers carry; 0 for a single segment, which has none."""
-        return int.from_bytes(self.headers[0][3:-2], "big")
+        """The number that the headers carry; 0 where they have none."""
+        return int.from_bytes(self.headers[0][-2 - self.reference_octets : -2], "big")
 
     def with_reference(self, reference: int) -> Segmented:
-        """The same segments under another reference of the same size; a single segment stays as it is.
+        """The same segments under another reference of the same size; without one they stay as they are.
 
         Raises OverflowError when the number does not fit.
         """
-        octets = len(self.headers[0]) - 5
-        if octets < 0:
+        octets = self.reference_octets
+        if not octets:
             return self
         number = reference.to_bytes(octets, "big")
-        return replace(self, headers=[header[:3] + number + header[-2:] for header in self.headers])
+        return replace(
+            self, headers=[header[: -2 - octets] + number + header[-2:] for header in self.headers]
+        )
 
 
-def segment(
+def segment(  # noqa: PLR0913 - what decides the segments of a text
     text: str,
     *,
     encoding: str = "auto",
+    transliterate: str = "off",
+    long_messages: str = "udh",
     reference: int = 0,
     reference_octets: int = 1,
     max_segments: int = MAX_SEGMENTS,
@@ -87,11 +105,41 @@ def segment(
 
     An escape pair or a surrogate pair is never cut. An empty text is one empty segment. `reference` is
     written into the headers as 1 octet (0-255) or 2 (0-65535) and has no effect on a single segment.
+    `transliterate` is kept only if all of the text becomes GSM by it, and (with `auto`) if that needs no more
+    segments than UCS-2; it has no effect with `ucs2`. With `payload` there are no headers, and at most
+    65,535 octets.
 
     Raises InvalidText (control characters other than LF, CR and FF; lone surrogates; characters outside GSM
-    with encoding `gsm`), TextTooLong (more than `max_segments`, 1-255), InvalidArgument (any other argument).
-    Source: TS 23.038 §6.2, TS 23.040 §9.2.3.24.
+    with encoding `gsm`), TextTooLong (more than `max_segments`: 1-255, with `payload` 1-512), InvalidArgument
+    (any other argument). Source: TS 23.038 §6.2, TS 23.040 §9.2.3.24.
     """
+    if reference_octets not in (1, 2) or not 0 <= reference < 256 or not 1 <= max_segments <= MAX_SEGMENTS:
+        check_limits(long_messages, reference, reference_octets, max_segments)
+    alphabet, octets, replaced = _encode(text, encoding, transliterate, reference_octets)
+    units = len(octets) // alphabet.unit_octets
+    if units <= alphabet.single:
+        left = alphabet.single - units
+        return Segmented(alphabet.name, alphabet.data_coding, [octets], [b""], units, left, 0, replaced)
+
+    size = alphabet.concatenated[reference_octets - 1]
+    user_data = cut(octets, size * alphabet.unit_octets, alphabet)
+    units_left = size - len(user_data[-1]) // alphabet.unit_octets
+    check_segments(len(user_data), max_segments, f"{units} units of {alphabet.name}")
+    if long_messages == "payload":
+        if len(octets) > TLV_VALUE_OCTETS:
+            raise TextTooLong(
+                f"the text has {len(octets)} octets: a message_payload has at most 65,535 (guide §11)"
+            )
+        headers, reference_octets = [b""] * len(user_data), 0
+    else:
+        headers = concatenation(len(user_data), reference, reference_octets)
+    return Segmented(
+        alphabet.name, alphabet.data_coding, user_data, headers, units, units_left, reference_octets, replaced
+    )
+
+
+def check_limits(long_messages: str, reference: int, reference_octets: int, max_segments: int) -> None:
+    """Raise InvalidArgument for what no message can be cut by."""
     if reference_octets not in (1, 2):
         raise InvalidArgument(f"reference_octets is {reference_octets!r}: it must be 1 or 2")
     if not 0 <= reference < 1 << 8 * reference_octets:
@@ -99,32 +147,38 @@ def segment(
             f"reference is {reference!r}: with {reference_octets} octet(s) it must be"
             f" 0 to {(1 << 8 * reference_octets) - 1}"
         )
-    if not 1 <= max_segments <= MAX_SEGMENTS:
-        raise InvalidArgument(f"max_segments is {max_segments!r}: it must be 1 to {MAX_SEGMENTS}")
+    if not 1 <= max_segments <= MAX_SEGMENTS and (
+        long_messages != "payload" or not 1 <= max_segments <= MAX_PAYLOAD_SEGMENTS
+    ):
+        most = MAX_PAYLOAD_SEGMENTS if long_messages == "payload" else MAX_SEGMENTS
+        raise InvalidArgument(f"max_segments is {max_segments!r}: it must be 1 to {most}")
 
-    alphabet, octets = _encode(text, encoding)
-    units = len(octets) // alphabet.unit_octets
-    if units <= alphabet.single:
-        return Segmented(alphabet.name, alphabet.data_coding, [octets], [b""], units, alphabet.single - units)
 
-    size = alphabet.concatenated[reference_octets - 1]
-    user_data = _cut(octets, size * alphabet.unit_octets, alphabet)
-    total = len(user_data)
+def check_segments(total: int, max_segments: int, size: str) -> None:
+    """Raise TextTooLong for more segments than `max_segments`."""
     if total > max_segments:
         raise TextTooLong(
-            f"the text needs {total} segments ({units} units of {alphabet.name}), max_segments is"
-            f" {max_segments}: shorten it, or raise max_segments (at most {MAX_SEGMENTS})"
+            f"the text needs {total} segments ({size}), max_segments is {max_segments}:"
+            f" shorten it, or raise max_segments (at most {MAX_SEGMENTS})"
         )
-    # Length of the header, element 00 (8-bit reference) or 08 (16-bit), length of the element, reference.
-    start = (b"\x05\x00\x03" if reference_octets == 1 else b"\x06\x08\x04") + reference.to_bytes(
-        reference_octets, "big"
-    )
-    headers = [start + bytes((total, number)) for number in range(1, total + 1)]
-    units_left = size - len(user_data[-1]) // alphabet.unit_octets
-    return Segmented(alphabet.name, alphabet.data_coding, user_data, headers, units, units_left)
 
 
-def _encode(text: str, encoding: str) -> tuple[_Alphabet, bytes]:
+def concatenation(total: int, reference: int, reference_octets: int, elements: bytes = b"") -> list[bytes]:
+    """The user data headers of `total` segments; `elements` of the caller's own come first in each.
+
+    Length of the header, then element 00 (8-bit reference) or 08 (16-bit), its length, reference, total and
+    number (TS 23.040 §9.2.3.24.1 and .8).
+    """
+    element = b"\x00\x03" if reference_octets == 1 else b"\x08\x04"
+    length = len(elements) + 2 + element[1]
+    start = bytes((length,)) + elements + element + reference.to_bytes(reference_octets, "big")
+    return [start + bytes((total, number)) for number in range(1, total + 1)]
+
+
+def _encode(
+    text: str, encoding: str, transliterate: str, reference_octets: int
+) -> tuple[Alphabet, bytes, int]:
+    """The alphabet, the octets, and how many places of the text were changed."""
     if not isinstance(text, str):
         raise InvalidText(f"the text is of type {type(text).__name__}: it must be a str")
     if encoding not in ENCODINGS:
@@ -132,19 +186,53 @@ def _encode(text: str, encoding: str) -> tuple[_Alphabet, bytes]:
     if encoding != "ucs2":
         octets = gsm0338.encode_or_none(text)
         if octets is not None:
-            return _GSM, octets
+            return GSM, octets, 0
     if _FORBIDDEN.search(text):
         found = [(match.start(), match[0]) for match in _FORBIDDEN.finditer(text)]
         raise InvalidText(
             f"forbidden in a text: {gsm0338.describe(found)}; control characters other than line feed,"
             " carriage return and form feed, and lone surrogates, must be removed or replaced"
         )
+    if transliterate not in transliteration.MODES:
+        raise InvalidArgument(
+            f"transliterate is {transliterate!r}: it must be one of {', '.join(transliteration.MODES)}"
+        )
+    wide = text.encode("utf-16-be")
+    if encoding != "ucs2" and transliterate != "off":
+        changed, replaced = transliteration.transliterate(text, transliterate)
+        octets = gsm0338.encode_or_none(changed)
+        if octets and (
+            encoding == "gsm" or _count(octets, GSM, reference_octets) <= _count(wide, UCS2, reference_octets)
+        ):
+            return GSM, octets, replaced
     if encoding == "gsm":
-        gsm0338.encode(text)  # raises, because the text is not GSM, and says why
-    return _UCS2, text.encode("utf-16-be")
+        raise InvalidText(_not_gsm(text, transliterate))
+    return UCS2, wide, 0
 
 
-def _cut(octets: bytes, size: int, alphabet: _Alphabet) -> list[bytes]:
+def _not_gsm(text: str, transliterate: str) -> str:
+    foreign = gsm0338.foreign(text)
+    if transliterate != "off":
+        left = [
+            found
+            for found in foreign
+            if not gsm0338.is_gsm(transliteration.transliterate(found[1], transliterate).text)
+        ]
+        foreign = left or foreign
+    return (
+        f"not in the GSM alphabet: {gsm0338.describe(foreign)}; replace them, or let the encoding be 'auto'"
+    )
+
+
+def _count(octets: bytes, alphabet: Alphabet, reference_octets: int) -> int:
+    """How many segments the octets take."""
+    if len(octets) <= alphabet.single * alphabet.unit_octets:
+        return 1
+    size = alphabet.concatenated[reference_octets - 1] * alphabet.unit_octets
+    return len(cut(octets, size, alphabet))
+
+
+def cut(octets: bytes, size: int, alphabet: Alphabet) -> list[bytes]:
     """Cut into pieces of at most `size` octets, each as long as it can be without cutting a pair."""
     pieces = []
     start = 0

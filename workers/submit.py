@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.smpp.constants import (
     ESM_UDHI,
-    RECEIPT_ALWAYS,
     TLV_MESSAGE_PAYLOAD,
     TLV_SAR_MSG_REF_NUM,
     TLV_SAR_SEGMENT_SEQNUM,
@@ -15,14 +14,8 @@ from smsfleet.smpp.constants import (
 )
 from smsfleet.smpp.pdu import SubmitSm
 from smsfleet.smpp.tlv import Tlv
-from smsfleet.workers.segments import Segmented
-
-CONCATENATIONS = ("udh", "payload", "sar")
-"""How a text of several segments travels: with user data headers, whole in one message_payload TLV
-(guide §11), or with the sar TLVs of SMPP 3.4 §5.3.2.22-24 in place of the headers."""
-
-MAX_VALIDITY_S = 31 * 86_400
-"""The largest number of days that the time format is sure to hold (SMPP 3.4 §7.1.1.2)."""
+from smsfleet.workers.options import PLAIN, REGISTERED_DELIVERY, WireOptions
+from smsfleet.workers.segments import LONG_MESSAGES, Segmented
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +25,14 @@ class SubmitOptions:
     destination: str
     """As `addresses.destination` returns it; TON 1 and NPI 1 go with it (guide §10.1)."""
     source: str = ""
-    """As `addresses.sender` returns it; TON 0 and NPI 0, because the gateway detects them (guide §10.2)."""
-    service_type: str = ""
-    protocol_id: int = 0
-    priority_flag: int = 0
+    """As `addresses.sender` returns it; TON 0 and NPI 0 mean that the gateway detects them (guide §10.2)."""
     validity_period: str = ""
-    """Empty (the gateway's default) or 16 characters, as `validity_period` makes them."""
-    registered_delivery: int = RECEIPT_ALWAYS
-    concatenation: str = "udh"
-    """One of CONCATENATIONS; a text of one segment is the same in all of them."""
+    """Empty (the gateway's default) or 16 characters, as `times.validity_period` makes them."""
+    schedule_delivery_time: str = ""
+    """Empty (at once) or 16 characters, as `times.absolute_time` makes them."""
+    long_messages: str = "udh"
+    """One of LONG_MESSAGES; a text of one segment is the same in all of them."""
+    wire: WireOptions = PLAIN
 
 
 def bodies(options: SubmitOptions, segmented: Segmented) -> list[bytes]:
@@ -49,16 +41,16 @@ def bodies(options: SubmitOptions, segmented: Segmented) -> list[bytes]:
     One body per segment; `payload` makes a single body of all segments. Only `udh` writes the headers of
     `segmented`, and sets the UDHI bit of esm_class for them.
 
-    Raises EncodeError for a value that does not fit its field, InvalidArgument for an unknown concatenation.
+    Raises EncodeError for a value that does not fit its field, InvalidArgument for unknown long_messages.
     """
-    if options.concatenation not in CONCATENATIONS:
+    if options.long_messages not in LONG_MESSAGES:
         raise InvalidArgument(
-            f"concatenation is {options.concatenation!r}: it must be one of {', '.join(CONCATENATIONS)}"
+            f"long_messages is {options.long_messages!r}: it must be one of {', '.join(LONG_MESSAGES)}"
         )
-    if segmented.segments > 1 and options.concatenation == "payload":
+    if segmented.segments > 1 and options.long_messages == "payload":
         whole = (TLV_MESSAGE_PAYLOAD, b"".join(segmented.user_data))
         return [_submit_sm(options, segmented, tlvs=(whole,)).encode_body()]
-    if segmented.segments > 1 and options.concatenation == "sar":
+    if segmented.segments > 1 and options.long_messages == "sar":
         return [
             _submit_sm(options, segmented, short_message=octets, tlvs=_sar(segmented, number)).encode_body()
             for number, octets in enumerate(segmented.user_data, start=1)
@@ -80,19 +72,22 @@ def _submit_sm(
     short_message: bytes = b"",
     tlvs: tuple[Tlv, ...] = (),
 ) -> SubmitSm:
+    wire = options.wire
     return SubmitSm(
-        service_type=options.service_type,
-        source_addr_ton=0,
-        source_addr_npi=0,
+        service_type=wire.service_type,
+        source_addr_ton=wire.source_ton,
+        source_addr_npi=wire.source_npi,
         source_addr=options.source,
         dest_addr_ton=1,
         dest_addr_npi=1,
         destination_addr=options.destination,
         esm_class=esm_class,
-        protocol_id=options.protocol_id,
-        priority_flag=options.priority_flag,
+        protocol_id=wire.protocol_id,
+        priority_flag=wire.priority_flag,
+        schedule_delivery_time=options.schedule_delivery_time,
         validity_period=options.validity_period,
-        registered_delivery=options.registered_delivery,
+        registered_delivery=REGISTERED_DELIVERY[wire.registered_delivery],
+        replace_if_present_flag=int(wire.replace_if_present),
         data_coding=segmented.data_coding,
         short_message=short_message,
         tlvs=tlvs,
@@ -105,16 +100,3 @@ def _sar(segmented: Segmented, number: int) -> tuple[Tlv, ...]:
         (TLV_SAR_TOTAL_SEGMENTS, bytes((segmented.segments,))),
         (TLV_SAR_SEGMENT_SEQNUM, bytes((number,))),
     )
-
-
-def validity_period(seconds: int) -> str:
-    """`seconds` from the gateway's receipt of the message on, as SMPP writes it: `000001020304000R`.
-
-    Raises InvalidArgument below 1 second or above 31 days. Source: SMPP 3.4 §7.1.1.2.
-    """
-    if not 1 <= seconds <= MAX_VALIDITY_S:
-        raise InvalidArgument(f"a validity of {seconds} s: it must be 1 s to 31 days ({MAX_VALIDITY_S} s)")
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    day, hour = divmod(hours, 24)
-    return f"0000{day:02d}{hour:02d}{minute:02d}{second:02d}000R"

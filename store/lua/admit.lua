@@ -4,7 +4,7 @@
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] rate (segments/s)  ARGV[3] burst (tokens)
 -- ARGV[4] outbound limit (entries of one stream)
 -- then for each job: id, floor (tokens that its lane leaves to others), policy, deadline_ms or '',
---   number of segments, and that many submit_sm bodies
+--   fields to store besides (`d0r3`: letters and numbers) or '', number of segments, and that many submit_sm bodies
 -- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
 --   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed
 -- uses: lib_time
@@ -22,7 +22,8 @@ local lengths = {} -- of the outbound streams
 local handled, ledgers = {}, {} -- job ids by intake set, and the intake sets with their watermarks
 local a, k = 5, 3
 while a <= #ARGV do
-  local id, floor, policy, deadline, n = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3], tonumber(ARGV[a + 4])
+  local id, floor, policy, deadline = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3]
+  local marks, n = ARGV[a + 4], tonumber(ARGV[a + 5])
   local job, intake, watermark, outbound = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local found = redis.call('HMGET', job, 'c', '1', 'e')
   local result
@@ -47,6 +48,9 @@ while a <= #ARGV do
     lengths[outbound] = queued + n
     local fields = { 'p', policy, 'h', string.format('%dQ;', math.max(0, now - tonumber(found[1]))) }
     if deadline ~= '' then fields[#fields + 1] = 'x'; fields[#fields + 1] = deadline end
+    if marks ~= '' then
+      for name, value in string.gmatch(marks, '(%l)(%d+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
+    end
     if n > 1 then
       fields[#fields + 1] = 'n'; fields[#fields + 1] = n
       fields[#fields + 1] = 'k'; fields[#fields + 1] = 'Q:' .. n
@@ -54,7 +58,7 @@ while a <= #ARGV do
     for i = 1, n do
       fields[#fields + 1] = i
       fields[#fields + 1] = 'Q0,,,,,,'
-      redis.call('XADD', outbound, '*', 'r', id .. '#' .. i, 'b', ARGV[a + 4 + i])
+      redis.call('XADD', outbound, '*', 'r', id .. '#' .. i, 'b', ARGV[a + 5 + i])
     end
     redis.call('HSET', job, unpack(fields))
     result = 1
@@ -65,7 +69,7 @@ while a <= #ARGV do
   end
   table.insert(handled[intake], id)
   results[#results + 1] = result
-  a = a + 5 + n
+  a = a + 6 + n
   k = k + 4
 end
 for _, ledger in ipairs(ledgers) do

@@ -10,6 +10,7 @@ from celery import Celery, group
 from tests.acceptance.fleet import Fleet, number, wait_until
 
 from smsfleet.config.errors import InvalidArgument
+from smsfleet.simulator.journal import Line
 from smsfleet.tasks import job_status, send_sms
 
 
@@ -51,6 +52,32 @@ def test_a_job_is_delivered_and_its_time_line_says_by_whom(fleet: Fleet) -> None
         for line in fleet.smsc.accepted
         if line["message_id"] == found.segments[0].message_id
     ]
+
+
+def test_what_a_job_asks_for_reaches_the_gateway(fleet: Fleet) -> None:
+    text = "\u201cHello\u201d \u2013 " + "x" * 300
+
+    whole = send_sms.delay(number(71), text, transliterate="typographic", long_messages="payload")
+    silent = send_sms.delay(number(72), data="01ff", udh="0605040b8423f0", registered_delivery="none")
+
+    wait_until(lambda: job_status(whole.id).final, "the receipt has reached the job")
+    wait_until(
+        lambda: job_status(silent.id).state == "ACCEPTED", "it is accepted, which is all there will be"
+    )
+    lines = {line["destination"]: line for line in fleet.smsc.accepted}
+    assert (0, 0, 1, ('"Hello" - ' + "x" * 300).encode().hex()) == asked(lines[number(71)])
+    assert (0x40, 4, 0, "0605040b8423f001ff") == asked(lines[number(72)])
+    assert ("DELIVERED", 1, 3, True) == told(whole.id)
+    assert ("ACCEPTED", 1, 0, False) == told(silent.id)
+
+
+def asked(line: Line) -> tuple[int, int, int, str]:
+    return line["esm_class"], line["data_coding"], line["registered_delivery"], line["short_message"]
+
+
+def told(job_id: str) -> tuple[str, int, int, bool]:
+    found = job_status(job_id)
+    return found.state, len(found.segments), found.replaced, found.receipts
 
 
 def test_each_job_of_a_group_has_its_own_status(fleet: Fleet) -> None:

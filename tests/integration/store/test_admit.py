@@ -25,6 +25,24 @@ def test_an_admitted_job_has_its_segments_in_the_stream_of_its_lane(fleet: Fleet
     assert fleet.job().history[0].at_ms == NOW_MS + 7
 
 
+def test_what_differs_from_most_jobs_is_kept_with_the_job(fleet: Fleet) -> None:
+    for job_id in ("plain", "marked", "after"):
+        fleet.take_in(job_id)
+
+    admitted = fleet.admit(
+        admission("plain"),
+        admission("marked", segments=2)._replace(replaced=17, receipts=False),
+        admission("after"),
+    )
+
+    assert admitted == ([1, 1, 1], 0)
+    assert [(0, True), (17, False), (0, True)] == [
+        (fleet.job(job_id).replaced, fleet.job(job_id).receipts) for job_id in ("plain", "marked", "after")
+    ]
+    assert fleet.redis("HEXISTS", fleet.keys.job("plain"), "r") == 0
+    assert len(fleet.outbound()) == 4
+
+
 def test_a_message_that_comes_twice_admits_once(fleet: Fleet) -> None:
     fleet.take_in_and_admit("j1")
 

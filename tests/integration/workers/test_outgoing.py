@@ -1,8 +1,10 @@
 """From job ids to segments in the outbound streams, in batches that one bad job never fails."""
+# ruff: noqa: RUF001 - look-alikes are what some of these tests are about
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +13,10 @@ from tests.integration.store.steps import Fleet
 from tests.integration.workers.conftest import Outage, Stopping
 
 from smsfleet.config.errors import StoreError
+from smsfleet.config.settings import load
 from smsfleet.smpp.pdu import SubmitSm
 from smsfleet.store.client import Store
+from smsfleet.store.live import Live
 from smsfleet.workers.outgoing import MOST_DEATHS, PATIENCE_S, RETRY_MOST_S, RETRY_S, Outcome, Outgoing
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
@@ -20,6 +24,7 @@ from smsfleet.workers.runtime import Runtime
 TO, OTHER = "27999100001", "27999100002"
 HELLO = {"to": TO, "text": "Hello"}
 THREE_SEGMENTS = "x" * 400
+NOW_MS = 1_700_000_000_000
 
 
 def outgoing(runtime: Runtime) -> Outgoing:
@@ -206,6 +211,115 @@ def test_a_validity_is_told_to_the_gateway_and_to_the_binder(runtime: Runtime, f
 
     assert [b"000000000130000R"] == [submit.validity_period for submit in submits(fleet)]
     assert 91_000 == fleet.job().deadline_ms
+
+
+def test_every_option_reaches_the_wire(runtime: Runtime, fleet: Fleet) -> None:
+    request = SmsRequest.checked(
+        TO, "Hello", "27123", now_ms=NOW_MS, schedule_delivery_time=3600, priority_flag=3, service_type="CMT",
+        protocol_id=0x41, registered_delivery="failure-only", replace_if_present=True, source_ton=2, source_npi=1,
+    )  # fmt: skip
+    take_in_raw(runtime, "j1", request.to_json())
+
+    Outgoing(runtime, clock_ms=lambda: NOW_MS).handle(["j1"])
+
+    (submit,) = submits(fleet)
+    assert SubmitSm(
+        service_type="CMT", source_addr_ton=2, source_addr_npi=1, source_addr="27123", destination_addr=TO,
+        protocol_id=0x41, priority_flag=3, schedule_delivery_time="231114231320000+", registered_delivery=2,
+        replace_if_present_flag=1, short_message=b"Hello",
+    ) == submit  # fmt: skip
+    assert fleet.job().receipts
+
+
+@pytest.mark.parametrize(("later_s", "scheduled"), [(0, True), (3589, True), (3590, False), (7200, False)])
+def test_a_time_of_delivery_that_is_due_or_over_is_left_out(
+    runtime: Runtime, fleet: Fleet, later_s: int, scheduled: bool
+) -> None:
+    request = SmsRequest.checked(TO, "Hello", now_ms=NOW_MS, schedule_delivery_time=3600)
+    take_in_raw(runtime, "j1", request.to_json())
+
+    Outgoing(runtime, clock_ms=lambda: NOW_MS + later_s * 1000).handle(["j1"])
+
+    assert [scheduled] == [bool(submit.schedule_delivery_time) for submit in submits(fleet)]
+
+
+def test_what_transliteration_replaced_is_counted_in_the_job(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1", text="“Hello” – you", transliterate="typographic")
+
+    outgoing(runtime).handle(["j1"])
+
+    assert [(0, b'"Hello" - you')] == [
+        (submit.data_coding, submit.short_message) for submit in submits(fleet)
+    ]
+    assert 3 == fleet.job().replaced
+
+
+def test_a_job_that_asks_for_no_receipt_says_so(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1", options={"registered_delivery": "none"})
+
+    outgoing(runtime).handle(["j1"])
+
+    assert ([0], False) == ([submit.registered_delivery for submit in submits(fleet)], fleet.job().receipts)
+
+
+def test_a_payload_is_one_segment_and_takes_no_reference(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1", text=THREE_SEGMENTS, long_messages="payload")
+
+    outgoing(runtime).handle(["j1"])
+
+    (submit,) = submits(fleet)
+    assert (b"", b"x" * 400) == (submit.short_message, submit.tlv(0x0424))
+    assert ("Q", 0) == (fleet.states(), fleet.redis("EXISTS", fleet.keys.reference(TO)))
+
+
+def test_sar_segments_have_the_reference_of_their_destination(runtime: Runtime, fleet: Fleet) -> None:
+    fleet.redis("SET", fleet.keys.reference(TO), 41)
+    take_in(runtime, "j1", text=THREE_SEGMENTS, long_messages="sar")
+
+    outgoing(runtime).handle(["j1"])
+
+    assert [(b"\0\x2a", b"\x03", bytes((number,))) for number in (1, 2, 3)] == [
+        (submit.tlv(0x020C), submit.tlv(0x020E), submit.tlv(0x020F)) for submit in submits(fleet)
+    ]
+
+
+def test_octets_of_ones_own_go_as_they_are(runtime: Runtime, fleet: Fleet) -> None:
+    request = SmsRequest.checked(TO, data=b"\x01\x02", udh="0605040b8423f0", data_coding=0xF5, now_ms=NOW_MS)
+    take_in_raw(runtime, "j1", request.to_json())
+
+    outgoing(runtime).handle(["j1"])
+
+    assert [(0x40, 0xF5, bytes.fromhex("0605040b8423f0") + b"\x01\x02")] == [
+        (submit.esm_class, submit.data_coding, submit.short_message) for submit in submits(fleet)
+    ]
+
+
+def test_the_worker_asks_the_lists_of_the_last_reload_again(runtime: Runtime, fleet: Fleet) -> None:
+    take_in(runtime, "j1", "j2", sender="Shop")
+    assert {"j1": Outcome.ADMITTED} == outgoing(runtime).handle(["j1"])
+    lists = {"SMSFLEET_SENDERS": "Bank", "SMSFLEET_RATE": "100000"}
+    runtime.store.run(Live(runtime.keys).publish(load(lists).live()))
+    runtime._followed_at = -math.inf  # a second later
+
+    assert {"j2": Outcome.REFUSED} == outgoing(runtime).handle(["j2"])
+
+    refusal = fleet.job("j2").refusal
+    assert refusal is not None
+    assert refusal.startswith("sender-denied: sender 'Shop' is not in the list")
+
+
+def test_a_destination_of_a_denied_prefix_is_refused_and_its_number_is_not_kept_twice(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="100000", deny_prefixes="2799")
+    take_in(runtime, "j1")
+
+    assert {"j1": Outcome.REFUSED} == outgoing(runtime).handle(["j1"])
+
+    refusal = fleet.job().refusal
+    assert refusal is not None
+    assert refusal.startswith("destination-denied: ")
+    assert TO not in refusal
 
 
 # --- waiting ---------------------------------------------------------------------------------------

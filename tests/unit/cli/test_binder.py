@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsfleet.cli.binder import SIDES, session_options
+from smsfleet.cli.binder import SIDES, check_version, session_options
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.settings import load
 from smsfleet.config.smpp_settings import SmppSettings, load_smpp
@@ -75,3 +75,13 @@ def test_login_window_and_times_are_those_of_the_settings() -> None:
     assert (defaults.bind_timeout_s, defaults.header_timeout_s, defaults.unbind_timeout_s) == (
         made.bind_timeout_s, made.header_timeout_s, made.unbind_timeout_s,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("long_messages", ["payload", "sar"])
+def test_long_messages_in_tlvs_need_smpp_3_4(long_messages: str) -> None:
+    settings = load({"SMSFLEET_LONG_MESSAGES": long_messages})
+    old = smpp_of(bind_mode="transmitter_receiver", interface_version="3.3")
+
+    with pytest.raises(ConfigError, match=f"SMSFLEET_LONG_MESSAGES='{long_messages}'.*INTERFACE_VERSION=3.3"):
+        check_version(settings, old)
+    assert (None, None) == (check_version(load({}), old), check_version(settings, smpp_of()))

@@ -1,4 +1,5 @@
 """The command without any server: help, wrong usage, wrong settings, estimate."""
+# ruff: noqa: RUF001 - look-alikes are what some of these tests are about
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ def test_the_version_is_that_of_the_package(smsfleet: Smsfleet) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("no-such-command",), ("--no-such-option",), ("send",), ("send", "27999100001"),
+        ("no-such-command",), ("--no-such-option",), ("send",), ("send", "27999100001", "Hello", "--priority", "high"),
         ("send", "27999100001", "Hello", "--lane", "vip"), ("send", "27999100001", "Hello", "--wait", "soon"),
         ("send", "27999100001", "Hello", "more"), ("status", "a", "b"), ("estimate",),
         ("estimate", "Hello", "--encoding", "utf-8"), ("server", "--fsync", "never"),
@@ -72,6 +73,24 @@ def test_wrong_usage_exits_with_2(smsfleet: Smsfleet, arguments: tuple[str, ...]
     [
         (("send", "0800-FLOWERS", "Hello"), {}, 2, "0800-FLOWERS"),
         (("send", "27999100001", ""), {}, 2, "text is empty"),
+        (("send", "27999100001"), {}, 2, "text is empty"),
+        (("send", "27999100001", "x", "--data", "0a"), {}, 2, "text is given beside data"),
+        (("send", "27999100001", "--data", "0g"), {}, 2, "data is refused"),
+        (("send", "27999100001", "x", "--schedule", "2027-01-31T08:00"), {}, 2, "no time zone"),
+        (("send", "27999100001", "x", "--validity", "soon"), {}, 2, "validity 'soon'"),
+        (("send", "27999100001", "x", "--priority", "4"), {}, 2, "priority_flag 4"),
+        (
+            ("send", "27999100001", "x"),
+            {"deny_prefixes": "2799"},
+            2,
+            "'2799' is one of SMSFLEET_DENY_PREFIXES",
+        ),
+        (
+            ("send", "27999100001", "x", "--sender", "Bank"),
+            {"senders": "Shop"},
+            2,
+            "'Bank' is not in the list",
+        ),
         (("send", "27999100001", "x", "--sender", "much too long"), {}, 2, "much too long"),
         (("send", "27999100001", "x", "--validity", "0"), {}, 2, "validity of 0 s"),
         (("send", "27999100001", "x", "--validity", "nan"), {}, 2, "validity"),
@@ -117,6 +136,7 @@ def test_every_error_of_ours_has_an_exit_code_of_its_own_kind() -> None:
 
     assert {
         "InvalidArgument": 2, "InvalidDestination": 2, "InvalidSender": 2, "InvalidText": 2, "TextTooLong": 2,
+        "DestinationDenied": 2, "SenderDenied": 2,
         "UnknownJob": 1, "ConfigError": os.EX_CONFIG, "StoreMisconfigured": os.EX_CONFIG,
         "StoreUnavailable": os.EX_UNAVAILABLE, "ServerError": os.EX_UNAVAILABLE, "BinderSilent": os.EX_UNAVAILABLE,
     } == {name: code for name, code in codes.items() if code != os.EX_SOFTWARE}  # fmt: skip
@@ -154,3 +174,24 @@ def test_an_estimate_for_programs_is_json(smsfleet: Smsfleet) -> None:
 def test_an_estimate_in_the_encoding_that_is_asked_for(smsfleet: Smsfleet) -> None:
     assert "encoding  ucs2" in smsfleet("estimate", "Hello", "--encoding", "ucs2").stdout
     assert 2 == smsfleet("estimate", "🎂", "--encoding", "gsm").exit_code
+
+
+def test_an_estimate_says_what_a_transliteration_would_save(smsfleet: Smsfleet) -> None:
+    text = "It’s our summer sale – everything 50 % off. " * 3
+
+    asked = smsfleet("estimate", text).stdout.splitlines()
+    done = smsfleet("estimate", text, "--transliterate", "typographic").stdout.splitlines()
+
+    assert "segments  2 (132 UTF-16 units, 2 left in the last)" in asked
+    assert "saving    --transliterate typographic: 1 segments, 1 credits, 6 places replaced" in asked
+    assert ["encoding  gsm0338", "segments  1 (132 septets, 28 left in the last)"] == done[:2]
+    assert "replaced  6 places by transliteration" in done
+
+
+def test_an_estimate_has_the_settings_that_send_sms_has(smsfleet: Smsfleet) -> None:
+    settings = {"transliterate": "typographic", "max_segments": "2", "deny_prefixes": "2799"}
+
+    said = json.loads(smsfleet("estimate", "‘" * 400, "--to", "27999100001", "--json", **settings).stdout)
+
+    assert ("gsm0338", 3, 400, "1") == (said["encoding"], said["segments"], said["replaced"], said["credits"])
+    assert ["refused: more segments", "refused: destination '"] == [remark[:22] for remark in said["remarks"]]

@@ -115,6 +115,11 @@ TAKEN = [
     (shared, "MAX_SEGMENTS", ["1", "255"]),
     (shared, "REFERENCE_OCTETS", ["1", "2"]),
     (shared, "DEFAULT_COUNTRY_CODE", ["1", "27", "358"]),
+    (shared, "TRANSLITERATE", ["off", "typographic", "lossy"]),
+    (shared, "LONG_MESSAGES", ["udh", "payload", "sar"]),
+    (shared, "SENDERS", ["Acme", "Acme,27821234567", "+27 82 123-4567"]),
+    (shared, "ALLOW_PREFIXES", ["27", "27,44,1999"]),
+    (shared, "DENY_PREFIXES", ["882", "1" * 15]),
     (shared, "ON_AMBIGUOUS_HIGH", ["resend", "hold", "hold_then_resend", "fail"]),
     (shared, "ON_AMBIGUOUS_NORMAL", ["resend", "hold", "hold_then_resend", "fail"]),
     (shared, "ON_AMBIGUOUS_BULK", ["resend", "hold", "hold_then_resend", "fail"]),
@@ -162,6 +167,11 @@ REFUSED = [
     (shared, "MAX_SEGMENTS", ["0", "256"]),
     (shared, "REFERENCE_OCTETS", ["0", "3"]),
     (shared, "DEFAULT_COUNTRY_CODE", ["0", "+27", "1234"]),
+    (shared, "TRANSLITERATE", ["on", "Lossy"]),
+    (shared, "LONG_MESSAGES", ["tlv", "UDH"]),
+    (shared, "SENDERS", ["Ключ", "a" * 22, "@", "@no/such/file"]),
+    (shared, "ALLOW_PREFIXES", ["+27", "0", "27,x", "1" * 16]),
+    (shared, "DENY_PREFIXES", ["٣", "27;44", "@no/such/file"]),
     (shared, "ON_AMBIGUOUS_HIGH", ["retry"]),
     (shared, "ON_AMBIGUOUS_NORMAL", ["RESEND"]),
     (shared, "ON_AMBIGUOUS_BULK", ["never"]),
@@ -445,3 +455,21 @@ def test_a_reload_changes_its_settings_and_no_other() -> None:
 def test_a_reload_with_a_bad_value_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"SMSFLEET_BULK_RESERVE='1\.5' is refused"):
         load({}).with_live({"bulk_reserve": 1.5})
+
+
+def test_a_list_is_parted_by_commas_and_lines_and_a_file_of_it_may_have_remarks(tmp_path: Path) -> None:
+    file = tmp_path / "prefixes"
+    file.write_text("# pumped lately\n882, 883\n\n  # and\n2799\n882\n")
+
+    settings = load({"SMSFLEET_DENY_PREFIXES": f"@{file}", "SMSFLEET_SENDERS": " Acme , Shop,,"})
+
+    assert ("882,883,2799", "Acme,Shop") == (settings.deny_prefixes, settings.senders)
+
+
+def test_a_reload_hands_over_what_a_file_held_and_not_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "senders"
+    file.write_text("Acme\nShop\n")
+    live = load({"SMSFLEET_SENDERS": f"@{file}"}).live()
+    file.unlink()
+
+    assert "Acme,Shop" == load({}).with_live(live).senders

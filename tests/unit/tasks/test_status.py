@@ -170,3 +170,10 @@ def test_the_dictionary_is_json_with_times_in_iso_8601() -> None:
 
 def test_a_state_is_either_open_or_final() -> None:
     assert set() == set(OPEN_STATES) & set(FINAL_STATES)
+
+
+def test_what_was_replaced_and_that_no_receipt_was_asked_for_is_told() -> None:
+    plain, marked = of_record(record()), of_record(record(replaced=3, receipts=False))
+
+    assert (0, True) == (plain.replaced, plain.receipts)
+    assert (3, False) == (marked.replaced, marked.receipts)

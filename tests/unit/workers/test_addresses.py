@@ -217,17 +217,3 @@ def test_a_name_holds_only_characters_that_are_the_same_in_ascii_and_gsm(charact
     else:
         with pytest.raises(InvalidSender):
             sender(f"A{character}")
-
-
-def test_a_registered_sender_passes_the_list_in_any_case() -> None:
-    registered = ["Acme", "27821234567"]
-
-    assert "ACME" == sender("ACME", registered=registered)
-    assert "27821234567" == sender("+27 82 1234567", registered=registered)
-    assert "" == sender("", registered=registered)
-
-
-@pytest.mark.parametrize("registered", [[], ["Acme"]])
-def test_an_unregistered_sender_does_not(registered: list[str]) -> None:
-    with pytest.raises(InvalidSender, match=r"'Acm' is not in the list of registered sender IDs"):
-        sender("Acm", registered=registered)

@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from smsfleet.config.errors import InvalidArgument, InvalidDestination, InvalidText, TextTooLong
-from smsfleet.workers.estimate import Estimate, NotGsm, estimate
+from smsfleet.config.settings import load
+from smsfleet.workers.estimate import Estimate, NotGsm, Saving, as_configured, estimate
 from smsfleet.workers.segments import segment
 
 
@@ -62,6 +63,9 @@ def test_the_answer_is_json() -> None:
         "units": 1,
         "units_left": 69,
         "credits": "1/3",
+        "replaced": 0,
+        "savings": [],
+        "remarks": [],
     } == json.loads(json.dumps(answer))
     assert "2" == estimate("a" * 161).as_dict()["credits"]
 
@@ -91,3 +95,52 @@ def test_an_estimate_is_what_segment_does(text: str) -> None:
 def test_what_send_sms_would_refuse_is_refused(arguments: dict, error: type[Exception]) -> None:
     with pytest.raises(error):
         estimate(**arguments)
+
+
+SALE = "It’s our summer sale – everything 50 % off. " * 3
+
+
+def test_what_a_transliteration_would_save_is_said_the_gentlest_first() -> None:
+    assert (Saving("typographic", 6, 1, Fraction(1, 3)),) == estimate(SALE, to="27999112345").savings
+    assert (Saving("lossy", 100, 1, Fraction(1)),) == estimate("П" * 100).savings
+
+
+def test_nothing_is_said_where_nothing_is_saved() -> None:
+    assert () == estimate("a").savings
+    assert () == estimate("’").savings
+    assert () == estimate("中" * 140).savings
+    assert () == estimate(SALE, encoding="ucs2").savings
+
+
+def test_a_transliteration_that_is_asked_for_is_counted() -> None:
+    answer = estimate(SALE, transliterate="typographic")
+
+    assert ("gsm0338", 1, 6, ()) == (answer.encoding, answer.segments, answer.replaced, answer.savings)
+    assert 6 == len(answer.not_gsm)
+
+
+def test_a_text_of_any_length_is_told_of() -> None:
+    assert 262 == estimate("a" * 40_000, long_messages="payload").segments
+    with pytest.raises(TextTooLong, match="262 segments"):
+        estimate("a" * 40_000)
+
+
+def test_the_settings_say_what_the_call_does_not() -> None:
+    settings = load(
+        {
+            "SMSFLEET_TRANSLITERATE": "typographic",
+            "SMSFLEET_REFERENCE_OCTETS": "2",
+            "SMSFLEET_MAX_SEGMENTS": "1",
+            "SMSFLEET_DEFAULT_COUNTRY_CODE": "27",
+            "SMSFLEET_DENY_PREFIXES": "2799",
+        }
+    )
+
+    answer = as_configured(settings, "“" + "a" * 305, to="0999112345")
+
+    assert ("gsm0338", 3, Fraction(1)) == (answer.encoding, answer.segments, answer.credits)
+    assert [
+        "refused: more segments than SMSFLEET_MAX_SEGMENTS=1",
+        "refused: destination '27999112345' is denied: '2799' is one of SMSFLEET_DENY_PREFIXES",
+    ] == list(answer.remarks)
+    assert "ucs2" == as_configured(settings, "“", transliterate="off").encoding

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from smsfleet.config.errors import EncodeError, InvalidArgument
 from smsfleet.smpp.pdu import SubmitSm
+from smsfleet.workers.options import WireOptions
 from smsfleet.workers.segments import segment
-from smsfleet.workers.submit import SubmitOptions, bodies, validity_period
+from smsfleet.workers.submit import SubmitOptions, bodies
 
 OPTIONS = SubmitOptions(destination="27821234567")
 
@@ -50,23 +51,33 @@ def test_every_option_reaches_its_field() -> None:
     options = SubmitOptions(
         destination="27999112345",
         source="27821234567",
-        service_type="CMT",
-        protocol_id=0x41,
-        priority_flag=2,
         validity_period="000001020304000R",
-        registered_delivery=0x11,
+        schedule_delivery_time="270131060000000+",
+        wire=WireOptions(
+            service_type="CMT",
+            protocol_id=0x41,
+            priority_flag=2,
+            registered_delivery="intermediate",
+            replace_if_present=True,
+            source_ton=1,
+            source_npi=8,
+        ),
     )
 
     [body] = bodies(options, segment("Ж"))
 
     assert SubmitSm(
         service_type=b"CMT",
+        source_addr_ton=1,
+        source_addr_npi=8,
         source_addr=b"27821234567",
         destination_addr=b"27999112345",
         protocol_id=0x41,
         priority_flag=2,
+        schedule_delivery_time=b"270131060000000+",
         validity_period=b"000001020304000R",
         registered_delivery=0x11,
+        replace_if_present_flag=1,
         data_coding=8,
         short_message=b"\x04\x16",
     ) == SubmitSm.decode_body(body)
@@ -118,7 +129,7 @@ def test_a_body_is_what_the_codec_would_make_of_its_fields(text: str, source: st
 
 
 def test_payload_puts_the_whole_text_into_one_message_payload() -> None:
-    options = SubmitOptions(destination="27821234567", concatenation="payload")
+    options = SubmitOptions(destination="27821234567", long_messages="payload")
     text = "€" * 200
 
     [body] = bodies(options, segment(text))
@@ -132,7 +143,7 @@ def test_payload_puts_the_whole_text_into_one_message_payload() -> None:
 
 
 def test_sar_numbers_the_segments_in_tlvs_and_writes_no_header() -> None:
-    options = SubmitOptions(destination="27821234567", concatenation="sar")
+    options = SubmitOptions(destination="27821234567", long_messages="sar")
     segmented = segment("a" * 200, reference=0x1234, reference_octets=2)
 
     built = [SubmitSm.decode_body(body) for body in bodies(options, segmented)]
@@ -149,16 +160,16 @@ def test_sar_numbers_the_segments_in_tlvs_and_writes_no_header() -> None:
 
 
 def test_sar_takes_an_8_bit_reference_too() -> None:
-    options = SubmitOptions(destination="27821234567", concatenation="sar")
+    options = SubmitOptions(destination="27821234567", long_messages="sar")
 
     body = bodies(options, segment("a" * 161, reference=0xFE))[0]
 
     assert b"\x00\xfe" == SubmitSm.decode_body(body).tlv(0x020C)
 
 
-@pytest.mark.parametrize("concatenation", ["payload", "sar"])
-def test_a_single_segment_is_the_same_in_every_concatenation(concatenation: str) -> None:
-    options = SubmitOptions(destination="27821234567", concatenation=concatenation)
+@pytest.mark.parametrize("long_messages", ["payload", "sar"])
+def test_a_single_segment_is_the_same_however_long_ones_travel(long_messages: str) -> None:
+    options = SubmitOptions(destination="27821234567", long_messages=long_messages)
 
     assert bodies(OPTIONS, segment("a" * 160)) == bodies(options, segment("a" * 160))
 
@@ -169,9 +180,9 @@ def test_an_empty_text_is_an_empty_short_message() -> None:
     assert b"" == SubmitSm.decode_body(body).short_message
 
 
-def test_an_unknown_concatenation_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="concatenation is 'tlv': it must be one of udh, payload, sar"):
-        bodies(SubmitOptions(destination="27821234567", concatenation="tlv"), segment("a"))
+def test_an_unknown_way_of_long_messages_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="long_messages is 'tlv': it must be one of udh, payload, sar"):
+        bodies(SubmitOptions(destination="27821234567", long_messages="tlv"), segment("a"))
 
 
 @pytest.mark.parametrize(
@@ -179,33 +190,9 @@ def test_an_unknown_concatenation_is_refused() -> None:
     [
         SubmitOptions(destination="1" * 21),
         SubmitOptions(destination="27821234567", validity_period="1440"),
-        SubmitOptions(destination="27821234567", priority_flag=256),
+        SubmitOptions(destination="27821234567", wire=WireOptions(priority_flag=256)),
     ],
 )
 def test_a_value_that_does_not_fit_its_field_is_refused_and_never_cut(options: SubmitOptions) -> None:
     with pytest.raises(EncodeError):
         bodies(options, segment("a" * 500))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (1, "000000000001000R"),
-        (59, "000000000059000R"),
-        (60, "000000000100000R"),
-        (86_400, "000001000000000R"),
-        (86_400 + 2 * 3600 + 3 * 60 + 4, "000001020304000R"),
-        (31 * 86_400, "000031000000000R"),
-    ],
-)
-def test_a_validity_is_written_as_smpp_writes_relative_times(seconds: int, expected: str) -> None:
-    period = validity_period(seconds)
-
-    assert expected == period
-    assert bodies(SubmitOptions(destination="27821234567", validity_period=period), segment("a"))
-
-
-@pytest.mark.parametrize("seconds", [0, -1, 31 * 86_400 + 1])
-def test_a_validity_outside_1_second_to_31_days_is_refused(seconds: int) -> None:
-    with pytest.raises(InvalidArgument, match="1 s to 31 days"):
-        validity_period(seconds)
