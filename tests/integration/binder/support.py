@@ -86,7 +86,19 @@ class Account:
         """Forget connections to a server that was killed."""
         self.store.close()
 
-    def send(
+    def send(self, **options: Any) -> Message:
+        """Take a job in and admit it; for `options` see `_take_in`."""
+        message, admission = self._take_in(**options)
+        self._admit([admission])
+        return message
+
+    def send_together(self, payloads: list[bytes], **options: Any) -> list[Message]:
+        """Jobs with these texts as message_payload that are in their stream at one moment."""
+        taken = [self._take_in(tlvs=((TLV_MESSAGE_PAYLOAD, payload),), **options) for payload in payloads]
+        self._admit([admission for _, admission in taken])
+        return [message for message, _ in taken]
+
+    def _take_in(
         self,
         *,
         lane: str = "normal",
@@ -94,8 +106,8 @@ class Account:
         destination: str | None = None,
         registered_delivery: int = 0,
         tlvs: tuple[Tlv, ...] = (),
-    ) -> Message:
-        """Take a job in and admit it; a message_payload among `tlvs` takes the place of its text."""
+    ) -> tuple[Message, Admission]:
+        """One job, and how it is admitted; a message_payload among `tlvs` takes the place of its text."""
         number = next(_numbers)
         job_id = f"job-{number}"
         destination = destination or f"2782{number:07d}"
@@ -109,9 +121,13 @@ class Account:
         ).encode_body()
         taken = self._jobs.take_in(job_id, lane=lane, destination=destination, content="{}")
         assert self.store.run(taken).new
-        admission = Admission(job_id, lane, on_ambiguous, 1, None, [body])
-        assert self.store.run(self._jobs.admit([admission], PACE)).results == [1]
-        return Message(job_id, destination, payload or job_id.encode())
+        return Message(job_id, destination, payload or job_id.encode()), Admission(
+            job_id, lane, on_ambiguous, 1, None, [body]
+        )
+
+    def _admit(self, admissions: list[Admission]) -> None:
+        admitted = self.store.run(self._jobs.admit(admissions, PACE)).results
+        assert [1] * len(admissions) == admitted
 
     def read_facts(self) -> tuple[list[ResponseFact], list[DeliveryFact]]:
         """Facts that nobody has read yet."""
