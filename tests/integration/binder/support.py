@@ -187,6 +187,22 @@ class Account:
         return self.store.run(Lease(self.keys).holder())
 
 
+class Diary:
+    """A journal in memory, with the time of each note."""
+
+    def __init__(self) -> None:
+        self.notes: list[tuple[float, str, dict[str, object]]] = []
+
+    def note(self, kind: str, /, **fields: object) -> None:
+        self.notes.append((time.monotonic(), kind, fields))
+
+    def of(self, kind: str) -> list[dict[str, object]]:
+        return [fields for _, noted, fields in self.notes if noted == kind]
+
+    def at(self, kind: str) -> list[float]:
+        return [at for at, noted, _ in self.notes if noted == kind]
+
+
 @dataclass
 class RunningBinder:
     """A binder in this process."""
