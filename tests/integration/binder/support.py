@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smsfleet.binder.cancellation import end
+from smsfleet.binder.clock import Clock, boottime
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.ledger import BindLedger
 from smsfleet.binder.logins import LoginFile
@@ -252,6 +253,7 @@ class Binders:
         host: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
+        lease_clock: Clock = boottime,
         **session: Any,
     ) -> RunningBinder:
         """A binder of `account` for a gateway on `port`; `session` changes its SessionOptions."""
@@ -275,7 +277,9 @@ class Binders:
             }
         )
         store = AsyncStore.connect(url or account.url, "test-binder")
-        leadership = Leadership(store, Lease(account.keys), owner, timing.lease_ttl_s, journal=journal)
+        leadership = Leadership(
+            store, Lease(account.keys), owner, timing.lease_ttl_s, clock=lease_clock, journal=journal
+        )
         folder = self._folder / owner
         folder.mkdir(exist_ok=True)
         sessions = tuple(replace(options, bind_mode=mode) for mode in SIDES[bind_mode])
