@@ -80,6 +80,7 @@ def configuration() -> dict[str, Any]:
         "broker_read_url": broker,
         "broker_write_url": broker,
         "broker_connection_retry_on_startup": True,
+        "broker_channel_error_retry": True,
         "broker_transport_options": {
             "visibility_timeout": settings.visibility_timeout_s,
             "unacked_restore_interval": 5,
