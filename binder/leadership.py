@@ -27,6 +27,10 @@ RENEW_SHARE = 0.3
 """Share of the lease's time after which it is renewed: two renewals may fail."""
 
 
+LOOK_S = 0.25
+"""How often a standby asks for the lease, at most: it leads within a second of the lease's end."""
+
+
 class HostLock:
     """An exclusive lock of this host and account: held by at most one live process.
 
@@ -161,7 +165,7 @@ class Leadership:
             if not waiting:
                 self._log.info("standing by: another binder leads")
                 waiting = True
-            await asyncio.sleep(min(1.0, self._ttl_s / 10))
+            await asyncio.sleep(min(LOOK_S, self._ttl_s / 10))
 
     async def keep(self) -> None:
         """Renew the lease until deposed; runs beside everything else."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import ssl
+import struct
+import sys
+import termios
 from typing import Any
 
 from smsfleet.config.errors import ConfigError
@@ -12,9 +16,13 @@ KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
 """Seconds of silence before the first probe, between probes, and how many; where the system has them."""
 
 
+def _is_tcp(connection: Any) -> bool:
+    return connection.family in (socket.AF_INET, socket.AF_INET6)
+
+
 def tune(connection: Any, *, user_timeout_s: float) -> None:
     """Set a TCP socket up; another kind is left as it is."""
-    if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+    if connection is None or not _is_tcp(connection):
         return
     # Nagle would hold back single submit_sm; keep-alive and the user timeout notice a dead path.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -22,6 +30,28 @@ def tune(connection: Any, *, user_timeout_s: float) -> None:
     for name, value in {**KEEP_ALIVE, "TCP_USER_TIMEOUT": round(user_timeout_s * 1000)}.items():
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+_ACKNOWLEDGED = struct.Struct("@104x16xQ")
+"""`tcpi_bytes_acked` of Linux' `struct tcp_info`."""
+
+
+def octets_taken(connection: Any) -> int | None:
+    """How many octets the kernel has taken from us since the connect, at most one too many; None: not known.
+
+    It has acknowledged ones and ones that wait, on a connection that was reset too. The SYN counts as one.
+    """
+    if sys.platform != "linux" or connection is None or not _is_tcp(connection):
+        return None
+    try:
+        # In this order: what is acknowledged in between counts twice, never not at all.
+        (waiting,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))
+        (acknowledged,) = _ACKNOWLEDGED.unpack(
+            connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
+        )
+    except (OSError, struct.error):  # closed already, or an older kernel's shorter answer
+        return None
+    return int(waiting + acknowledged)
 
 
 def tls_context(ca_file: str = "") -> ssl.SSLContext:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from smsfleet.binder.notes import Hears
-from smsfleet.binder.sockets import tune
+from smsfleet.binder.sockets import octets_taken, tune
 from smsfleet.config.errors import SessionError
 from smsfleet.config.logs import logger
-from smsfleet.smpp.events import CloseConnection, Event, LinkLost
+from smsfleet.smpp.constants import SUBMIT_SM
+from smsfleet.smpp.events import CloseConnection, Event
 from smsfleet.smpp.session import Session, SessionOptions
 
 Token = tuple[bytes, int]
@@ -20,6 +22,9 @@ Token = tuple[bytes, int]
 
 PEER_CLOSED = "peer-closed"
 """The cause of an end that neither the session nor we gave."""
+
+_HEADER = struct.Struct(">II")
+"""command_length, command_id"""
 
 CLOSE_S = 2.0
 """How long a closing connection may take to send what is left."""
@@ -60,7 +65,13 @@ class Link(asyncio.Protocol):
         self._writable = True
         self._flush_due = False
         self._timer: asyncio.TimerHandle | None = None
-        self._unwritten: set[Token] = set()
+        self._is_tls = False
+        self._unwritten: dict[Token, None] = {}
+        """submitted and not handed on, in their order"""
+        self._handed = 0
+        """octets handed to asyncio"""
+        self._stuck: dict[Token, int] = {}
+        """where in all octets each submit_sm begins, of those that the kernel did not take at once"""
         self._log = logger(__name__)
 
     # --- asyncio's side ------------------------------------------------------------------------
@@ -69,10 +80,10 @@ class Link(asyncio.Protocol):
         """Set the socket up and ask for the bind."""
         transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._transport = transport
-        # The kernel's buffer is the only one: what it does not take stays with us and is known to be unsent.
-        is_tls = int(transport.get_extra_info("sslcontext") is not None)
+        # What the kernel does not take stays with us, known to be unsent; the rest of one write with asyncio.
+        self._is_tls = transport.get_extra_info("sslcontext") is not None
         # With TLS asyncio keeps some 64 KiB more, which count as written; and with 0 it would never resume.
-        transport.set_write_buffer_limits(high=is_tls, low=0)
+        transport.set_write_buffer_limits(high=int(self._is_tls), low=0)
         tune(transport.get_extra_info("socket"), user_timeout_s=self._user_timeout_s)
         self._on_bind()
         self.session.bind(now=self._clock())
@@ -93,6 +104,7 @@ class Link(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The kernel takes again."""
         self._writable = True
+        self._stuck.clear()
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -101,6 +113,7 @@ class Link(asyncio.Protocol):
             self.close_reason = f"{exc.__class__.__name__}: {exc}"
         if self._timer is not None:
             self._timer.cancel()
+        self._find_unsent()
         self._transport = None
         events = self.session.connection_lost(now=self._clock())
         self.closed.set()
@@ -111,7 +124,7 @@ class Link(asyncio.Protocol):
     def submit(self, token: Token, body: bytes) -> None:
         """Send one submit_sm with the next octets; raises NotBound or WindowFull."""
         self.session.submit(token, body, now=self._clock())
-        self._unwritten.add(token)
+        self._unwritten[token] = None
         self._flush_soon()
 
     def deliver_resp(self, sequence_number: int, command_status: int = 0) -> None:
@@ -169,18 +182,27 @@ class Link(asyncio.Protocol):
         transport = self._transport
         if transport is None or not self._writable or transport.is_closing():
             return
-        if self._unwritten:
-            if not self._permitted():
-                self.close_reason = "the lease may have ended: nothing more may be submitted"
-                self.close_cause = "lease"
-                transport.abort()
-                return
-            self._unwritten.clear()
+        if self._unwritten and not self._permitted():
+            self.close_reason = "the lease may have ended: nothing more may be submitted"
+            self.close_cause = "lease"
+            transport.abort()
+            return
+        submitted, self._unwritten = self._unwritten, {}
         data = self.session.data_to_send()
         if data:
             transport.write(data)
+            if not self._writable and not self._is_tls:
+                self._stuck = dict(zip(submitted, _submits(data, self._handed), strict=True))
+            self._handed += len(data)
             if self._tap is not None:
                 self._tap.sent(data)
+
+    def _find_unsent(self) -> None:
+        """The end of a write for which the kernel had no room: what it has not taken by now it never gets."""
+        if self._stuck and self._transport is not None:
+            taken = octets_taken(self._transport.get_extra_info("socket"))
+            if taken is not None:
+                self._unwritten |= {token: None for token, begin in self._stuck.items() if begin >= taken}
 
     def _schedule(self) -> None:
         """Keep one timer at the session's next deadline; a later deadline is found when the timer fires."""
@@ -201,6 +223,11 @@ class Link(asyncio.Protocol):
         self._handle(self.session.tick(now=self._clock()))
 
 
-def lost_tokens(events: list[Event[Token]]) -> list[Token]:
-    """The tokens of LinkLost events."""
-    return [event.token for event in events if isinstance(event, LinkLost)]
+def _submits(data: bytes, offset: int) -> Iterator[int]:
+    """Where each submit_sm of whole PDUs begins, counted from `offset`."""
+    at = 0
+    while at < len(data):
+        length, command_id = _HEADER.unpack_from(data, at)
+        if command_id == SUBMIT_SM:
+            yield offset + at
+        at += length

@@ -56,12 +56,17 @@ def translated() -> Iterator[None]:
             f"Redis refused the login: check the user and password in SMSFLEET_REDIS_URL ({error})"
         ) from error
     except _PASSING as error:
-        raise StoreUnavailable(f"Redis cannot be used now: {error}") from error
+        raise StoreUnavailable(f"Redis cannot be used now: {_without_command(error)}") from error
     except redis.ResponseError as error:
-        said = str(error).rpartition(_IN_A_PIPELINE)[2]
+        said = _without_command(error)
         if said.startswith(_PASSING_WORDS):
             raise StoreUnavailable(f"Redis cannot take the write now: {said}") from error
         raise StoreError(f"Redis refused a command: {said}") from error
+
+
+def _without_command(error: BaseException) -> str:
+    """What the server said: the command holds numbers and texts."""
+    return str(error).rpartition(_IN_A_PIPELINE)[2]
 
 
 def _options(name: str) -> dict[str, Any]:

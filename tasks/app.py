@@ -84,6 +84,7 @@ def configuration() -> dict[str, Any]:
     return {
         **dict.fromkeys(BROKER_URLS, settings.broker),
         "broker_connection_retry_on_startup": True,
+        "broker_channel_error_retry": True,
         "broker_transport_options": {
             "visibility_timeout": settings.visibility_timeout_s,
             "unacked_restore_interval": 5,

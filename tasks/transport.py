@@ -28,7 +28,7 @@ from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from kombu.utils.url import maybe_sanitize_url, parse_url
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from smsfleet.config.logs import logger
 from smsfleet.store.scripts import script
@@ -141,7 +141,7 @@ class BatchChannel:
                 pipeline.zrem(me.unacked_index_key, *tags)
                 pipeline.hdel(me.unacked_key, *tags)
                 pipeline.execute()
-        except me.connection_errors:
+        except (*me.connection_errors, ResponseError):
             # Written later, or never: then the messages come again, and admitting twice changes nothing.
             self.acknowledged.extendleft(reversed(tags))
             raise
@@ -152,7 +152,7 @@ class BatchChannel:
         try:
             if not me.closed:
                 self.flush_acks()
-        except me.connection_errors as error:
+        except (*me.connection_errors, ResponseError) as error:
             logger(__name__).warning("acknowledgements not written: their messages come again", error=error)
         finally:
             super().close()  # type: ignore[misc]
@@ -330,5 +330,5 @@ class Transport(base.Transport):  # type: ignore[misc]
         for channel in list(self.cycle._channels):
             try:
                 channel.flush_acks()
-            except channel.connection_errors as error:
+            except (*channel.connection_errors, ResponseError) as error:
                 logger(__name__).warning("acknowledgements wait for the broker", error=error)

@@ -380,6 +380,13 @@ class Traffic(threading.Thread):
         assert len(self.sent) == self._count, f"only {len(self.sent)} of {self._count} sent"
         return self.sent
 
+    def end(self) -> list[Sent]:
+        """Send nothing more; what was sent. Raises what `.delay` raised."""
+        self.stop()
+        if self._error is not None:
+            raise self._error
+        return self.sent
+
     def stop(self) -> None:
         """End early: for a test that fails."""
         self._stopping.set()

@@ -9,7 +9,6 @@ test_individual.py runs them small. The full sizes, one JSON line each:
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import signal
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.fleet import Fleet, number, wait_until
+from tests.acceptance.switch import Switch
 
 from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.config.errors import StoreUnavailable
@@ -41,9 +41,10 @@ PATIENCE_S = 180.0
 class Sender(threading.Thread):
     """Sends `count` different texts; what Redis could not take is sent again under its idempotency key."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, **options: Any) -> None:
         super().__init__(daemon=True)
         self.count = count
+        self._options = options
         self.sent: Counter[tuple[str, str]] = Counter()
         self.retries = 0
 
@@ -54,7 +55,7 @@ class Sender(threading.Thread):
             to, text = number(n % 10_000), f"job {n}"
             while True:
                 try:
-                    send_sms.delay(to, text, idempotency_key=f"key-{n}")
+                    send_sms.delay(to, text, idempotency_key=f"key-{n}", **self._options)
                     break
                 except StoreUnavailable:
                     self.retries += 1
@@ -211,76 +212,9 @@ def frozen_worker(fleet: Fleet, *, jobs: int = 10_000) -> dict[str, Any]:
     return sender.finished(fleet) | redelivery.end()
 
 
-class Proxy(threading.Thread):
-    """A TCP forwarder that can be cut: connections are dropped and new ones refused."""
-
-    def __init__(self, target: int) -> None:
-        super().__init__(daemon=True)
-        self._target = target
-        self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self.port = 0
-        ready = threading.Event()
-        self._loop.call_soon(ready.set)
-        self.start()
-        ready.wait()
-        self._do(self._open())
-
-    def run(self) -> None:
-        """Serve."""
-        self._loop.run_forever()
-
-    def _do(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
-
-    def cut(self) -> None:
-        """Drop everything and refuse."""
-        self._do(self._close())
-
-    def mend(self) -> None:
-        """Accept again."""
-        self._do(self._open())
-
-    def end(self) -> None:
-        """Stop."""
-        self.cut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self.join(10)
-        self._loop.close()
-
-    async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other = await asyncio.open_connection("127.0.0.1", self._target)
-        self._writers |= {writer, other}
-        await asyncio.gather(_pump(reader, other), _pump(other_reader, writer))
-        self._writers -= {writer, other}
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.transport.abort()
-
-
 def broker_cut(fleet: Fleet, *, jobs: int = 10_000, cut_s: float = 20.0) -> dict[str, Any]:
     """The worker's connections to Redis are cut for a while."""
-    proxy = Proxy(fleet.redis.port)
+    proxy = Switch(fleet.redis.port)
     real, fleet.environment["SMSFLEET_REDIS_URL"] = fleet.redis.url, f"redis://127.0.0.1:{proxy.port}/0"
     _started(fleet)
     fleet.environment["SMSFLEET_REDIS_URL"] = real

@@ -86,8 +86,9 @@ def test_a_standby_binds_only_when_the_leader_is_gone(new_fleet: Callable[..., F
     assert [0, 0] == fleet.smsc.bind_statuses
 
 
-def test_a_reload_by_sighup_reaches_the_workers_and_leaves_the_bind_alone(
-    new_fleet: Callable[..., Fleet], tmp_path: Path
+@pytest.mark.parametrize("by", ["SIGHUP", "smsfleet reload"])
+def test_a_reload_reaches_the_workers_and_leaves_the_bind_alone(
+    new_fleet: Callable[..., Fleet], tmp_path: Path, by: str
 ) -> None:
     file = tmp_path / "settings"
     file.write_text("SMSFLEET_RATE=0.1\n", encoding="utf-8")
@@ -97,10 +98,16 @@ def test_a_reload_by_sighup_reaches_the_workers_and_leaves_the_bind_alone(
     wait_until(lambda: fleet.smsc.accepted_count >= 1, "the first has gone", within_s=8)
 
     file.write_text("SMSFLEET_RATE=fast\n", encoding="utf-8")
-    os.kill(fleet.process("binder").pid, signal.SIGHUP)
-    wait_until(lambda: fleet.process("binder").says("settings not reloaded"), "a bad value is refused")
+    if by == "SIGHUP":
+        os.kill(fleet.process("binder").pid, signal.SIGHUP)
+        wait_until(lambda: fleet.process("binder").says("settings not reloaded"), "a bad value is refused")
+    else:
+        assert os.EX_CONFIG == fleet.run("reload").returncode
     file.write_text("SMSFLEET_RATE=1000\n", encoding="utf-8")
-    os.kill(fleet.process("binder").pid, signal.SIGHUP)
+    if by == "SIGHUP":
+        os.kill(fleet.process("binder").pid, signal.SIGHUP)
+    else:
+        assert 0 == fleet.run("reload").returncode
     wait_until(lambda: all(job_status(job.id).final for job in jobs), "every job is final")
 
     assert fleet.smsc.bind_statuses == [0]

@@ -1,4 +1,4 @@
-"""A TCP relay in front of a real server: it records what passes, and can lose a reply."""
+"""A TCP relay in front of a real server: it records what passes, can lose a reply, and can fall silent."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Relay:
         self._target = target
         self._marker: bytes | None = None
         self._server: asyncio.Server | None = None
+        self._silent: set[asyncio.Event] = set()
+        """one of each connection; set when it swallows everything"""
         self._served: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -37,6 +39,11 @@ class Relay:
         """Pass on the next request that holds `marker`, wait for its reply, drop it and the connection."""
         self._marker = marker
 
+    def swallow(self) -> None:
+        """Half-open from now on: what comes on today's connections, their end too, goes nowhere."""
+        for silent in self._silent:
+            silent.set()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served = asyncio.current_task()
         assert served is not None
@@ -45,10 +52,11 @@ class Relay:
         with contextlib.suppress(OSError):
             target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers.add(target_writer)
-            doomed = asyncio.Event()
+            doomed, silent = asyncio.Event(), asyncio.Event()
+            self._silent.add(silent)
             await asyncio.gather(
-                self._pass(reader, target_writer, doomed, from_client=True),
-                self._pass(target_reader, writer, doomed, from_client=False),
+                self._pass(reader, target_writer, doomed, silent, from_client=True),
+                self._pass(target_reader, writer, doomed, silent, from_client=False),
             )
         writer.close()
 
@@ -57,17 +65,22 @@ class Relay:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         doomed: asyncio.Event,
+        silent: asyncio.Event,
         *,
         from_client: bool,
     ) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(writer):
+        with contextlib.suppress(OSError):
             while data := await reader.read(1 << 16):
+                if silent.is_set():
+                    continue
                 if from_client and self._marker is not None and self._marker in data:
                     self._marker = None
                     doomed.set()
                 elif not from_client and doomed.is_set():
                     self.lost_replies += 1
-                    return
+                    break
                 self.recorded.append((from_client, data))
                 writer.write(data)
                 await writer.drain()
+        if not silent.is_set():
+            writer.close()

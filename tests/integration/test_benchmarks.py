@@ -21,6 +21,7 @@ from tests.benchmarks import (
     lanes,
     memory,
     scripts,
+    takeover,
 )
 from tests.benchmarks.harness import Result
 
@@ -36,6 +37,7 @@ TINY: dict[str, Callable[[], Result]] = {
     "events": lambda: events.measure(300),
     "individual": lambda: individual.measure(20),
     "lanes": lambda: lanes.measure(60),
+    "takeover": lambda: takeover.measure(1, ttl_s=1.0),
 }
 
 

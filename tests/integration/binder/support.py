@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smsfleet.binder.cancellation import end
+from smsfleet.binder.clock import Clock, boottime
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.ledger import BindLedger
 from smsfleet.binder.logins import LoginFile
@@ -86,7 +87,19 @@ class Account:
         """Forget connections to a server that was killed."""
         self.store.close()
 
-    def send(
+    def send(self, **options: Any) -> Message:
+        """Take a job in and admit it; for `options` see `_take_in`."""
+        message, admission = self._take_in(**options)
+        self._admit([admission])
+        return message
+
+    def send_together(self, payloads: list[bytes], **options: Any) -> list[Message]:
+        """Jobs with these texts as message_payload that are in their stream at one moment."""
+        taken = [self._take_in(tlvs=((TLV_MESSAGE_PAYLOAD, payload),), **options) for payload in payloads]
+        self._admit([admission for _, admission in taken])
+        return [message for message, _ in taken]
+
+    def _take_in(
         self,
         *,
         lane: str = "normal",
@@ -94,8 +107,8 @@ class Account:
         destination: str | None = None,
         registered_delivery: int = 0,
         tlvs: tuple[Tlv, ...] = (),
-    ) -> Message:
-        """Take a job in and admit it; a message_payload among `tlvs` takes the place of its text."""
+    ) -> tuple[Message, Admission]:
+        """One job, and how it is admitted; a message_payload among `tlvs` takes the place of its text."""
         number = next(_numbers)
         job_id = f"job-{number}"
         destination = destination or f"2782{number:07d}"
@@ -109,9 +122,13 @@ class Account:
         ).encode_body()
         taken = self._jobs.take_in(job_id, lane=lane, destination=destination, content="{}")
         assert self.store.run(taken).new
-        admission = Admission(job_id, lane, on_ambiguous, 1, None, [body])
-        assert self.store.run(self._jobs.admit([admission], PACE)).results == [1]
-        return Message(job_id, destination, payload or job_id.encode())
+        return Message(job_id, destination, payload or job_id.encode()), Admission(
+            job_id, lane, on_ambiguous, 1, None, [body]
+        )
+
+    def _admit(self, admissions: list[Admission]) -> None:
+        admitted = self.store.run(self._jobs.admit(admissions, PACE)).results
+        assert [1] * len(admissions) == admitted
 
     def read_facts(self) -> tuple[list[ResponseFact], list[DeliveryFact]]:
         """Facts that nobody has read yet."""
@@ -171,6 +188,22 @@ class Account:
         return self.store.run(Lease(self.keys).holder())
 
 
+class Diary:
+    """A journal in memory, with the time of each note."""
+
+    def __init__(self) -> None:
+        self.notes: list[tuple[float, str, dict[str, object]]] = []
+
+    def note(self, kind: str, /, **fields: object) -> None:
+        self.notes.append((time.monotonic(), kind, fields))
+
+    def of(self, kind: str) -> list[dict[str, object]]:
+        return [fields for _, noted, fields in self.notes if noted == kind]
+
+    def at(self, kind: str) -> list[float]:
+        return [at for at, noted, _ in self.notes if noted == kind]
+
+
 @dataclass
 class RunningBinder:
     """A binder in this process."""
@@ -220,6 +253,7 @@ class Binders:
         host: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
+        lease_clock: Clock = boottime,
         **session: Any,
     ) -> RunningBinder:
         """A binder of `account` for a gateway on `port`; `session` changes its SessionOptions."""
@@ -243,7 +277,9 @@ class Binders:
             }
         )
         store = AsyncStore.connect(url or account.url, "test-binder")
-        leadership = Leadership(store, Lease(account.keys), owner, timing.lease_ttl_s, journal=journal)
+        leadership = Leadership(
+            store, Lease(account.keys), owner, timing.lease_ttl_s, clock=lease_clock, journal=journal
+        )
         folder = self._folder / owner
         folder.mkdir(exist_ok=True)
         sessions = tuple(replace(options, bind_mode=mode) for mode in SIDES[bind_mode])

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import time
+
 import pytest
 from tests.integration.binder.support import SHORT, Account, Binders, RunningBinder, times_accepted
 from tests.integration.waiting import eventually
 
+from smsfleet.binder.clock import boottime
+from smsfleet.binder.leadership import SAFE_SHARE, Leadership
 from smsfleet.binder.service import State
+from smsfleet.binder.transport import Link
+from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.config.errors import Fenced
 from smsfleet.simulator.server import Simulator
+from smsfleet.smpp.pdu import SubmitSm
+from smsfleet.smpp.session import SessionOptions
 from smsfleet.store.client import Call
 
 pytestmark = pytest.mark.server
@@ -100,3 +110,81 @@ async def test_a_deposed_binder_serves_again_when_nobody_else_does(
 
     await eventually(lambda: times_accepted(simulator, message) == 1)
     assert simulator.journal.counts["bind"] == 2
+
+
+# --- the local deadline ------------------------------------------------------------------------------
+
+
+def test_the_lease_is_timed_by_a_clock_that_runs_on_while_the_machine_sleeps(account: Account) -> None:
+    default = Leadership.__init__.__kwdefaults__["clock"]
+
+    before, found, after = (
+        time.clock_gettime(time.CLOCK_BOOTTIME),
+        default(),
+        time.clock_gettime(time.CLOCK_BOOTTIME),
+    )
+
+    assert default is boottime
+    assert before <= found <= after
+
+
+async def test_no_octet_of_a_submit_sm_leaves_when_the_lease_may_have_ended(simulator: Simulator) -> None:
+    permitted = True
+    options = SessionOptions(
+        bind_mode="transceiver", system_id="demo", password="secret", system_type="3000000"
+    )
+    _, link = await asyncio.get_running_loop().create_connection(
+        lambda: Link(options, on_events=lambda _: None, permitted=lambda: permitted),
+        "127.0.0.1",
+        simulator.port,
+    )
+    await eventually(lambda: link.session.is_bound)
+    body = SubmitSm(destination_addr="27820000001", short_message=b"x").encode_body()
+    link.submit((b"job-1#1", 1), body)
+    await eventually(lambda: simulator.journal.counts["submit_sm"] == 1)
+
+    permitted = False  # as after a pause of this process, in which nothing was checked
+    link.submit((b"job-2#1", 1), body)
+
+    await asyncio.wait_for(link.closed.wait(), 5)
+    await eventually(lambda: simulator.connections == 0)
+    assert link.close_cause == "lease"
+    assert [link.was_written((b"job-1#1", 1)), link.was_written((b"job-2#1", 1))] == [True, False]
+    assert simulator.journal.counts["submit_sm"] == 1
+
+
+async def test_a_machine_that_slept_may_submit_nothing_before_its_lease_is_confirmed(
+    own_account: Account, own_server: EmbeddedServer, simulator: Simulator, binders: Binders
+) -> None:
+    asleep_s = 0.0
+    binder = binders.start(
+        own_account, simulator.port, timing=TIMING, lease_clock=lambda: boottime() + asleep_s
+    )
+    await eventually(lambda: binder.state is State.BOUND)
+    first = own_account.send()
+    await eventually(lambda: times_accepted(simulator, first) == 1)
+    own_server.process.send_signal(signal.SIGSTOP)  # nobody can confirm it
+    try:
+        asleep_s = SAFE_SHARE * TTL_S
+
+        assert not binder.leadership.permitted
+    finally:
+        own_server.process.send_signal(signal.SIGCONT)
+
+    second = own_account.send()
+    await eventually(lambda: times_accepted(simulator, second) == 1)
+    assert binder.leadership.permitted
+    assert simulator.journal.counts["bind"] == 1
+
+
+async def test_a_standby_leads_within_a_second_of_the_end_of_a_lease(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    timing = SHORT.model_copy(update={"lease_ttl_s": 10.0})
+    account.store.run(Call(("SET", account.keys.lease, "1:0:host-9", "PX", 300), bool))
+    binder = binders.start(account, simulator.port, timing=timing)
+    await eventually(lambda: account.lease_holder() is None)
+
+    took_s = await eventually(lambda: binder.leadership.leads)
+
+    assert took_s < 1.0

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import time
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
-from tests.integration.binder.support import SHORT, Account, Binders, RunningBinder, times_accepted
+from tests.integration.binder.support import (
+    SHORT,
+    Account,
+    Binders,
+    Diary,
+    RunningBinder,
+    times_accepted,
+)
 from tests.integration.waiting import eventually
 
 from smsfleet.binder.service import State
@@ -32,22 +38,6 @@ TIMING = SHORT.model_copy(
 )
 
 Cause = Callable[[Account, Simulator, RunningBinder], Awaitable[None]]
-
-
-class Diary:
-    """A journal in memory, with the time of each note."""
-
-    def __init__(self) -> None:
-        self.notes: list[tuple[float, str, dict[str, object]]] = []
-
-    def note(self, kind: str, /, **fields: object) -> None:
-        self.notes.append((time.monotonic(), kind, fields))
-
-    def of(self, kind: str) -> list[dict[str, object]]:
-        return [fields for _, noted, fields in self.notes if noted == kind]
-
-    def at(self, kind: str) -> list[float]:
-        return [at for at, noted, _ in self.notes if noted == kind]
 
 
 async def dropped(_account: Account, simulator: Simulator, _binder: RunningBinder) -> None:

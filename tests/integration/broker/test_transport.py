@@ -133,6 +133,37 @@ def test_acknowledgements_are_collected_and_written_by_the_next_poll(connect: An
     assert 0 == raw.zcard("unacked_index")
 
 
+@pytest.fixture
+def read_only(raw: redis.Redis) -> Iterator[Callable[[bool], None]]:
+    """Makes the server refuse writes, as a primary that has handed over does, or take them again."""
+    port = free_port()  # nobody answers there: nothing is replicated
+
+    def make(refusing: bool) -> None:
+        raw.execute_command("REPLICAOF", *(("127.0.0.1", port) if refusing else ("NO", "ONE")))
+
+    yield make
+    make(False)
+
+
+def test_acknowledgements_wait_for_a_server_that_takes_no_writes(
+    connect: Any, raw: redis.Redis, read_only: Callable[[bool], None]
+) -> None:
+    put(connect(), "t.bulk", "a", "b")
+    reader = Reader(connect(ack_interval_s=60.0), QUEUES)
+    reader.read(1)
+    for message in reader.messages:
+        message.ack()
+
+    read_only(True)
+    with pytest.raises(redis.ReadOnlyError):
+        reader.channel.flush_acks()
+    read_only(False)
+
+    assert 2 == raw.hlen("unacked")
+    reader.channel.flush_acks()
+    assert 0 == raw.hlen("unacked")
+
+
 def test_of_a_consumer_that_acknowledges_nothing_nothing_stays_recorded(
     connect: Any, raw: redis.Redis
 ) -> None:

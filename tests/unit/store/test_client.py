@@ -1,0 +1,30 @@
+"""What the store's errors say."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.store.client import translated
+
+IN_A_PIPELINE = "Command # 1 (XADD {main}:deliveries * p 27820000001 the text) of pipeline caused error: %s"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "ours"),
+    [
+        (redis.ReadOnlyError, "You can't write against a read only replica.", StoreUnavailable),
+        (redis.OutOfMemoryError, "command not allowed when used memory > 'maxmemory'.", StoreUnavailable),
+        (redis.ResponseError, "MISCONF Errors writing to the AOF file", StoreUnavailable),
+        (redis.ResponseError, "WRONGTYPE of key", StoreError),
+    ],
+)
+def test_an_error_within_a_pipeline_says_what_the_server_said_and_not_what_was_written(
+    kind: type[redis.RedisError], said: str, ours: type[StoreError]
+) -> None:
+    with pytest.raises(ours) as raised, translated():
+        raise kind(IN_A_PIPELINE % said)
+
+    assert said in str(raised.value)
+    assert "the text" not in str(raised.value)
