@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from smsfleet.binder.batcher import Batcher
+from smsfleet.binder.brake import Brake
 from smsfleet.binder.cancellation import end
 from smsfleet.binder.leadership import Leadership
 from smsfleet.binder.places import Places
@@ -17,7 +20,7 @@ from smsfleet.config.errors import EncodeError, PduError, SessionError, StoreUna
 from smsfleet.config.logs import logger
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
-from smsfleet.store.wire import DROPPED, IN_FLIGHT, Answer, Entry, Unanswered, Wire
+from smsfleet.store.wire import PAUSED, Answer, Entry, Unanswered, Wire
 
 BATCH = 200
 """Segments of one begin."""
@@ -27,6 +30,8 @@ PACE_S = 0.005
 
 RECOVERY_BATCH = 100
 WATCH_MS = 1000
+STANDING_S = 1.0
+"""How often the account's rate and pauses are looked at."""
 RETRY_S = 0.2
 RETRY_MOST_S = 2.0
 
@@ -45,7 +50,8 @@ class Outbound:
 
     Segments are begun a little ahead of the window, so that an answer is followed by the next submit_sm at
     once, without waiting for Redis. `answers` gives the answers that are not persisted yet. Every `compare_s`
-    seconds what Redis has in flight is compared with what we know of.
+    seconds what Redis has in flight is compared with what we know of, and every second the account's rate and
+    pauses are looked at.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Outbound:
         self._compare_s = compare_s
         self._link: Link | None = None
         self._places = Places()
+        self._brake = Brake(time.monotonic)
         self._taken: list[Entry] = []
         self._ready: deque[tuple[Entry, int]] = deque()
         self._ahead = 1
@@ -82,7 +89,9 @@ class Outbound:
         self._taken, self._strangers = [], {}
         self._ahead = ahead_of(link.session.options.window)
         self._link = link
+        await self._look_at_standing()
         comparing = asyncio.create_task(self._ask_for_comparisons())
+        looking = asyncio.create_task(self._keep_looking_at_standing())
         delay = RETRY_S
         try:
             while not link.closed.is_set():
@@ -99,6 +108,7 @@ class Outbound:
         finally:
             self._link = None
             await end(comparing)
+            await end(looking)
 
     def advance(self) -> None:
         """Submit what was begun as far as there is room; to be called when there may be some."""
@@ -133,18 +143,28 @@ class Outbound:
         self.advance()
         if self._compare_due:
             await self._compare(link)
+        if self._brake.take_release():
+            self._taken = []
+            self._places.rewind()
         wanted = self._wanted(link)
         if wanted <= 0:
             await self._wait_for_room(link)
             return
-        most = min(BATCH, link.session.options.window)
+        allowed = self._brake.allowed()
+        if not allowed:
+            await asyncio.sleep(self._brake.wait_s)
+            return
+        wanted = min(wanted, allowed)
+        # No more is taken than may be begun: a segment of the high lane would wait behind it.
+        most = min(BATCH, link.session.options.window, allowed)
         if not self._taken:
             wait_ms = WATCH_MS if self._places.caught_up else None
             self._taken = self._keep(await self._store.run(self._take(most, wait_ms)), most, link)
         if not self._taken:
             return
         batch, self._taken = self._taken[:wanted], self._taken[wanted:]
-        await self._begin(link, batch, most - len(self._taken) if self._places.more else 0)
+        then_take = min(most, allowed - len(batch)) - len(self._taken)
+        await self._begin(link, batch, max(0, then_take) if self._places.more else 0)
         if not self._taken and 1 < len(batch) < BATCH // 4:
             await asyncio.sleep(PACE_S)  # let a few come together: small batches cost many times as much
 
@@ -169,8 +189,11 @@ class Outbound:
             self._doubtful |= refs
             attempts, *further = await self._store.run_all(calls)
             for entry, attempt in zip(entries, attempts, strict=True):
-                if attempt not in (DROPPED, IN_FLIGHT):
+                if attempt > 0:
                     self._ready.append((entry, attempt))
+                elif attempt == PAUSED:
+                    self._brake.hold_back(entry.lane)
+            self._brake.spend(sum(attempt > 0 for attempt in attempts))
             self._doubtful -= refs
         self.advance()
         if further:
@@ -214,6 +237,17 @@ class Outbound:
         if self._wanted(link) > 0 or self._compare_due:
             return
         await self.room.wait()
+
+    # --- the account's rate and pauses -----------------------------------------------------------
+
+    async def _keep_looking_at_standing(self) -> None:
+        while True:
+            await asyncio.sleep(STANDING_S)
+            await self._look_at_standing()
+
+    async def _look_at_standing(self) -> None:
+        with contextlib.suppress(StoreUnavailable):  # `begin` looks itself; the rate stays as it was
+            self._brake.heed(await self._store.run(self._wire.standing()))
 
     # --- Redis' picture and ours ---------------------------------------------------------------
 

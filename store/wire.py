@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 from smsfleet.store.calls import Call, eval_call, fenced
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.scripts import script
+from smsfleet.store.standing import Standing, Standings
 
 START = (b"0-0",) * len(LANES)
 """Before the first entry of each lane."""
 
 IN_FLIGHT = -1
 """`begin` found the segment in flight already."""
+
+PAUSED = -2
+"""`begin` left the segment where it is: its lane or the account is paused."""
 
 DROPPED = 0
 """`begin` found the segment not queued any more and dropped its entry."""
@@ -85,10 +89,10 @@ class Wire:
     def begin(self, token: str, entries: Sequence[Entry]) -> Call[list[int]]:
         """Mark segments SENDING before their octets are written.
 
-        Reply, for each entry: the attempt (write it), DROPPED, or IN_FLIGHT. Raises Fenced.
+        Reply, for each entry: the attempt (write it), DROPPED, IN_FLIGHT or PAUSED. Raises Fenced.
         """
         keys = self._keys
-        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]
+        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds, keys.pause]
         arguments: list[Any] = [token, self._now_ms, self._text_ttl_s, self._sending]
         for lane, entry_id, reference, _ in entries:
             job_id, _, number = reference.rpartition(b"#")
@@ -129,6 +133,10 @@ class Wire:
             keys.waiting, keys.held, keys.doubts, keys.doubted,
         ]  # fmt: skip
         return script_keys, [token, self._now_ms, self._text_ttl_s, self._hold_ms]
+
+    def standing(self) -> Call[Standing]:
+        """The account's rate and pauses."""
+        return Standings(self._keys, now_ms=self._now_ms).read()
 
     def in_flight(self) -> Call[dict[bytes, bytes]]:
         """Every segment in flight: ref -> `attempt,lane,entry,token`."""
