@@ -1,8 +1,8 @@
 """How many segments may be begun now: no faster than the account's rate, and nothing of what is paused.
 
-The workers keep the rate when they admit; this is the same rate once more, because what waits for the wire may
-be more than they let through lately: it came back to its stream after an error, waited for the bind, or was
-admitted before the rate was lowered. While nothing of that is so, nothing waits here.
+The workers keep the rate when they admit; this is the same rate once more, because what waits for the wire
+may be more than they let through lately: it came back to its stream after an error, waited for the bind, or
+was admitted before the rate was lowered. While nothing of that is so, nothing waits here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`smsfleet pause | resume`: what goes out, by lane or as a whole. The bind stays; see cli/bind.py for that."""
+"""`smsfleet pause | resume`: what goes out, by lane or as a whole. The bind stays: see cli/bind.py."""
 
 from __future__ import annotations
 

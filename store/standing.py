@@ -104,7 +104,7 @@ class Standings:
         return eval_call(script("standing"), [self._keys.rate, self._keys.pause], (self._now_ms,), _standing)
 
     def pause(self, names: Sequence[str], reason: str) -> Call[int]:
-        """Let nothing of these lanes (or `ACCOUNT`) begin any more; reply: how many were not paused before."""
+        """Let nothing of these lanes (or `ACCOUNT`) begin any more; reply: how many were not paused yet."""
         return eval_call(script("pause"), [self._keys.pause], (self._now_ms, reason, *names), int)
 
     def resume(self, names: Sequence[str]) -> Call[int]:

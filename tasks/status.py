@@ -225,10 +225,9 @@ def _credit(record: SegmentRecord) -> int | None:
 
 def _last_error(record: SegmentRecord, code: int) -> str:
     """The last refusal; of a segment whose tries are used up, how many they were."""
-    gave_up = record.state == "R" and record.tries and command_status(code).retryable
-    return (
-        f"given up after {record.tries} refused tries, the last: {_error(code)}" if gave_up else _error(code)
-    )
+    if record.state == "R" and record.tries and command_status(code).retryable:
+        return f"given up after {record.tries} refused tries, the last: {_error(code)}"
+    return _error(code)
 
 
 def _error(code: int) -> str:

@@ -24,7 +24,7 @@ from smsfleet.config.logs import logger, mask_string
 from smsfleet.store.jobs import Admission, Quota
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.records import JobRecord
-from smsfleet.workers.estimate import segment_credits
+from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.rules import NO_RULES

@@ -145,7 +145,7 @@ class Relay:
             if word == "paused":
                 row = command_status(fact.command_status)
                 self._log.error(
-                    "the gateway refuses the account: it is paused, jobs wait, one message probes it at a time",
+                    "the gateway refuses the account: it is paused, jobs wait, single messages probe it",
                     command_status=row.label,
                     meaning=row.description,
                     probe_s=self._runtime.settings.probe_s,

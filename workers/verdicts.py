@@ -25,9 +25,7 @@ def verdict(fact: ResponseFact, settings: Settings, uniform: Callable[[float, fl
         return Verdict(outcome, shown, _ms(_backoff_s(fact.attempt, settings), uniform))
     if row.reaction is Reaction.ACCOUNT:  # back to its stream soon: there it waits for the end of the pause
         return Verdict("pause", shown, _ms(settings.backoff_s, uniform))
-    if (
-        row.reaction is Reaction.SESSION
-    ):  # bounded: a gateway that answers nothing else must not get it for ever
+    if row.reaction is Reaction.SESSION:  # bounded: a gateway may answer nothing else
         return Verdict("retry", shown, _ms(settings.backoff_s, uniform))
     return Verdict("reject", shown, 0)
 
