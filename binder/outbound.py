@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -69,8 +68,10 @@ class Outbound:
         self._compare_s = compare_s
         self._link: Link | None = None
         self._places = Places()
-        self._brake = Brake(time.monotonic)
+        self._brake = Brake(lambda: asyncio.get_running_loop().time())
         self._taken: list[Entry] = []
+        self._last: Entry | None = None
+        """what was taken last: the segments of its job that follow go before the high lane"""
         self._ready: deque[tuple[Entry, int]] = deque()
         self._ahead = 1
         self._doubtful: set[bytes] = set()
@@ -85,11 +86,11 @@ class Outbound:
 
     async def feed(self, link: Link) -> None:
         """Feed `link` until it is gone or this task is cancelled; raises Fenced."""
+        await self._look_at_standing()
         self._places.rewind()
-        self._taken, self._strangers = [], {}
+        self._taken, self._strangers, self._last = [], {}, None
         self._ahead = ahead_of(link.session.options.window)
         self._link = link
-        await self._look_at_standing()
         comparing = asyncio.create_task(self._ask_for_comparisons())
         looking = asyncio.create_task(self._keep_looking_at_standing())
         delay = RETRY_S
@@ -169,10 +170,12 @@ class Outbound:
             await asyncio.sleep(PACE_S)  # let a few come together: small batches cost many times as much
 
     def _take(self, count: int, wait_ms: int | None = None) -> Call[list[Entry]]:
-        return self._wire.take(count, self._places.after, wait_ms)
+        return self._wire.take(count, self._places.after, wait_ms, behind=self._last)
 
     def _keep(self, entries: list[Entry], asked: int, link: Link) -> list[Entry]:
         """The entries that may be begun; the others are on their way already."""
+        if entries:
+            self._last = entries[-1]
         if self._places.caught_up:
             self._places.move(entries, asked)
             return entries

@@ -33,12 +33,14 @@ COUNT = 12_800
 
 def measure(count: int) -> Result:
     """The figures for so many bulk jobs."""
-    span_s = max(1.0, count / (RATE - HIGH) - 2 * SETTLE_S)
+    campaign_s = count / (RATE - HIGH)
+    settle_s = min(SETTLE_S, 0.2 * campaign_s)
+    span_s = max(1.0, campaign_s - 2 * settle_s)
     with fleet(WORKERS, journal=True, settings={"SMSFLEET_RATE": str(RATE)}) as started:
         parts = [min(MOST_NUMBERS, count), max(0, count - MOST_NUMBERS)]
         bulk = [begin_calls(started, part, 0, "bulk", 0) for part in parts if part]
         calls_at = time.time()
-        high_count = min(999, max(1, int(HIGH * (span_s + SETTLE_S))))
+        high_count = min(999, max(1, int(HIGH * (span_s + settle_s))))
         high = rows_of(begin_calls(started, high_count, HIGH, "high", MOST_NUMBERS))
         for caller in bulk:
             rows_of(caller)
@@ -57,7 +59,7 @@ def measure(count: int) -> Result:
         )
         lines = [line for line in read(journal) if line["event"] == "submit_sm"]
     first_high = min(at for at, _, _ in high)
-    begin = max(first_high, calls_at) + SETTLE_S
+    begin = max(first_high, calls_at) + settle_s
     times = [line["at"] for line in lines if begin <= line["at"] < begin + span_s]
     seconds = Counter(int(at - begin) for at in times)
     whole = [seconds[second] for second in range(int(span_s))]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+
 import pytest
 from tests.integration.binder.support import Account, Binders, Message
 from tests.integration.waiting import eventually
@@ -162,3 +165,21 @@ async def test_segments_that_the_gateway_answers_while_it_disowns_the_bind_are_n
     account.apply_responses()
     assert account.states(others) == {"A": 5}
     assert [account.segment(message).ambiguous for message in (disowned, *others)] == [0] * 6
+
+
+async def test_a_text_stays_in_one_piece_on_the_wire_while_the_high_lane_passes(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    simulator.change(response_delay_s=0.002)
+    texts = [account.send_text(9, "bulk") for _ in range(6)]
+    binders.start(account, simulator.port, window=4)
+    await eventually(lambda: simulator.journal.counts["submit_sm"] >= 3)
+    high = []
+    while simulator.journal.counts["submit_sm"] < 50:
+        high.append(account.send(lane="high").destination)
+        await asyncio.sleep(0.001)
+
+    await eventually(lambda: simulator.journal.counts["submit_sm"] == 54 + len(high))
+    runs = [(to, len(list(run))) for to, run in itertools.groupby(arrived(simulator))]
+    assert sorted((to, 9) for to in texts) == sorted(run for run in runs if run[0] in texts)
+    assert len(high) > 0
