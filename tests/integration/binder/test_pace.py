@@ -155,15 +155,19 @@ async def test_the_high_lane_passes_a_backlog_that_waits_for_the_rate(
 async def test_segments_that_the_gateway_answers_while_it_disowns_the_bind_are_not_in_doubt(
     account: Account, simulator: Simulator, binders: Binders
 ) -> None:
-    simulator.change(response_delay_s=0.2)
+    simulator.change(response_delay_s=0.5)
+    binders.start(account, simulator.port)
     disowned = account.send(destination="27999180004", on_ambiguous="fail")
+    await eventually(lambda: simulator.journal.counts["submit_sm"] == 1)
     others = [account.send(on_ambiguous="fail") for _ in range(5)]
 
-    binders.start(account, simulator.port)
-
     await eventually(lambda: simulator.journal.counts["bind"] == 2)
-    account.apply_responses()
-    assert account.states(others) == {"A": 5}
+
+    def all_accepted() -> bool:
+        account.apply_responses()
+        return account.states(others) == {"A": 5}
+
+    await eventually(all_accepted)
     assert [account.segment(message).ambiguous for message in (disowned, *others)] == [0] * 6
 
 
