@@ -15,7 +15,7 @@ from smsfleet.store.standing import Standing
 UNLIMITED = 1 << 30
 """As long as no rate is known."""
 
-HEADROOM = 1.05
+HEADROOM = 1.02
 """Above the workers' rate, so that their rhythm is not disturbed by ours."""
 
 BURST_S = 0.1
@@ -23,6 +23,8 @@ BURST_S = 0.1
 
 CHUNK_S, MOST_CHUNK = 0.01, 50
 """What is begun together while we wait for the rate: single segments cost many times as much."""
+
+ROUNDING = 1e-6
 
 CLOSED_S = 0.25
 """While everything is paused: how long until the next look."""
@@ -61,7 +63,8 @@ class Brake:
         if self._rate is None:
             return UNLIMITED
         self._refill()
-        return int(self._tokens) if self._tokens >= self._chunk(self._rate) else 0
+        tokens = self._tokens + ROUNDING
+        return int(tokens) if tokens >= self._chunk(self._rate) else 0
 
     @property
     def wait_s(self) -> float:

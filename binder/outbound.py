@@ -17,6 +17,7 @@ from smsfleet.binder.transport import Link, Token
 from smsfleet.config.codes import ESME_ROPTPARNOTALLWD
 from smsfleet.config.errors import EncodeError, PduError, SessionError, StoreUnavailable
 from smsfleet.config.logs import logger
+from smsfleet.config.timing import Timing
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
 from smsfleet.store.wire import PAUSED, Answer, Entry, Unanswered, Wire
@@ -29,8 +30,6 @@ PACE_S = 0.005
 
 RECOVERY_BATCH = 100
 WATCH_MS = 1000
-STANDING_S = 1.0
-"""How often the account's rate and pauses are looked at."""
 RETRY_S = 0.2
 RETRY_MOST_S = 2.0
 
@@ -48,9 +47,8 @@ class Outbound:
     """Feeds one link at a time, never more than its window takes, high lane first.
 
     Segments are begun a little ahead of the window, so that an answer is followed by the next submit_sm at
-    once, without waiting for Redis. `answers` gives the answers that are not persisted yet. Every `compare_s`
-    seconds what Redis has in flight is compared with what we know of, and every second the account's rate and
-    pauses are looked at.
+    once, without waiting for Redis. `answers` gives the answers that are not persisted yet. From time to time
+    what Redis has in flight is compared with what we know of, and the account's rate and pauses are looked at.
     """
 
     def __init__(
@@ -59,13 +57,13 @@ class Outbound:
         wire: Wire,
         leadership: Leadership,
         answers: Callable[[], Batcher[Answer]],
-        compare_s: float,
+        timing: Timing,
     ) -> None:
         self._store = store
         self._answers = answers
         self._wire = wire
         self._leadership = leadership
-        self._compare_s = compare_s
+        self._timing = timing
         self._link: Link | None = None
         self._places = Places()
         self._brake = Brake(lambda: asyncio.get_running_loop().time())
@@ -245,7 +243,7 @@ class Outbound:
 
     async def _keep_looking_at_standing(self) -> None:
         while True:
-            await asyncio.sleep(STANDING_S)
+            await asyncio.sleep(self._timing.standing_s)
             await self._look_at_standing()
 
     async def _look_at_standing(self) -> None:
@@ -262,7 +260,7 @@ class Outbound:
 
     async def _ask_for_comparisons(self) -> None:
         while True:
-            await asyncio.sleep(self._compare_s)
+            await asyncio.sleep(self._timing.compare_s)
             self._compare_due = True
             self.room.set()
 
