@@ -47,8 +47,8 @@ class Outbound:
     """Feeds one link at a time, never more than its window takes, high lane first.
 
     Segments are begun a little ahead of the window, so that an answer is followed by the next submit_sm at
-    once, without waiting for Redis. `answers` gives the answers that are not persisted yet. From time to time
-    what Redis has in flight is compared with what we know of, and the account's rate and pauses are looked at.
+    once, without waiting for Redis. `answers` gives the answers that are not persisted yet. From time to
+    time what Redis has in flight is compared with what we know of, and the account's standing is looked at.
     """
 
     def __init__(
