@@ -159,7 +159,13 @@ class Jobs:
             floor = pace.burst * pace.bulk_reserve if lane == "bulk" else 0
             arguments += (job_id, floor, f"{POLICY_LETTER[policy]}{max_ambiguous}")
             marks = ("" if receipts else "d0") + (f"r{replaced}" if replaced else "")
-            arguments += ("" if deadline_ms is None else deadline_ms, marks, _packed(quota), len(bodies), *bodies)
+            arguments += (
+                "" if deadline_ms is None else deadline_ms,
+                marks,
+                _packed(quota),
+                len(bodies),
+                *bodies,
+            )
         return eval_call(script("admit"), keys, arguments, lambda reply: Admitted(reply[1:], reply[0]))
 
     def quota_used(self, client: str, day: int) -> Call[int]:

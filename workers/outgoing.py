@@ -24,13 +24,13 @@ from smsfleet.config.logs import logger, mask_string
 from smsfleet.store.jobs import Admission, Quota
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.records import JobRecord
-from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.segments import Segmented
 from smsfleet.workers.submit import SubmitOptions, bodies
+from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.times import absolute_time, validity_period
 
 if TYPE_CHECKING:

@@ -76,12 +76,12 @@ def test_a_gateway_that_throttles_and_is_out_of_credit_burns_no_job(
     def send(count: int) -> None:
         ids.extend(send_sms.delay(number(len(ids)), "in bad moods").id for _ in range(count))
 
-    gateway.change(refused_share=0.3)
+    gateway.change(error_share=0.3)
     send(200)
     wait_until(lambda: (standing(fleet).rate or 200) < 150, "the rate is lowered")
-    gateway.change(refused_share=1.0, refused_with=0x14)
+    gateway.change(error_share=1.0, error_status=0x14)
     wait_until(lambda: standing(fleet).throttled > 100, "the queue of the gateway is full")
-    gateway.change(refused_share=1.0, refused_with=0x401)
+    gateway.change(error_share=1.0, error_status=0x401)
     send(20)
     wait_until(lambda: standing(fleet).gateway is not None, "the account is paused")
     before = len(gateway.submitted())
@@ -89,7 +89,7 @@ def test_a_gateway_that_throttles_and_is_out_of_credit_burns_no_job(
     probed = len(gateway.submitted()) - before
     shown = fleet.run("status").stdout
     waits = next(found for found in map(job_status, ids) if found.status == 12)
-    gateway.change(refused_share=0.0)
+    gateway.change(error_share=0.0)
     wait_until(lambda: all(job_status(job_id).final for job_id in ids), "every job is final")
 
     ends = {(found.state, found.ambiguous, found.duplicates) for found in map(job_status, ids)}

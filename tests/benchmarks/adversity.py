@@ -27,7 +27,7 @@ ROW_S = 5.0
 COUNT = 6_600
 """Jobs for the whole programme, less what the last mood is for: to catch up."""
 
-HEALTHY: dict[str, Any] = {"refused_share": 0.0, "capacity": 0}
+HEALTHY: dict[str, Any] = {"error_share": 0.0, "throttle_per_s": 0}
 
 
 class Mood(NamedTuple):
@@ -39,14 +39,14 @@ class Mood(NamedTuple):
 
 
 def _refusing(share: float, status: int) -> dict[str, Any]:
-    return {"refused_share": share, "refused_with": status, "capacity": 0}
+    return {"error_share": share, "error_status": status, "throttle_per_s": 0}
 
 
 MOODS = (
     Mood("healthy", 10, HEALTHY),
     Mood("30 % 0x58", 20, _refusing(0.3, 0x58)),
     Mood("healthy", 15, HEALTHY),
-    Mood("takes 25/s", 20, {"refused_share": 0.0, "capacity": 25}),
+    Mood("takes 25/s", 20, {"error_share": 0.0, "throttle_per_s": 25}),
     Mood("healthy", 15, HEALTHY),
     Mood("all 0x14", 3, _refusing(1.0, 0x14)),
     Mood("healthy", 7, HEALTHY),
