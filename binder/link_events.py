@@ -64,6 +64,8 @@ class LinkEvents:
         self._bound_at: float | None = None
         self.decided = asyncio.Event()
         """set when the bind was accepted or refused"""
+        self.disowned = asyncio.Event()
+        """set when the gateway has another idea of this bind (ESME_RINVBNDSTS): make a new one"""
         self._log = logger(__name__)
 
     def begin(self, attempt: str) -> None:
@@ -74,6 +76,7 @@ class LinkEvents:
         self._began_at = time.monotonic()
         self._bound_at = None
         self.decided.clear()
+        self.disowned.clear()
 
     def end(self, link: Link) -> list[Token]:
         """The connection is gone; the segments that were not answered."""
@@ -104,8 +107,9 @@ class LinkEvents:
                     answers.add(Answer(ref, attempt, status, message_id))
                     if status:
                         self._rejected("submit_sm", status)
-                    if status == ESME_RINVBNDSTS:  # the gateway has another idea of this bind: make a new one
-                        link.close("the gateway answered submit_sm with ESME_RINVBNDSTS", "bind-status")
+                    if status == ESME_RINVBNDSTS and not self.disowned.is_set():
+                        self._log.error("the gateway takes this bind for none (0x04): a new one is made")
+                        self.disowned.set()
                 case Delivered(sequence_number, body):
                     self._deliveries.add(link, sequence_number, body)
                 case LateAnswer((ref, attempt), status, message_id):

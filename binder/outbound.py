@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from smsfleet.binder.batcher import Batcher
+from smsfleet.binder.brake import Brake
 from smsfleet.binder.cancellation import end
 from smsfleet.binder.leadership import Leadership
 from smsfleet.binder.places import Places
@@ -15,9 +17,10 @@ from smsfleet.binder.transport import Link, Token
 from smsfleet.config.codes import ESME_ROPTPARNOTALLWD
 from smsfleet.config.errors import EncodeError, PduError, SessionError, StoreUnavailable
 from smsfleet.config.logs import logger
+from smsfleet.config.timing import Timing
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
-from smsfleet.store.wire import DROPPED, IN_FLIGHT, Answer, Entry, Unanswered, Wire
+from smsfleet.store.wire import PAUSED, Answer, Entry, Unanswered, Wire
 
 BATCH = 200
 """Segments of one begin."""
@@ -44,8 +47,8 @@ class Outbound:
     """Feeds one link at a time, never more than its window takes, high lane first.
 
     Segments are begun a little ahead of the window, so that an answer is followed by the next submit_sm at
-    once, without waiting for Redis. `answers` gives the answers that are not persisted yet. Every `compare_s`
-    seconds what Redis has in flight is compared with what we know of.
+    once, without waiting for Redis. `answers` gives the answers that are not persisted yet. From time to
+    time what Redis has in flight is compared with what we know of, and the account's standing is looked at.
     """
 
     def __init__(
@@ -54,16 +57,19 @@ class Outbound:
         wire: Wire,
         leadership: Leadership,
         answers: Callable[[], Batcher[Answer]],
-        compare_s: float,
+        timing: Timing,
     ) -> None:
         self._store = store
         self._answers = answers
         self._wire = wire
         self._leadership = leadership
-        self._compare_s = compare_s
+        self._timing = timing
         self._link: Link | None = None
         self._places = Places()
+        self._brake = Brake(lambda: asyncio.get_running_loop().time())
         self._taken: list[Entry] = []
+        self._last: Entry | None = None
+        """what was taken last: the segments of its job that follow go before the high lane"""
         self._ready: deque[tuple[Entry, int]] = deque()
         self._ahead = 1
         self._doubtful: set[bytes] = set()
@@ -78,11 +84,13 @@ class Outbound:
 
     async def feed(self, link: Link) -> None:
         """Feed `link` until it is gone or this task is cancelled; raises Fenced."""
+        await self._look_at_standing()
         self._places.rewind()
-        self._taken, self._strangers = [], {}
+        self._taken, self._strangers, self._last = [], {}, None
         self._ahead = ahead_of(link.session.options.window)
         self._link = link
         comparing = asyncio.create_task(self._ask_for_comparisons())
+        looking = asyncio.create_task(self._keep_looking_at_standing())
         delay = RETRY_S
         try:
             while not link.closed.is_set():
@@ -99,6 +107,7 @@ class Outbound:
         finally:
             self._link = None
             await end(comparing)
+            await end(looking)
 
     def advance(self) -> None:
         """Submit what was begun as far as there is room; to be called when there may be some."""
@@ -133,26 +142,38 @@ class Outbound:
         self.advance()
         if self._compare_due:
             await self._compare(link)
+        if self._brake.take_release():
+            self._taken = []
+            self._places.rewind()
         wanted = self._wanted(link)
         if wanted <= 0:
             await self._wait_for_room(link)
             return
-        most = min(BATCH, link.session.options.window)
+        allowed = self._brake.allowed()
+        if not allowed:
+            await asyncio.sleep(self._brake.wait_s)
+            return
+        wanted = min(wanted, allowed)
+        # No more is taken than may be begun: a segment of the high lane would wait behind it.
+        most = min(BATCH, link.session.options.window, allowed)
         if not self._taken:
             wait_ms = WATCH_MS if self._places.caught_up else None
             self._taken = self._keep(await self._store.run(self._take(most, wait_ms)), most, link)
         if not self._taken:
             return
         batch, self._taken = self._taken[:wanted], self._taken[wanted:]
-        await self._begin(link, batch, most - len(self._taken) if self._places.more else 0)
+        then_take = min(most, allowed - len(batch)) - len(self._taken)
+        await self._begin(link, batch, max(0, then_take) if self._places.more else 0)
         if not self._taken and 1 < len(batch) < BATCH // 4:
             await asyncio.sleep(PACE_S)  # let a few come together: small batches cost many times as much
 
     def _take(self, count: int, wait_ms: int | None = None) -> Call[list[Entry]]:
-        return self._wire.take(count, self._places.after, wait_ms)
+        return self._wire.take(count, self._places.after, wait_ms, behind=self._last)
 
     def _keep(self, entries: list[Entry], asked: int, link: Link) -> list[Entry]:
         """The entries that may be begun; the others are on their way already."""
+        if entries:
+            self._last = entries[-1]
         if self._places.caught_up:
             self._places.move(entries, asked)
             return entries
@@ -169,8 +190,11 @@ class Outbound:
             self._doubtful |= refs
             attempts, *further = await self._store.run_all(calls)
             for entry, attempt in zip(entries, attempts, strict=True):
-                if attempt not in (DROPPED, IN_FLIGHT):
+                if attempt > 0:
                     self._ready.append((entry, attempt))
+                elif attempt == PAUSED:
+                    self._brake.hold_back(entry.lane)
+            self._brake.spend(sum(attempt > 0 for attempt in attempts))
             self._doubtful -= refs
         self.advance()
         if further:
@@ -215,6 +239,17 @@ class Outbound:
             return
         await self.room.wait()
 
+    # --- the account's rate and pauses -----------------------------------------------------------
+
+    async def _keep_looking_at_standing(self) -> None:
+        while True:
+            await asyncio.sleep(self._timing.standing_s)
+            await self._look_at_standing()
+
+    async def _look_at_standing(self) -> None:
+        with contextlib.suppress(StoreUnavailable):  # `begin` looks itself; the rate stays as it was
+            self._brake.heed(await self._store.run(self._wire.standing()))
+
     # --- Redis' picture and ours ---------------------------------------------------------------
 
     def _on_the_way(self, link: Link) -> set[bytes]:
@@ -225,7 +260,7 @@ class Outbound:
 
     async def _ask_for_comparisons(self) -> None:
         while True:
-            await asyncio.sleep(self._compare_s)
+            await asyncio.sleep(self._timing.compare_s)
             self._compare_due = True
             self.room.set()
 

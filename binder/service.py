@@ -61,7 +61,7 @@ class Binder:
         self._timing = timing
         self._journal = Silent() if journal is None else journal
         self._deliveries = Deliveries(store, wire, epoch_ms)
-        self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches, timing.compare_s)
+        self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches, timing)
         self._answers = Answers(store, wire, self._outbound.advance, lambda: self._outbound.is_full)
         self._shared = Shared(
             gateway=gateway,

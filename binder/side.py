@@ -26,6 +26,9 @@ from smsfleet.config.logs import logger
 from smsfleet.config.timing import Timing
 from smsfleet.smpp.session import SessionOptions
 
+DISOWNED = ("the gateway answered submit_sm with ESME_RINVBNDSTS", "bind-status")
+"""Why a bind is ended that the gateway takes for none: reason and cause."""
+
 RETRY_S = 0.5
 """After Redis could not be asked for a login."""
 
@@ -241,7 +244,9 @@ class Side:
         self._link = link
         feeder = asyncio.create_task(self._feed(link))
         try:
-            await shared.unless_over(link.closed.wait(), feeder, shared.ledger.paused.wait())
+            await shared.unless_over(
+                link.closed.wait(), feeder, shared.ledger.paused.wait(), self._events.disowned.wait()
+            )
             if feeder.done() and not feeder.cancelled():
                 feeder.result()  # a defect: not to be hidden
             if not link.closed.is_set():
@@ -266,7 +271,7 @@ class Side:
             self._shared.leadership.depose(str(error))
 
     async def _drain(self, link: Link, feeder: asyncio.Task[None]) -> None:
-        """Stopped, deposed or paused: submit nothing more, wait for what is open, unbind."""
+        """Stopped, deposed, paused or disowned: submit nothing more, wait for what is open, unbind."""
         shared, timing = self._shared, self._shared.timing
         self.report.enter(State.DRAINING)
         with contextlib.suppress(TimeoutError):
@@ -284,7 +289,9 @@ class Side:
                     shared.outbound.room.clear()
                     await shared.outbound.room.wait()
                 await shared.deliveries.batches.drained()
-        if link.unbind(*shared.leaving):
+        if self._events.disowned.is_set():  # it would not take an unbind either
+            link.close(*DISOWNED)
+        elif link.unbind(*shared.leaving):
             shared.journal.note("unbind", mode=self.options.bind_mode, by="us")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timing.unbind_timeout_s + 1):

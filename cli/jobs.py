@@ -75,6 +75,7 @@ Examples:
 @click.option("--data", help="Octets in place of a text, as hexadecimal digits.")
 @click.option("--udh", help="User data header of the data, length octet first, as hexadecimal digits.")
 @click.option("--data-coding", type=int, help="0-255; of the data; 4 when not given.")
+@click.option("--client", default="", help="Whose daily credits it takes (SMSFLEET_QUOTAS).")
 @click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds for a final status.")
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
 def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **options: Any) -> None:
@@ -135,6 +136,8 @@ def _show(found: JobStatus, *, as_json: bool) -> None:
     click.echo(f"job       {found.job_id}")
     click.echo(f"state     {found.state}{'' if found.final else ' (open)'}")
     click.echo(f"status    {shown}")
+    if found.client:
+        click.echo(f"client    {found.client}")
     if found.error:
         click.echo(f"error     {found.error}")
     if found.ambiguous or found.duplicates:
@@ -164,6 +167,15 @@ def _print_overview(found: dict[str, Any]) -> None:
             f"traffic   {binder['submitted']} submitted, {binder['answered']} answered, "
             f"{binder['delivered']} deliver_sm stored, {binder['in_flight']} in flight"
         )
+    from smsfleet.cli.pause import lines_of
+    from smsfleet.store.standing import Standing
+
+    standing = Standing.of_dict(found["standing"])
+    for line in lines_of(standing):
+        click.echo(f"paused    {line}")
+    if standing.rate is not None and standing.set_rate is not None:
+        lowered = f", lowered from {standing.set_rate:g}" if standing.rate < standing.set_rate else ""
+        click.echo(f"rate      {standing.rate:.4g}/s{lowered}; {standing.throttled} answers were throttled")
     for lane, counts in found["lanes"].items():
         click.echo(f"lane      {lane:<7} {counts['intake']:>7} taken in, {counts['outbound']:>6} outbound")
     for name, count in found["waiting"].items():

@@ -48,6 +48,8 @@ class Group(click.Group):
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.jobs:status",
         "estimate": "smsfleet.cli.estimate:estimate",
+        "pause": "smsfleet.cli.pause:pause",
+        "resume": "smsfleet.cli.pause:resume",
         "reload": "smsfleet.cli.reload:reload",
         "compliance": "smsfleet.cli.compliance:compliance",
         "capture": "smsfleet.cli.capture:capture",

@@ -8,6 +8,7 @@ from typing import Any
 from smsfleet.store.keys import LANES
 from smsfleet.store.lease import Lease
 from smsfleet.store.server import findings, server_info
+from smsfleet.store.standing import Standings
 from smsfleet.tasks.app import runtime
 
 
@@ -22,6 +23,7 @@ def overview() -> dict[str, Any]:
         "account": now.settings.account,
         "binder": json.loads(reported) if reported else silent,
         "leader": leader,
+        "standing": now.store.run(Standings(now.keys).read()).as_dict(),
         "lanes": {
             lane: {"intake": intake, "outbound": outbound}
             for lane, intake, outbound in zip(

@@ -31,7 +31,7 @@ from smsfleet.workers.runtime import Runtime
 EPOCH_S = 1_790_000_000.0
 """When virtual time begins, so that the report of one seed is the same in every run."""
 
-TIMING = Timing(lease_ttl_s=600.0, report_s=600.0, compare_s=60.0, look_s=600.0)
+TIMING = Timing(lease_ttl_s=600.0, report_s=600.0, compare_s=60.0, look_s=600.0, standing_s=600.0)
 """The guide's times; what speaks to Redis only is slower, because Redis takes real time."""
 
 HOUR_S = 3600.0

@@ -20,7 +20,7 @@ class Reaction(StrEnum):
     ACCOUNT = "account"
     """Nothing of this account passes now: pause it, alert, keep the jobs queued, probe with one message."""
     SESSION = "session"
-    """The session is not in the state we thought: rebind and send again."""
+    """The session is not in the state we thought: rebind and send again, bounded."""
     BIND = "bind"
     """Only a bind is answered so: stop, and tell the operator what to fix."""
     PERMANENT = "permanent"
@@ -62,12 +62,16 @@ ESME_RINVMSGID = 0x0C
 ESME_RBINDFAIL = 0x0D
 ESME_RINVPASWD = 0x0E
 ESME_RINVSYSID = 0x0F
+ESME_RMSGQFUL = 0x14
 ESME_RINVSYSTYP = 0x53
 ESME_RTHROTTLED = 0x58
 ESME_RX_T_APPN = 0x64
 ESME_ROPTPARNOTALLWD = 0xC1
 ESME_RINVPARLEN = 0xC2
 ESME_RUNKNOWNERR = 0xFF
+
+THROTTLING = frozenset({ESME_RMSGQFUL, ESME_RTHROTTLED})
+"""The temporary errors that ask us to be slower: the account's rate is lowered."""
 
 _N, _T, _A, _S, _B, _P, _O = (
     Reaction.NONE,

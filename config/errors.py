@@ -69,6 +69,12 @@ class TextTooLong(InvalidText):
     code = "text-too-long"
 
 
+class QuotaExceeded(InvalidArgument):
+    """A job that would exceed the daily credits of its client (`SMSFLEET_QUOTAS`)."""
+
+    code = "quota-exceeded"
+
+
 class UnknownJob(SmsfleetError, LookupError):
     """No job of this id: never taken in, or older than the retention."""
 

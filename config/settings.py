@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 from redis.connection import parse_url
 
 from smsfleet.config.environment import PREFIX, EnvironmentSettings, load_group, read
+from smsfleet.config.quotas import read_quotas
 
 HOURS = 3600
 DAYS = 24 * HOURS
@@ -69,6 +70,11 @@ def _prefixes(value: str) -> str:
     return _listed(value, _PREFIX, "prefix: 1-15 digits, country code first, no +")
 
 
+def _quotas(value: str) -> str:
+    read_quotas(value)
+    return value
+
+
 LIVE = (
     "rate",
     "bulk_reserve",
@@ -82,6 +88,8 @@ LIVE = (
     "senders",
     "allow_prefixes",
     "deny_prefixes",
+    "probe_s",
+    "quotas",
 )
 """The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
@@ -161,11 +169,22 @@ class Settings(EnvironmentSettings):
     match_after_s: float = Field(
         20.0, ge=1, le=7 * DAYS, description="how old a receipt is when it may resolve an unknown outcome"
     )
-    max_attempts: int = Field(8, ge=1, le=100, description="tries of one segment after temporary errors")
+    max_attempts: int = Field(
+        16, ge=1, le=100, description="further tries of one segment after temporary errors"
+    )
     backoff_s: float = Field(
         1.0, gt=0, le=HOURS, description="first delay after a temporary error; doubles up to backoff_max_s"
     )
     backoff_max_s: float = Field(300.0, gt=0, le=DAYS, description="longest delay after a temporary error")
+    probe_s: float = Field(
+        60.0,
+        ge=1,
+        le=HOURS,
+        description="seconds between the messages that try an account which the gateway refuses (0x401-3)",
+    )
+    quotas: Annotated[str, AfterValidator(_quotas)] = Field(
+        "", description="credits a day (UTC) of each client: billing=5000,marketing=20000; empty: no caps"
+    )
     job_ttl_s: int = Field(30 * DAYS, ge=7 * DAYS, description="how long a job is kept (at least 7 days)")
     text_ttl_s: int = Field(1 * DAYS, ge=60, description="how long a text is kept after the final status")
     index_ttl_s: int = Field(
@@ -205,6 +224,11 @@ class Settings(EnvironmentSettings):
     def broker(self) -> str:
         """The broker URL that Celery uses: the store's server, by the fleet's own transport, by default."""
         return self.broker_url or f"smsfleet+{self.redis_url}"
+
+    @property
+    def caps(self) -> dict[str, int]:
+        """The daily credits of each client that has a quota."""
+        return read_quotas(self.quotas)
 
     def live(self) -> dict[str, Any]:
         """The values of the settings in `LIVE`, by name."""

@@ -35,6 +35,8 @@ class Timing(BaseModel):
     """how long a ghost of an earlier connection may stay bound at the gateway (0x05)"""
     look_s: float = 2.0
     """how often the binder looks for `smsfleet bind` commands"""
+    standing_s: float = 1.0
+    """how often it looks at the account's rate and pauses"""
 
     @classmethod
     def of(cls, settings: Settings, smpp: SmppSettings) -> Timing:

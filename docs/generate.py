@@ -47,6 +47,7 @@ FUNCTIONS = {
     "_redis_url": "`redis://` or `rediss://`",
     "_senders": "at most 21 printable ASCII characters each",
     "_prefixes": "1-15 digits each",
+    "_quotas": "`client=credits,...`",
 }
 
 TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"

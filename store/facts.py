@@ -41,7 +41,8 @@ class Verdict(NamedTuple):
     """What a response means for its segment."""
 
     outcome: str
-    """ok | retry (bounded) | wait (not counted) | reject"""
+    """ok | retry (bounded) | slow (retry, and the rate is lowered) | wait (not counted) | pause (wait, and so
+    does the whole account) | reject"""
     shown_status: int
     """the Appendix B number that a rejected segment is shown with"""
     delay_ms: int
@@ -64,13 +65,23 @@ class ReceiptFact(NamedTuple):
 class Facts:
     """The relay's calls for one account."""
 
-    def __init__(
-        self, keys: Keys, *, text_ttl_s: int, index_ttl_s: int, max_attempts: int, now_ms: int = 0
+    def __init__(  # noqa: PLR0913 - the settings that its scripts go by
+        self,
+        keys: Keys,
+        *,
+        text_ttl_s: int,
+        index_ttl_s: int,
+        max_attempts: int,
+        rate: float = 100.0,
+        probe_s: float = 60.0,
+        now_ms: int = 0,
     ) -> None:
         self._keys = keys
         self._text_ttl_s = text_ttl_s
         self._index_ttl_s = index_ttl_s
         self._max_attempts = max_attempts
+        self._rate = rate
+        self._probe_ms = round(probe_s * 1000)
         self._now_ms = now_ms
 
     def create_groups(self) -> list[Call[bool]]:
@@ -116,10 +127,11 @@ class Facts:
         keys = self._keys
         script_keys = [
             keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
-            keys.doubts, keys.doubted,
+            keys.doubts, keys.doubted, keys.rate, keys.pause,
         ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
+            self._rate, self._probe_ms,
         ]  # fmt: skip
         for fact, verdict in zip(facts, verdicts, strict=True):
             job_id, _, number = fact.ref.rpartition(b"#")
@@ -195,7 +207,7 @@ class Facts:
 
     def promote(self, references: Sequence[bytes]) -> Call[list[str]]:
         """Put delayed segments back into their outbound streams; reply: a word for each, see promote.lua."""
-        script_keys, arguments = self._waiting(self._keys.delayed, references)
+        script_keys, arguments = self._waiting(self._keys.delayed, references, self._keys.rate)
         return eval_call(script("promote"), script_keys, arguments, _words)
 
     def hold_over(self, now_ms: int, count: int) -> Call[list[bytes]]:
@@ -210,9 +222,11 @@ class Facts:
             with_decisions += (reference, number, decision)
         return eval_call(script("release_held"), script_keys, with_decisions, _words)
 
-    def _waiting(self, queue: bytes, references: Sequence[bytes]) -> tuple[list[bytes], list[Any]]:
+    def _waiting(
+        self, queue: bytes, references: Sequence[bytes], *further: bytes
+    ) -> tuple[list[bytes], list[Any]]:
         keys = self._keys
-        script_keys = [keys.waiting, queue, keys.status, *keys.outbounds()]
+        script_keys = [keys.waiting, queue, keys.status, *keys.outbounds(), *further]
         arguments: list[Any] = [self._now_ms, self._text_ttl_s]
         for reference in references:
             job_id, _, number = reference.rpartition(b"#")

@@ -16,6 +16,18 @@ REFERENCE_TTL_S = 86_400
 
 DELIVERIES_TTL_S = 86_400
 
+QUOTA_TTL_S = 2 * 86_400
+"""What was used on a day is kept over the next one, so that it can be looked at."""
+
+
+class Quota(NamedTuple):
+    """What a job takes from the daily credits of its client, in thirds: test numbers cost one (guide §3)."""
+
+    client: str
+    cost: int
+    cap: int | None
+    """None: as much as it likes, and nothing is counted"""
+
 
 class Admission(NamedTuple):
     """One job, ready for the wire."""
@@ -31,13 +43,16 @@ class Admission(NamedTuple):
     """places of the text that transliteration changed"""
     receipts: bool = True
     """whether the job asks for any"""
+    quota: Quota | None = None
+    """None: the job names no client"""
 
 
 class Admitted(NamedTuple):
     """What became of a batch of admissions."""
 
     results: list[int]
-    """1 admitted, 0 known already, -1 no such job, -2 refused or closed; may be shorter than the batch"""
+    """1 admitted, 0 known already, -1 no such job, -2 refused or closed, -3 above the quota of its
+    client (nothing done); may be shorter than the batch"""
     wait_ms: int
     """0, or after how long the jobs behind the last result may be asked again"""
 
@@ -129,11 +144,14 @@ class Jobs:
         keys = [self._keys.reference(destination) for destination in destinations]
         return eval_call(script("next_reference"), keys, (modulus, REFERENCE_TTL_S), list)
 
-    def admit(self, admissions: Sequence[Admission], pace: Pace) -> Call[Admitted]:
-        """Put segments into the outbound streams within the account's rate; idempotent for each job."""
-        keys = [self._keys.rate, self._keys.status]
-        arguments: list[Any] = [self._now_ms, pace.rate, pace.burst, pace.backlog]
-        for job_id, lane, policy, max_ambiguous, deadline_ms, bodies, replaced, receipts in admissions:
+    def admit(self, admissions: Sequence[Admission], pace: Pace, day: int = 0) -> Call[Admitted]:
+        """Put segments into the outbound streams within the account's rate; idempotent for each job.
+
+        `day` (days since the epoch, UTC) is that of the quotas.
+        """
+        keys = [self._keys.rate, self._keys.status, self._keys.quota(day)]
+        arguments: list[Any] = [self._now_ms, pace.rate, pace.burst, pace.backlog, QUOTA_TTL_S]
+        for job_id, lane, policy, max_ambiguous, deadline_ms, bodies, replaced, receipts, quota in admissions:
             keys += (
                 self._keys.job(job_id), self._keys.intake[lane],
                 self._keys.watermark[lane], self._keys.outbound[lane],
@@ -141,8 +159,18 @@ class Jobs:
             floor = pace.burst * pace.bulk_reserve if lane == "bulk" else 0
             arguments += (job_id, floor, f"{POLICY_LETTER[policy]}{max_ambiguous}")
             marks = ("" if receipts else "d0") + (f"r{replaced}" if replaced else "")
-            arguments += ("" if deadline_ms is None else deadline_ms, marks, len(bodies), *bodies)
+            arguments += (
+                "" if deadline_ms is None else deadline_ms,
+                marks,
+                _packed(quota),
+                len(bodies),
+                *bodies,
+            )
         return eval_call(script("admit"), keys, arguments, lambda reply: Admitted(reply[1:], reply[0]))
+
+    def quota_used(self, client: str, day: int) -> Call[int]:
+        """Thirds of a credit that jobs of a client took on `day`."""
+        return Call(("HGET", self._keys.quota(day), client), lambda reply: int(reply or 0))
 
     def refuse(self, job_id: str, lane: str, reason: str, shown_status: int) -> Call[int]:
         """Close a job that can never become segments, with its reason: 1 refused, 0 too late, -1 unknown."""
@@ -185,6 +213,12 @@ class Jobs:
     def waiting_outbound(self) -> list[Call[int]]:
         """How many segments of each lane are admitted and not settled."""
         return [Call(("XLEN", self._keys.outbound[lane]), int) for lane in LANES]
+
+
+def _packed(quota: Quota | None) -> str:
+    if quota is None:
+        return ""
+    return f"{'' if quota.cap is None else quota.cap},{quota.cost},{quota.client}"
 
 
 def _taken_in(reply: Any) -> TakenIn:

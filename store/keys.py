@@ -10,6 +10,7 @@ Keys without a TTL, and why:
 - `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`: work that is not done must not expire.
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it.
 - `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
+- `pause`: a pause that ended by itself would send what an operator holds back.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ DAY_MS = 86_400_000
 class Keys:
     """The keys of one account as bytes; built once, asked per message."""
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str) -> None:  # noqa: PLR0915 - two lines for each key
         self.prefix = b"{" + account.encode("ascii") + b"}:"
         prefix = self.prefix
         self.outbound = {lane: prefix + b"outbound:" + lane.encode() for lane in LANES}
@@ -65,7 +66,9 @@ class Keys:
         self.doubted = prefix + b"doubted"
         """sorted set: destination -> when its doubts are looked at (ms)"""
         self.rate = prefix + b"rate"
-        """hash: the token bucket of the account"""
+        """hash: the token bucket of the account, and its rate while that is lowered; see lib_rate.lua"""
+        self.pause = prefix + b"pause"
+        """hash: what an operator, or the gateway, has paused; see store/standing.py"""
         self.live = prefix + b"live"
         """string: JSON of the settings of the last reload; see store/live.py"""
         self.lease = prefix + b"lease"
@@ -110,6 +113,10 @@ class Keys:
     def index(self, message_id: bytes, day: int) -> bytes:
         """hash: message id -> ref, for the ids accepted on `day` (days since the epoch)."""
         return b"%sindex:%d:%03x" % (self.prefix, day, zlib.crc32(message_id) % INDEX_BUCKETS)
+
+    def quota(self, day: int) -> bytes:
+        """Hash with a TTL: client -> thirds of a credit that were admitted on `day` (UTC)."""
+        return b"%squota:%d" % (self.prefix, day)
 
     def outbounds(self) -> list[bytes]:
         """The outbound streams in lane order."""

@@ -71,6 +71,8 @@ class JobRecord:
     """places of the text that transliteration changed"""
     receipts: bool = True
     """False: the job asked for none"""
+    client: str | None = None
+    """the application that the job is counted for"""
 
 
 def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
@@ -102,6 +104,7 @@ def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
             history=read_history(created_ms, fields.get("h", "")),
             replaced=int(fields.get("r", "0")),
             receipts=fields.get("d") != "0",
+            client=fields.get("g"),
         )
     except (KeyError, ValueError) as error:
         raise RecordError(f"job {job_id} is not readable by this version: {error!r}") from error

@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 from smsfleet.store.calls import Call, eval_call, fenced
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.scripts import script
+from smsfleet.store.standing import Standing, Standings
 
 START = (b"0-0",) * len(LANES)
 """Before the first entry of each lane."""
 
 IN_FLIGHT = -1
 """`begin` found the segment in flight already."""
+
+PAUSED = -2
+"""`begin` left the segment where it is: its lane or the account is paused."""
 
 DROPPED = 0
 """`begin` found the segment not queued any more and dropped its entry."""
@@ -63,11 +67,19 @@ class Wire:
         self._outbounds = keys.outbounds()
         self._lane_of = {key: number for number, key in enumerate(self._outbounds, start=1)}
 
-    def take(self, count: int, after: Sequence[bytes], block_ms: int | None = None) -> Call[list[Entry]]:
+    def take(
+        self,
+        count: int,
+        after: Sequence[bytes],
+        block_ms: int | None = None,
+        *,
+        behind: Entry | None = None,
+    ) -> Call[list[Entry]]:
         """Up to `count` segments behind the given entry id of each lane, high lane first.
 
-        Changes nothing: an entry stays in its stream until its segment is settled, so that from `START` on
-        all of these are found. With `block_ms` it waits so long until there is one.
+        Only the further segments of the job of `behind`, the last one taken, go before: a text stays in one
+        piece on the wire. Changes nothing: an entry stays in its stream until its segment is settled, so that
+        from `START` on all of these are found. With `block_ms` it waits so long until there is one.
         """
         block = () if block_ms is None else (b"BLOCK", block_ms)
         command = (b"XREAD", b"COUNT", count, *block, b"STREAMS", *self._outbounds, *after)
@@ -78,17 +90,17 @@ class Wire:
                 for stream, rows in reply or ()
                 for entry_id, fields in rows
             ]
-            return found[:count]
+            return (found if behind is None else _in_one_piece(behind, found))[:count]
 
         return Call(command, entries)
 
     def begin(self, token: str, entries: Sequence[Entry]) -> Call[list[int]]:
         """Mark segments SENDING before their octets are written.
 
-        Reply, for each entry: the attempt (write it), DROPPED, or IN_FLIGHT. Raises Fenced.
+        Reply, for each entry: the attempt (write it), DROPPED, IN_FLIGHT or PAUSED. Raises Fenced.
         """
         keys = self._keys
-        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]
+        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds, keys.pause]
         arguments: list[Any] = [token, self._now_ms, self._text_ttl_s, self._sending]
         for lane, entry_id, reference, _ in entries:
             job_id, _, number = reference.rpartition(b"#")
@@ -130,6 +142,10 @@ class Wire:
         ]  # fmt: skip
         return script_keys, [token, self._now_ms, self._text_ttl_s, self._hold_ms]
 
+    def standing(self) -> Call[Standing]:
+        """The account's rate and pauses."""
+        return Standings(self._keys, now_ms=self._now_ms).read()
+
     def in_flight(self) -> Call[dict[bytes, bytes]]:
         """Every segment in flight: ref -> `attempt,lane,entry,token`."""
         return Call(("HGETALL", self._keys.inflight), _pairs)
@@ -142,6 +158,17 @@ class Wire:
         """Persist one deliver_sm body; only after the reply may it be answered ESME_ROK."""
         command = ("XADD", self._keys.deliveries, b"*", b"p", body, b"t", received_ms)
         return Call(command, bytes)
+
+
+def _in_one_piece(behind: Entry, found: list[Entry]) -> list[Entry]:
+    at = next((at for at, entry in enumerate(found) if entry.lane == behind.lane), None)
+    if not at:  # nothing of that lane, or it comes first anyway
+        return found
+    job = behind.ref.rpartition(b"#")[0] + b"#"
+    end = at
+    while end < len(found) and found[end].ref.startswith(job):
+        end += 1
+    return [*found[at:end], *found[:at], *found[end:]]
 
 
 def create_group(stream: bytes, group: str) -> Call[bool]:

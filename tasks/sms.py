@@ -60,6 +60,7 @@ class SendSms(Task):  # type: ignore[misc]
         data: octets (bytes, or hexadecimal digits) in place of a text, for those who know, with
         udh: their user data header, length octet first, and
         data_coding: 0-255, 4 (octets) when not given.
+        client: 1-32 of `A-Z a-z 0-9 _ . -`: the application whose daily credits (`SMSFLEET_QUOTAS`) it takes.
 
     Raises InvalidArgument (InvalidDestination, InvalidSender, InvalidText, TextTooLong) for what can never be
     sent, StoreUnavailable when Redis cannot take the job; in both cases nothing is stored.
@@ -158,6 +159,7 @@ def _bind(  # noqa: PLR0913 - the arguments of send_sms, as far as settings fill
     max_segments: int | None = None,
     transliterate: str | None = None,
     long_messages: str | None = None,
+    client: str = "",
     **options: Any,
 ) -> tuple[SmsRequest, str | None]:
     now = runtime()
@@ -169,6 +171,7 @@ def _bind(  # noqa: PLR0913 - the arguments of send_sms, as far as settings fill
         max_segments=settings.max_segments if max_segments is None else max_segments,
         transliterate=settings.transliterate if transliterate is None else transliterate,
         long_messages=settings.long_messages if long_messages is None else long_messages,
+        client=client,
         default_country_code=settings.default_country_code,
         reference_octets=settings.reference_octets,
         rules=now.rules,

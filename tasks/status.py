@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from smsfleet.config.codes import command_status
+from smsfleet.config.codes import Reaction, command_status
 from smsfleet.config.errors import UnknownJob
 from smsfleet.config.statuses import message_status
 from smsfleet.store.records import Event, JobRecord, SegmentRecord
@@ -82,12 +82,14 @@ class JobStatus:
     """one of OPEN_STATES or FINAL_STATES"""
     final: bool
     status: int | None
-    """Appendix B number, None before the gateway has spoken"""
+    """Appendix B number, None before the gateway has spoken; 012 also while it waits for credit"""
     status_name: str | None
     error: str | None
     """why it was refused or rejected, or what the last attempt was answered"""
     to: str
     lane: str
+    client: str | None
+    """the application that it is counted for, once it was admitted"""
     created: datetime
     segments: tuple[SegmentStatus, ...]
     timeline: tuple[TimelineEntry, ...]
@@ -128,15 +130,17 @@ def of_record(record: JobRecord) -> JobStatus:
     segments = tuple(_segment(segment) for segment in record.segments)
     state = _job_state(record)
     errors = [segment.error for segment in segments if segment.error]
+    status = _waits_for(record) if record.status is None else record.status
     return JobStatus(
         job_id=record.job_id,
         state=state,
         final=state in FINAL_STATES,
-        status=record.status,
-        status_name=None if record.status is None else message_status(record.status).name,
+        status=status,
+        status_name=None if status is None else message_status(status).name,
         error=record.refusal or (errors[-1] if errors else None),
         to=record.destination,
         lane=record.lane,
+        client=record.client,
         created=_time(record.created_ms),
         segments=segments,
         timeline=(
@@ -153,6 +157,8 @@ def of_record(record: JobRecord) -> JobStatus:
 
 def _segment(record: SegmentRecord) -> SegmentStatus:
     shown = _SHOWN.get(record.state, record.status)
+    if shown is None:
+        shown = _credit(record)
     return SegmentStatus(
         number=record.number,
         state=_segment_state(record),
@@ -160,7 +166,7 @@ def _segment(record: SegmentRecord) -> SegmentStatus:
         status_name=None if shown is None else message_status(shown).name,
         message_id=record.message_id,
         attempts=record.attempt,
-        error=None if record.error is None else _error(record.error),
+        error=None if record.error is None else _last_error(record, record.error),
         ambiguous=record.ambiguous,
         duplicates=record.duplicates,
     )
@@ -203,6 +209,25 @@ def _line(event: Event) -> TimelineEntry:
     if event.raw:
         words = f"{words} ({event.raw})"
     return TimelineEntry(_time(event.at_ms), source, words, event.segment)
+
+
+def _waits_for(record: JobRecord) -> int | None:
+    """012 while a segment waits because the account is out of credit: not a status of the gateway's yet."""
+    return next(filter(None, map(_credit, record.segments)), None)
+
+
+def _credit(record: SegmentRecord) -> int | None:
+    if record.state not in "QW" or record.error is None:
+        return None
+    row = command_status(record.error)
+    return row.shown_status if row.reaction is Reaction.ACCOUNT else None
+
+
+def _last_error(record: SegmentRecord, code: int) -> str:
+    """The last refusal; of a segment whose tries are used up, how many they were."""
+    if record.state == "R" and record.tries and command_status(code).retryable:
+        return f"given up after {record.tries} refused tries, the last: {_error(code)}"
+    return _error(code)
 
 
 def _error(code: int) -> str:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
+from fractions import Fraction
 from threading import Event
 from typing import TYPE_CHECKING
 
 from smsfleet.config.codes import ESME_RUNKNOWNERR, command_status
-from smsfleet.config.errors import EncodeError, InvalidArgument, RecordError, SmsfleetError, StoreUnavailable
+from smsfleet.config.errors import (
+    EncodeError,
+    InvalidArgument,
+    QuotaExceeded,
+    RecordError,
+    SmsfleetError,
+    StoreUnavailable,
+)
 from smsfleet.config.logs import logger, mask_string
-from smsfleet.store.jobs import Admission
+from smsfleet.store.jobs import Admission, Quota
+from smsfleet.store.keys import DAY_MS
 from smsfleet.store.records import JobRecord
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest, is_key
@@ -20,6 +30,7 @@ from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.segments import Segmented
 from smsfleet.workers.submit import SubmitOptions, bodies
+from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.times import absolute_time, validity_period
 
 if TYPE_CHECKING:
@@ -63,6 +74,8 @@ class Outcome(StrEnum):
     GIVEN_BACK = "given back"
     """it could not be admitted in time, or this process is stopping: let another worker take it"""
 
+
+_ABOVE_QUOTA = -3
 
 _RESULTS = {1: Outcome.ADMITTED, 0: Outcome.KNOWN, -1: Outcome.UNKNOWN, -2: Outcome.CLOSED}
 
@@ -215,9 +228,13 @@ class Outgoing:
                 outcomes[job_id] = self._close(job_id, error)
         admissions = self._admissions(encoded, outcomes)
         while admissions:
-            results, wait_ms = store.run(jobs.admit(admissions, self._runtime.pace))
+            day = self._clock_ms() // DAY_MS
+            results, wait_ms = store.run(jobs.admit(admissions, self._runtime.pace, day))
             for admission, result in zip(admissions, results, strict=False):
-                outcomes[admission.job_id] = _RESULTS[result]
+                if result == _ABOVE_QUOTA:
+                    outcomes[admission.job_id] = self._refuse_above_quota(admission, day)
+                else:
+                    outcomes[admission.job_id] = _RESULTS[result]
             admissions = admissions[len(results) :]
             if wait_ms and on_waiting:
                 on_waiting()
@@ -272,7 +289,26 @@ class Outgoing:
             bodies=bodies(options, segmented),
             replaced=segmented.replaced,
             receipts=request.options.registered_delivery != "none",
+            quota=self._quota(request, segmented) if request.client else None,
         )
+
+    def _quota(self, request: SmsRequest, segmented: Segmented) -> Quota:
+        cap = self._runtime.settings.caps.get(request.client)
+        cost = int(3 * segmented.segments * segment_credits(request.to))
+        return Quota(request.client, cost, None if cap is None else 3 * cap)
+
+    def _refuse_above_quota(self, admission: Admission, day: int) -> Outcome:
+        quota = admission.quota
+        assert quota is not None
+        assert quota.cap is not None
+        used = self._runtime.store.run(self._runtime.jobs.quota_used(quota.client, day))
+        resets = datetime.fromtimestamp((day + 1) * DAY_MS // 1000, UTC)
+        error = QuotaExceeded(
+            f"{quota.client} has used {Fraction(used, 3)} of {quota.cap // 3} credits today and asks for "
+            f"{Fraction(quota.cost, 3)} more; the day ends at {resets:%Y-%m-%d %H:%M} UTC (SMSFLEET_QUOTAS)"
+        )
+        self._refuse(admission.job_id, admission.lane, f"{error.code}: {error}")
+        return Outcome.REFUSED
 
     def _close(self, job_id: str, error: SmsfleetError) -> Outcome:
         """Refuse a job for what is wrong with it. The record says its lane: the content may be unreadable."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from smsfleet.config.codes import command_status
 from smsfleet.config.errors import InvalidDestination, PduError, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.smpp.pdu import DeliverSm
@@ -129,6 +130,8 @@ class Relay:
         for fact in responses:
             if fact.command_status and (row := is_alarming(fact)):
                 self._log.error("the gateway refuses", command_status=row.label, ref=fact.ref.decode())
+        if responses:
+            self._tell_of_the_account(responses, replies[0])
         refs = replies[-1] if receipts else []
         for _ in range(LOOK_AGAIN):
             if not receipts:
@@ -136,6 +139,19 @@ class Relay:
             receipts = self._apply_receipts(receipts, self._find_older(receipts, refs, day), day)
             refs = [b""] * len(receipts)
         # Still moving under our hands: they stay pending and are claimed later.
+
+    def _tell_of_the_account(self, responses: Sequence[ResponseFact], words: Sequence[str]) -> None:
+        for fact, word in zip(responses, words, strict=True):
+            if word == "paused":
+                row = command_status(fact.command_status)
+                self._log.error(
+                    "the gateway refuses the account: it is paused, jobs wait, single messages probe it",
+                    command_status=row.label,
+                    meaning=row.description,
+                    probe_s=self._runtime.settings.probe_s,
+                )
+            elif word == "resumed":
+                self._log.warning("the gateway takes messages of the account again: it is resumed")
 
     def _receipts(self, deliveries: Sequence[DeliveryFact]) -> list[_Read]:
         """The receipts among them; what is no receipt is put where it belongs."""

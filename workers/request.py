@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from smsfleet.config.errors import InvalidArgument, InvalidText, RecordError
+from smsfleet.config.quotas import CLIENT
 from smsfleet.store.keys import LANES
 from smsfleet.store.records import POLICY_LETTER
 from smsfleet.workers import addresses
@@ -28,7 +29,7 @@ DEFAULT_MAX_SEGMENTS = 10
 _KINDS = {
     "to": str, "text": str, "sender": str, "lane": str, "encoding": str, "validity_s": int, "asked_ms": int,
     "on_ambiguous": str, "max_segments": int, "transliterate": str, "long_messages": str,
-    "binary": dict, "options": dict,
+    "binary": dict, "options": dict, "client": str,
 }  # fmt: skip
 """The JSON types of a stored request."""
 
@@ -54,6 +55,8 @@ class SmsRequest:
     binary: Binary | None = None
     """octets in place of a text"""
     options: WireOptions = PLAIN
+    client: str = ""
+    """the application that it is counted for; empty: none"""
 
     @classmethod
     def checked(  # noqa: PLR0913 - the arguments of send_sms
@@ -72,6 +75,7 @@ class SmsRequest:
         data: bytes | str | None = None,
         udh: bytes | str | None = None,
         data_coding: int | None = None,
+        client: str = "",
         default_country_code: str = "",
         reference_octets: int = 1,
         rules: Rules = NO_RULES,
@@ -94,6 +98,8 @@ class SmsRequest:
             _one_of("on_ambiguous", on_ambiguous, POLICIES)
         if type(max_segments) is not int:  # a bool is an int too
             raise InvalidArgument(f"max_segments {max_segments!r} is refused: it must be a whole number")
+        if client and not is_client(client):
+            raise InvalidArgument(f"client {client!r} is refused: it must be 1-32 of A-Z a-z 0-9 _ . -")
         validity_s = None if validity is None else int(seconds_ahead("validity", validity, now_ms))
         request = cls(
             to=addresses.destination(to, default_country_code=default_country_code or None),
@@ -109,6 +115,7 @@ class SmsRequest:
             long_messages=long_messages,
             binary=binary,
             options=WireOptions.checked(now_ms=now_ms, **options) if options else PLAIN,
+            client=client,
         )
         if rules is not NO_RULES:
             rules.check(request.to, request.sender)
@@ -203,11 +210,18 @@ def _check_form(values: Any) -> None:
         raise TypeError("it has no text")
     _one_of("lane", values.get("lane", "normal"), LANES)
     _one_of("on_ambiguous", values.get("on_ambiguous", POLICIES[0]), POLICIES)
+    if not is_client(values.get("client", "x")):
+        raise ValueError("'client' is no tag")
 
 
 def is_key(value: Any) -> bool:
     """Whether it can be a job id or idempotency key."""
     return isinstance(value, str) and KEY.fullmatch(value) is not None
+
+
+def is_client(value: Any) -> bool:
+    """Whether it can be the tag of an application."""
+    return isinstance(value, str) and CLIENT.fullmatch(value) is not None
 
 
 def checked_key(value: str, name: str = "idempotency_key") -> str:

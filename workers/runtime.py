@@ -78,6 +78,8 @@ class Runtime:
             text_ttl_s=settings.text_ttl_s,
             index_ttl_s=settings.index_ttl_s,
             max_attempts=settings.max_attempts,
+            rate=settings.rate,
+            probe_s=settings.probe_s,
         )
 
     @cached_property

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from smsfleet.config.codes import CommandStatus, Reaction, command_status
+from smsfleet.config.codes import THROTTLING, CommandStatus, Reaction, command_status
 from smsfleet.store.facts import ResponseFact, Verdict
 
 if TYPE_CHECKING:
     from smsfleet.config.settings import Settings
 
 OK = Verdict("ok", 8, 0)
-
-ACCOUNT_DELAY_S = 60.0
-"""Out of credit or frozen: each segment asks again after this long, and is never used up by it."""
 
 
 def verdict(fact: ResponseFact, settings: Settings, uniform: Callable[[float, float], float]) -> Verdict:
@@ -24,17 +21,22 @@ def verdict(fact: ResponseFact, settings: Settings, uniform: Callable[[float, fl
     row = command_status(fact.command_status)
     shown = row.shown_status or 5
     if row.reaction is Reaction.TEMPORARY:
-        return Verdict("retry", shown, _ms(_backoff_s(fact.attempt, settings), uniform))
-    if row.reaction in (Reaction.ACCOUNT, Reaction.SESSION):
-        delay_s = ACCOUNT_DELAY_S if row.reaction is Reaction.ACCOUNT else settings.backoff_s
-        return Verdict("wait", shown, _ms(delay_s, uniform))
+        outcome = "slow" if row.code in THROTTLING else "retry"
+        return Verdict(outcome, shown, _ms(_backoff_s(fact.attempt, settings), uniform))
+    if row.reaction is Reaction.ACCOUNT:  # back to its stream soon: there it waits for the end of the pause
+        return Verdict("pause", shown, _ms(settings.backoff_s, uniform))
+    if row.reaction is Reaction.SESSION:  # bounded: a gateway may answer nothing else
+        return Verdict("retry", shown, _ms(settings.backoff_s, uniform))
     return Verdict("reject", shown, 0)
 
 
 def is_alarming(fact: ResponseFact) -> CommandStatus | None:
-    """The row of an answer that a person should look at: our own bug, or the account's state."""
+    """The row of an answer that a person should look at, each of them: our own bug.
+
+    The account's state is told once, when it is paused.
+    """
     row = command_status(fact.command_status)
-    return row if row.reaction in (Reaction.OUR_BUG, Reaction.ACCOUNT, Reaction.BIND) else None
+    return row if row.reaction in (Reaction.OUR_BUG, Reaction.BIND) else None
 
 
 def _backoff_s(attempt: int, settings: Settings) -> float:

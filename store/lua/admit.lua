@@ -1,38 +1,65 @@
 -- admit.lua: put the segments of jobs on the wire's side, within the account's rate; idempotent for each job.
--- KEYS[1] rate hash  KEYS[2] status stream; then four for each job: job hash, intake sorted set, watermark string,
---   outbound stream
--- ARGV[1] now_ms (0: the server's clock)  ARGV[2] rate (segments/s)  ARGV[3] burst (tokens)
--- ARGV[4] outbound limit (entries of one stream)
+-- KEYS[1] rate hash  KEYS[2] status stream  KEYS[3] quota hash of today; then four for each job: job hash, intake
+--   sorted set, watermark string, outbound stream
+-- ARGV[1] now_ms (0: the server's clock)  ARGV[2] rate that is set (segments/s)  ARGV[3] burst (tokens)
+-- ARGV[4] outbound limit (entries of one stream)  ARGV[5] quota ttl in seconds
 -- then for each job: id, floor (tokens that its lane leaves to others), policy, deadline_ms or '',
---   fields to store besides (`d0r3`: letters and numbers) or '', number of segments, and that many submit_sm bodies
+--   fields to store besides (`d0r3`: letters and numbers) or '', quota ('' or `cap,cost,client`: thirds of a
+--   credit, no cap when empty), number of segments, and that many submit_sm bodies
 -- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
---   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed
--- uses: lib_time
+--   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed,
+--   -3 it would exceed the quota of its client: nothing done
+-- The rate, the burst and the outbound limit are lower while the gateway throttles: lib_rate.lua.
+-- uses: lib_time lib_rate
 -- how long to wait at least for a stream that is full: while no binder empties it, asking faster only costs
 local FULL_MS = 50
 local now = server_ms(ARGV[1])
 local rate, burst, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local bucket = redis.call('HMGET', KEYS[1], 'v', 't')
+local bucket = redis.call('HMGET', KEYS[1], 'v', 't', 'r', 'c')
+local set = rate
+local floor_share = 1
+if bucket[3] then
+  rate = rate_now(set, bucket[3], bucket[4], now)
+  if rate == set then
+    redis.call('HDEL', KEYS[1], 'r', 'c')
+  else
+    local lowered = math.max(1, burst * rate / set)
+    floor_share, burst = lowered / burst, lowered
+    limit = math.min(limit, math.max(10, math.floor(2 * rate)))
+  end
+end
 local tokens = burst
 if bucket[1] then
   tokens = math.min(burst, tonumber(bucket[1]) + math.max(0, now - tonumber(bucket[2])) * rate / 1000)
 end
+
+local function used_by(client) return tonumber(redis.call('HGET', KEYS[3], client) or 0) end
+
+local function spend(client, thirds)
+  redis.call('HINCRBY', KEYS[3], client, thirds)
+  if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
+end
+
 local results = { 0 }
 local lengths = {} -- of the outbound streams
 local handled, ledgers = {}, {} -- job ids by intake set, and the intake sets with their watermarks
-local a, k = 5, 3
+local a, k = 6, 4
 while a <= #ARGV do
-  local id, floor, policy, deadline = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3]
-  local marks, n = ARGV[a + 4], tonumber(ARGV[a + 5])
+  local id, floor, policy, deadline = ARGV[a], tonumber(ARGV[a + 1]) * floor_share, ARGV[a + 2], ARGV[a + 3]
+  local marks, quota, n = ARGV[a + 4], ARGV[a + 5], tonumber(ARGV[a + 6])
   local job, intake, watermark, outbound = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local found = redis.call('HMGET', job, 'c', '1', 'e')
   local result
+  local cap, cost, client
+  if quota ~= '' then cap, cost, client = string.match(quota, '^(%d*),(%d+),(.+)$') end
   if not found[1] then
     result = -1
   elseif found[2] then
     result = 0
   elseif found[3] then
     result = -2
+  elseif client and cap ~= '' and used_by(client) + tonumber(cost) > tonumber(cap) then
+    result = -3
   else
     if tokens <= floor then
       results[1] = math.max(1, math.ceil((floor - tokens) * 1000 / rate))
@@ -47,6 +74,10 @@ while a <= #ARGV do
     tokens = tokens - n
     lengths[outbound] = queued + n
     local fields = { 'p', policy, 'h', string.format('%dQ;', math.max(0, now - tonumber(found[1]))) }
+    if client then
+      fields[#fields + 1] = 'g'; fields[#fields + 1] = client
+      if cap ~= '' then spend(client, tonumber(cost)) end
+    end
     if deadline ~= '' then fields[#fields + 1] = 'x'; fields[#fields + 1] = deadline end
     if marks ~= '' then
       for name, value in string.gmatch(marks, '(%l)(%d+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
@@ -58,18 +89,20 @@ while a <= #ARGV do
     for i = 1, n do
       fields[#fields + 1] = i
       fields[#fields + 1] = 'Q0,,,,,,'
-      redis.call('XADD', outbound, '*', 'r', id .. '#' .. i, 'b', ARGV[a + 5 + i])
+      redis.call('XADD', outbound, '*', 'r', id .. '#' .. i, 'b', ARGV[a + 6 + i])
     end
     redis.call('HSET', job, unpack(fields))
     result = 1
   end
-  if not handled[intake] then
-    handled[intake] = {}
-    ledgers[#ledgers + 1] = { intake = intake, watermark = watermark }
+  if result ~= -3 then -- that one is taken out of the intake when it is refused
+    if not handled[intake] then
+      handled[intake] = {}
+      ledgers[#ledgers + 1] = { intake = intake, watermark = watermark }
+    end
+    table.insert(handled[intake], id)
   end
-  table.insert(handled[intake], id)
   results[#results + 1] = result
-  a = a + 6 + n
+  a = a + 7 + n
   k = k + 4
 end
 for _, ledger in ipairs(ledgers) do
@@ -84,5 +117,5 @@ for _, ledger in ipairs(ledgers) do
   redis.call('ZREM', ledger.intake, unpack(ids))
   if mark then redis.call('SET', ledger.watermark, mark) end
 end
-redis.call('HSET', KEYS[1], 'v', string.format('%.6f', tokens), 't', string.format('%d', now))
+redis.call('HSET', KEYS[1], 'v', string.format('%.6f', tokens), 't', string.format('%d', now), 'm', ARGV[2])
 return results

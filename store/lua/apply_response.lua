@@ -2,14 +2,18 @@
 -- attempt: an acceptance always counts, a refusal only for the attempt that is the last one.
 -- KEYS[1] responses stream  KEYS[2] status stream  KEYS[3] waiting hash  KEYS[4] delayed sorted set
 -- KEYS[5] held sorted set  KEYS[6] orphans sorted set  KEYS[7] doubts hash  KEYS[8] doubted sorted set
+-- KEYS[9] rate hash  KEYS[10] pause hash
 -- then four for each fact: job hash, content string, index hash of today, orphan list
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
--- then for each fact: entry id, ref, number, attempt, outcome (ok | retry | wait | reject), command_status (decimal),
+-- ARGV[6] rate that is set (segments/s)  ARGV[7] ms between probes of a paused account
+-- then for each fact: entry id, ref, number, attempt, outcome (ok | retry | slow: retry, and we are too
+--   fast | wait | pause: wait, and so does the whole account | reject), command_status (decimal),
 --   status to show when rejected, delay_ms until the next attempt, submit_sm body or '', message_id
 -- returns a word for each fact: accepted | duplicate (accepted before under another message id) | known (this very
---   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown
--- uses: lib_time lib_job lib_doubt lib_accept
+--   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown |
+--   paused (wait, and by this answer the account is paused) | resumed (the probe of a paused account was accepted)
+-- uses: lib_time lib_job lib_doubt lib_accept lib_rate
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
 -- None, mostly: then no response needs to look for its own.
@@ -34,12 +38,12 @@ local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
   s.error = code
   note(job, now, 'X' .. code)
   if outcome ~= 'reject' and body ~= '' then
-    if outcome == 'retry' then s.tries = s.tries + 1 end
+    if outcome == 'retry' or outcome == 'slow' then s.tries = s.tries + 1 end
     if s.tries <= tonumber(ARGV[5]) then
       redis.call('HSET', KEYS[3], job.ref, body)
       redis.call('ZADD', KEYS[4], string.format('%d', now + delay_ms), job.ref)
       s.state = 'W'
-      return outcome
+      return outcome == 'slow' and 'retry' or outcome == 'pause' and 'wait' or outcome
     end
   end
   s.state = 'R'
@@ -64,11 +68,37 @@ local function accept_at_once(key, ref, number, attempt, message_id, index)
   return 'accepted'
 end
 
-local k = 9
-for a = 6, #ARGV, 10 do
+-- The gateway refuses the account, or takes its probe. Returns the word for the fact.
+local gateway, probing = unpack(redis.call('HMGET', KEYS[10], 'gateway', 'probing'))
+local function judge_account(result, outcome, code, ref, attempt)
+  local is_probe = probing and probing == ref .. ',' .. attempt
+  if is_probe then
+    probing = false
+    redis.call('HDEL', KEYS[10], 'probing')
+  end
+  if outcome == 'pause' and result ~= 'stale' and result ~= 'unknown' then
+    if gateway then
+      if is_probe then redis.call('HINCRBY', KEYS[10], 'probes', 1) end
+      return result
+    end
+    gateway = string.format('%d', now) .. ',' .. code
+    local next_at = string.format('%d', now + tonumber(ARGV[7]))
+    redis.call('HSET', KEYS[10], 'gateway', gateway, 'probe', next_at, 'every', ARGV[7], 'probes', 0)
+    return 'paused'
+  elseif outcome == 'ok' and is_probe and gateway then
+    gateway = false
+    redis.call('HDEL', KEYS[10], 'gateway', 'probe', 'every', 'probes')
+    return 'resumed'
+  end
+  return result
+end
+
+local k, throttled = 11, 0
+for a = 8, #ARGV, 10 do
   entries[#entries + 1] = ARGV[a]
   local ref, number, attempt, message_id = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 9]
   local ok = ARGV[a + 4] == 'ok'
+  if ARGV[a + 4] == 'slow' then throttled = throttled + 1 end
   local result = ok and accept_at_once(KEYS[k], ref, number, attempt, message_id, KEYS[k + 2])
   local job = not result and load_job(KEYS[k], ref, number)
   if job and in_doubt > 0 then answered(KEYS[7], KEYS[8], destination_of(job), ref, attempt, message_id, now) end
@@ -84,9 +114,13 @@ for a = 6, #ARGV, 10 do
   if job and result ~= 'known' and result ~= 'stale' then
     save_job(job, now, KEYS[k + 1], KEYS[2], ARGV[3])
   end
+  if probing or ARGV[a + 4] == 'pause' then
+    result = judge_account(result, ARGV[a + 4], ARGV[a + 5], ref, attempt)
+  end
   results[#results + 1] = result
   k = k + 4
 end
 redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
 redis.call('XDEL', KEYS[1], unpack(entries))
+heed(KEYS[9], tonumber(ARGV[6]), #entries, throttled, now)
 return results

@@ -1,16 +1,25 @@
 -- begin.lua: the write-ahead intent: mark segments SENDING before their octets reach the socket. Fenced.
 -- KEYS[1] fence string  KEYS[2] inflight hash  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
--- then two for each segment: job hash, content string
+-- KEYS[7] pause hash; then two for each segment: job hash, content string
 -- ARGV[1] token  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] the line of the history: S, or S0 when no receipt is asked for
 -- then for each segment: ref, number, lane (1..3), entry id
 -- returns 'FENCED' | an integer for each segment: the attempt (>= 1), write it;
 --   0 it is not queued any more (accepted late, expired, cancelled, gone): its entry was dropped;
---   -1 it is in flight already: leave it
+--   -1 it is in flight already: leave it; -2 its lane or the account is paused: leave it
+-- An operator's pause lets nothing through. The gateway's (it refuses the whole account) lets one segment through
+-- when its time has come: the probe.
 -- uses: lib_time lib_job lib_outbound
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results, intents = {}, {}
+local orders = redis.call('HMGET', KEYS[7], 'high', 'normal', 'bulk', 'all', 'gateway', 'probe', 'every')
+local paused = orders[1] or orders[2] or orders[3] or orders[4] or orders[5]
+local probing = orders[5] and now >= tonumber(orders[6] or 0)
+
+local function is_held_back(lane)
+  return orders[4] or orders[lane] or (orders[5] and not probing)
+end
 
 -- Most segments are the only one of their job, queued, in time: they are marked without making a table of the job.
 -- Every segment waits for this script. Returns the attempt, or nil: then the long way decides.
@@ -25,12 +34,13 @@ local function mark_at_once(job, number)
   return attempt
 end
 
-local k = 7
+local k = 8
 for a = 5, #ARGV, 4 do
   local ref, entry = ARGV[a], ARGV[a + 3]
-  local attempt = mark_at_once(KEYS[k], ARGV[a + 1])
+  local held_back = paused and is_held_back(tonumber(ARGV[a + 2]))
+  local attempt = not held_back and mark_at_once(KEYS[k], ARGV[a + 1])
   local state
-  if not attempt then
+  if not attempt and not held_back then
     local job = load_job(KEYS[k], ref, ARGV[a + 1])
     state = job and job.segment.state
     if state == 'Q' and job.deadline and now >= job.deadline then
@@ -46,7 +56,14 @@ for a = 5, #ARGV, 4 do
       save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
     end
   end
-  if attempt then
+  if held_back then
+    results[#results + 1] = -2
+  elseif attempt then
+    if probing then
+      probing = false
+      local next_at = string.format('%d', now + tonumber(orders[7] or 0))
+      redis.call('HSET', KEYS[7], 'probe', next_at, 'probing', ref .. ',' .. attempt)
+    end
     intents[#intents + 1] = ref
     intents[#intents + 1] = attempt .. ',' .. ARGV[a + 2] .. ',' .. entry .. ',' .. ARGV[1]
     results[#results + 1] = tonumber(attempt)

@@ -4,7 +4,8 @@
 --
 -- Fields of a job:  c created (ms)  t destination  l lane (h n b)  p on_ambiguous and its limit (R1 H1 D1 F1)
 --   r places that transliteration changed (only above 0)  d 0: no receipt is asked for (else absent)
---   n segments (only above 1)  x deadline (ms)  s status shown  e error  h history  k counts (only above 1)
+--   g client (if named)  n segments (only above 1)  x deadline (ms)  s status shown  e error  h history
+--   k counts (only above 1)
 --   1..n a segment each: <state><attempt>,<status>,<error>,<tries>,<ambiguous>,<duplicates>,<message_id>
 -- States of a segment: Q queued, W queued but waiting for its time, S sending, H held, A accepted,
 --   R rejected (its status is the one it is shown with), F failed unknown, E expired, C cancelled.

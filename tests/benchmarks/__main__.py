@@ -12,6 +12,7 @@ from tests.benchmarks.harness import PYTHONPATH
 
 NAMES = (
     "codec", "encoding", "scripts", "memory", "binder", "drain", "events", "individual", "lanes", "takeover",
+    "rate", "adversity",
 )  # fmt: skip
 
 

@@ -153,21 +153,25 @@ def _wait_for_final(started: Fleet, job_ids: list[str]) -> dict[str, float]:
 
 
 @contextmanager
-def fleet(workers: int, *, journal: bool, settings: Mapping[str, str] | None = None) -> Iterator[Fleet]:
-    """Server, simulator, bound binder and ready workers, with these settings beside the benchmarks' own."""
+def fleet(
+    workers: int, *, journal: bool, settings: Mapping[str, str] | None = None, gateway_port: int = 0
+) -> Iterator[Fleet]:
+    """Server, simulator, bound binder and ready workers, with these settings beside the benchmarks' own.
+
+    With `gateway_port` no simulator is started: there is one.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smsfleet-bench-")))
         server = stack.enter_context(harness.server())
-        port = free_port()
+        port = gateway_port or free_port()
         environment = harness.environment(server, str(folder), port, WINDOW) | dict(settings or {})
         path = folder / "journal.jsonl" if journal else None
         simulator = ["simulator", "--port", str(port), "--receipt-delay", "0"]
         if path is not None:
             simulator += ["--journal", str(path)]
-        pids = {
-            "redis": [server.pid],
-            "simulator": [_process(stack, folder, environment, "simulator", simulator)],
-        }
+        pids = {"redis": [server.pid]}
+        if not gateway_port:
+            pids["simulator"] = [_process(stack, folder, environment, "simulator", simulator)]
         _wait_for_port(port)
         pids["binder"] = [_process(stack, folder, environment, "binder", ["binder"])]
         pids["workers"] = [

@@ -33,11 +33,13 @@ def measure(count: int) -> Result:
     seconds = bulk / (RATE - sum(PACE.values()))
     with fleet(1, journal=True, settings={"SMSFLEET_RATE": str(RATE)}) as started:
         alone = _latency(started, call(started, max(1, bulk // 50), PACE["high"], "high", 9_000))
-        callers = {"bulk": _begin(started, bulk, 0, "bulk", 0)}
+        callers = {"bulk": begin_calls(started, bulk, 0, "bulk", 0)}
         first = {"high": 5_000, "normal": 6_000}
         for lane, pace in PACE.items():
-            callers[lane] = _begin(started, max(1, min(900, int(pace * seconds))), pace, lane, first[lane])
-        rows = {lane: _rows(caller) for lane, caller in callers.items()}
+            callers[lane] = begin_calls(
+                started, max(1, min(900, int(pace * seconds))), pace, lane, first[lane]
+            )
+        rows = {lane: rows_of(caller) for lane, caller in callers.items()}
         harness.wait_until(
             lambda: len(_wire(started)) >= sum(map(len, rows.values())),
             timeout_s=120,
@@ -54,12 +56,14 @@ def measure(count: int) -> Result:
     }
 
 
-def _begin(started: Fleet, count: int, rate: int, lane: str, first: int) -> subprocess.Popen[str]:
+def begin_calls(started: Fleet, count: int, rate: int, lane: str, first: int) -> subprocess.Popen[str]:
+    """A caller process; see caller.py."""
     command = [sys.executable, "-m", "tests.benchmarks.caller", *map(str, (count, rate, lane, first))]
     return subprocess.Popen(command, env=started.environment, stdout=subprocess.PIPE, text=True)
 
 
-def _rows(caller: subprocess.Popen[str]) -> list[Any]:
+def rows_of(caller: subprocess.Popen[str]) -> list[Any]:
+    """What a caller has called, when it has ended."""
     printed, _ = caller.communicate()
     if caller.returncode:
         raise SystemExit("a caller failed")

@@ -129,6 +129,27 @@ FAULTS = (
         "does not wait for answers on their way", _world("hold", segments=2, link_losses=1),
         mistakes=frozenset({"matches what may be on its way"}),
     ),
+    Fault(
+        "begin does not see a pause", _world("hold", orders=1), "begin",
+        "return orders[4] or orders[lane] or", "return orders[lane] or",
+    ),
+    Fault(
+        "everything is a probe", _world("hold", segments=2, receipts=(), account=2), "begin",
+        "probing = false\n", "",
+    ),
+    Fault(
+        "an error of the account uses up a try", _world("hold", receipts=(), account=1), "apply_response",
+        "if outcome == 'retry' or outcome == 'slow' then s.tries", "if outcome ~= 'reject' then s.tries",
+    ),
+    Fault(
+        "a pause drops the entry", _world("hold", receipts=(), orders=1), "begin",
+        "    results[#results + 1] = -2\n",
+        "    drop_entry(KEYS[3 + tonumber(ARGV[a + 2])], entry)\n    results[#results + 1] = -2\n",
+    ),
+    Fault(
+        "what was held back is forgotten", _world("hold", receipts=(), orders=1),
+        mistakes=frozenset({"forgets what it held back"}),
+    ),
     Fault("octets before the intent", _world("hold", kills=1), mistakes=frozenset({"writes before begin"})),
     Fault("receipt acked before it is kept", _world("hold"), mistakes=frozenset({"acks before persisting"})),
     Fault("never reads from the start", _world("resend", kills=1), mistakes=frozenset({"reads new entries only"})),

@@ -53,6 +53,9 @@ QUICK = (
     _world("fail", 2, "", kills=1, pauses=1),
     _world("hold", 1, "4", kills=1, stalls=1),
     _world("hold", 2, "4", link_losses=1),
+    _world("fail", 1, "", account=2, orders=1, link_losses=1),
+    _world("resend", 2, "", account=1, orders=1),
+    _world("hold", 1, "4", account=1, pauses=1, unheard=1),
 )
 """What `make test` explores: seconds for each."""
 
@@ -75,6 +78,9 @@ _MORE = (
     _world("resend", 1, "4", link_losses=2),
     *(_world(policy, 2, "4", link_losses=1) for policy in ("resend", "hold_then_resend", "fail")),
     _world("hold_then_resend", 2, "", kills=1, temporary=1, resends=1),
+    *(_world(policy, 1, "", account=2, orders=1, kills=1, temporary=1) for policy in POLICIES),
+    _world("hold", 2, "", account=2, orders=1, link_losses=1),
+    _world("hold", 1, "4", account=2, stalls=1, kills=1),
 )
 
 FULL = tuple(dict.fromkeys((*QUICK, *_MORE)))

@@ -16,6 +16,7 @@ DAY = 20_000
 
 TEMPORARY = 0x58
 PERMANENT = 0x400
+NO_CREDIT = 0x401
 SHOWN_WHEN_REFUSED = 9
 
 
@@ -32,6 +33,10 @@ class Budget(NamedTuple):
     link_losses: int = 0
     temporary: int = 0
     permanent: int = 0
+    account: int = 0
+    """refusals of the whole account"""
+    orders: int = 0
+    """pauses by an operator"""
     duplicates: int = 0
     """receipts that the SMSC sends once more"""
     stalls: int = 0
@@ -78,6 +83,8 @@ class Binder(NamedTuple):
     """what it does next as a leader: RECOVER, then TAKE"""
     after: tuple[int, int] = START
     """the entry id behind which it takes; START at every new link and after every failure"""
+    held_back: bool = False
+    """`begin` left something where it is, because the account is paused"""
     read: tuple[tuple[bytes, bytes], ...] = ()
     """(ref, entry id) that were taken and not begun when the process stood still"""
     begun: tuple[Begun, ...] = ()
@@ -177,7 +184,7 @@ def canonical(env: Env, fence: str, queued: Sequence[tuple[int, int]]) -> Any:
         (
             b.alive, b.paused, (b.token == fence) + bool(b.token), b.stage,
             sum(at > b.after for at in queued) if b.token else -1, tuple(r for r, _ in b.read),
-            b.begun, b.to_smsc, b.from_smsc, b.to_ack,
+            b.held_back, b.begun, b.to_smsc, b.from_smsc, b.to_ack,
         )
         for b in env.binders
     )  # fmt: skip
@@ -218,7 +225,7 @@ def end_session(env: Env, index: int) -> Env:
     again = tuple((arrival.message_id, arrival.code) for arrival in unanswered)
     return env._replace(
         receipts=tuple(sorted({*env.receipts, *again})), stray=tuple(sorted(env.stray + binder.to_smsc))
-    ).with_binder(index, begun=(), to_smsc=(), from_smsc=(), to_ack=(), read=(), after=START)
+    ).with_binder(index, begun=(), to_smsc=(), from_smsc=(), to_ack=(), read=(), after=START, held_back=False)
 
 
 def accept(env: Env, configuration: Configuration, number: int, attempt: int) -> tuple[Env, str]:

@@ -22,7 +22,7 @@ from tests.explore.surroundings import duty, relays, smsc, timers
 
 from smsfleet.config.errors import Fenced
 from smsfleet.store.keys import LANES
-from smsfleet.store.wire import Answer, Entry, Unanswered
+from smsfleet.store.wire import PAUSED, Answer, Entry, Unanswered
 
 _NORMAL = LANES.index("normal") + 1
 _TTL_S = 3600.0
@@ -158,6 +158,7 @@ def _leading(env: Env, picture: Picture, index: int, mistakes: frozenset[str]) -
     elif "writes before begin" in mistakes:
         yield from _writing_first(env, picture, index)
     else:
+        yield from _looking(env, picture, index, mistakes)
         yield from _reading(env, picture, index)
     if env.budget.link_losses:
         ended = model.end_session(env.spend("link_losses"), index)
@@ -224,6 +225,13 @@ def _reading(env: Env, picture: Picture, index: int) -> Iterator[Move]:
             yield Move(f"{name} takes and does not hear it", run, progress=False, token=token)
 
 
+def _looking(env: Env, picture: Picture, index: int, mistakes: frozenset[str]) -> Iterator[Move]:
+    """The binder sees that what it held back may be begun, or that a probe is due."""
+    binder = env.binders[index]
+    if binder.held_back and not picture.is_paused and "forgets what it held back" not in mistakes:
+        yield pure(f"{binder.name} reads again", env.with_binder(index, held_back=False, after=START))
+
+
 def _take(env: Env, index: int) -> Callable[[World], list[Entry]]:
     binder = env.binders[index]
     place = b"%d-%d" % binder.after
@@ -276,7 +284,8 @@ def _begin(
             for entry, attempt in zip(entries, attempts, strict=True)
             if attempt > 0
         )
-        return env.with_binder(index, begun=binder.begun + begun)
+        held_back = binder.held_back or PAUSED in attempts
+        return env.with_binder(index, begun=binder.begun + begun, held_back=held_back)
 
     return run
 

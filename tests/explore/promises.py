@@ -67,7 +67,9 @@ def after_a_move(
     for old, new in zip(before[1].record.segments, job.segments, strict=True):
         _monotone(old, new)
         _in_one_place(new, picture)
+    _held_back(before[1], picture)
     _counted(job, picture)
+    _not_burnt(job, configuration)
     _submitted_at_most(env, configuration)
     _receipts_kept(env, picture, job)
     _told_of_the_right_segment(env, picture)
@@ -111,6 +113,20 @@ def _in_one_place(segment: SegmentRecord, picture: Picture) -> None:
         require(segment.state == "A" or not flies, f"a segment in {segment.state} is in flight")
     for state, queue in (("W", picture.delayed), ("H", picture.held)):
         require((ref in queue) == (segment.state == state), f"{segment.state} does not fit the waiting sets")
+
+
+def _held_back(before: Picture, after: Picture) -> None:
+    """Nothing begins while an operator's pause holds, one segment at a time while the gateway refuses."""
+    old, new = before.record.segments, after.record.segments
+    begun = sum(b.attempt > a.attempt for a, b in zip(old, new, strict=True))
+    require(not (begun and before.is_paused), "a segment was begun while the account is paused")
+    require(begun < 2 or b"gateway" not in before.pause, f"{begun} segments were begun to probe the account")
+
+
+def _not_burnt(job: JobRecord, configuration: Configuration) -> None:
+    for segment in job.segments:
+        counted = segment.tries <= configuration.budget.temporary
+        require(counted, f"segment {segment.number} has used up a try without a temporary error")
 
 
 def _counted(job: JobRecord, picture: Picture) -> None:

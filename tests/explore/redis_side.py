@@ -21,6 +21,7 @@ from smsfleet.store.keys import Keys, ref
 from smsfleet.store.lease import Lease
 from smsfleet.store.records import JobRecord, read_job
 from smsfleet.store.scripts import Script
+from smsfleet.store.standing import Standings
 from smsfleet.store.wire import Wire
 
 T = TypeVar("T")
@@ -114,8 +115,14 @@ class Picture:
     """the traces of the one destination"""
     doubted: float
     """when they are to be looked at; infinite when there are none"""
+    pause: dict[bytes, bytes]
     fence: str
     lease: str
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing goes out but, when the gateway caused it, the probe, which is always due here."""
+        return b"all" in self.pause
 
     @cached_property
     def record(self) -> JobRecord:
@@ -141,6 +148,7 @@ class Picture:
             tuple(sorted(self.index.items())),
             self.doubts,
             self.doubted <= LATE_MS,
+            tuple(sorted((k, v if k == b"probing" else b"") for k, v in self.pause.items())),
             bool(self.lease),
             self.lease == self.fence,
         )
@@ -167,7 +175,12 @@ class World:
         }
         self._facts = {
             now: Facts(
-                KEYS, text_ttl_s=60, index_ttl_s=691_200, max_attempts=configuration.max_attempts, now_ms=now
+                KEYS,
+                text_ttl_s=60,
+                index_ttl_s=691_200,
+                max_attempts=configuration.max_attempts,
+                probe_s=0,
+                now_ms=now,
             )
             for now in (EARLY_MS, LATE_MS)
         }
@@ -252,6 +265,10 @@ class World:
         )
         return jobs.admit([admission], PACE)
 
+    def standings(self, now_ms: int) -> Standings:
+        """An operator's calls at this moment."""
+        return Standings(KEYS, now_ms=now_ms)
+
     def expire_lease(self) -> None:
         """The lease's time to live is over."""
         self.run(Call(("DEL", KEYS.lease), int))
@@ -299,6 +316,7 @@ def _picture(rows: Any) -> Picture:
         index={m: r for key, v in content.items() if key.startswith(KEYS.prefix + b"index:") for m, r in _pairs(v).items()},
         doubts=_pairs(content.get(KEYS.doubts)).get(TO.encode(), b""),
         doubted=_scores(content.get(KEYS.doubted)).get(TO.encode(), math.inf),
+        pause=_pairs(content.get(KEYS.pause)),
         fence=content.get(KEYS.fence, b"").decode(),
         lease=content.get(KEYS.lease, b"").decode(),
     )  # fmt: skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.explore import model
-from tests.explore.model import DAY, PERMANENT, TEMPORARY, TO, Arrival, Configuration, Env
+from tests.explore.model import DAY, NO_CREDIT, PERMANENT, TEMPORARY, TO, Arrival, Configuration, Env
 from tests.explore.move import Move, pure
 from tests.explore.redis_side import Picture, World
 
 from smsfleet.store.doubts import Pair
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact, Verdict
+from smsfleet.store.standing import ACCOUNT
 
 # --- the SMSC --------------------------------------------------------------------------------------
 
@@ -26,7 +27,7 @@ def smsc(env: Env, configuration: Configuration) -> Iterator[Move]:
                 f"SMSC accepts {message_id}",
                 _sent(accepted, index, Arrival("response", number, attempt, 0, message_id)),
             )
-            for kind, code in (("temporary", TEMPORARY), ("permanent", PERMANENT)):
+            for kind, code in (("temporary", TEMPORARY), ("permanent", PERMANENT), ("account", NO_CREDIT)):
                 if getattr(env.budget, kind):
                     answer = Arrival("response", number, attempt, code, "")
                     answered = _sent(heard.spend(kind), index, answer)
@@ -119,7 +120,9 @@ def _verdict(command_status: int) -> Verdict:
     if command_status == 0:
         return Verdict("ok", 8, 0)
     if command_status == TEMPORARY:
-        return Verdict("retry", 5, 0)
+        return Verdict("slow", 5, 0)
+    if command_status == NO_CREDIT:
+        return Verdict("pause", 12, 0)
     return Verdict("reject", model.SHOWN_WHEN_REFUSED, 0)
 
 
@@ -185,6 +188,20 @@ def timers(env: Env, picture: Picture, configuration: Configuration) -> Iterator
             return env
 
         yield Move("a hold is over", timer)
+    if env.budget.orders and not picture.is_paused:
+
+        def pause(world: World) -> Env:
+            world.run(world.standings(env.now_ms).pause([ACCOUNT], ""))
+            return env.spend("orders")
+
+        yield Move("an operator pauses the account", pause, progress=False)
+    if picture.is_paused:
+
+        def resume(world: World) -> Env:
+            world.run(world.standings(env.now_ms).resume([ACCOUNT]))
+            return env
+
+        yield Move("an operator resumes the account", resume)
     if picture.held and env.budget.resends:
         first = min(picture.held)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 import redis
 from tests.benchmarks import (
+    adversity,
     binder,
     codec,
     drain,
@@ -20,6 +21,7 @@ from tests.benchmarks import (
     individual,
     lanes,
     memory,
+    rate,
     scripts,
     takeover,
 )
@@ -38,6 +40,8 @@ TINY: dict[str, Callable[[], Result]] = {
     "individual": lambda: individual.measure(20),
     "lanes": lambda: lanes.measure(60),
     "takeover": lambda: takeover.measure(1, ttl_s=1.0),
+    "rate": lambda: rate.measure(600),
+    "adversity": lambda: adversity.measure(200),
 }
 
 

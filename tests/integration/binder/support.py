@@ -130,6 +130,20 @@ class Account:
         admitted = self.store.run(self._jobs.admit(admissions, PACE)).results
         assert [1] * len(admissions) == admitted
 
+    def send_text(self, segments: int, lane: str) -> str:
+        """Admit a job of several segments; its destination."""
+        number = next(_numbers)
+        job_id, destination = f"job-{number}", f"2783{number:07d}"
+        bodies = [
+            SubmitSm(destination_addr=destination, short_message=b"%d" % part).encode_body()
+            for part in range(1, segments + 1)
+        ]
+        taken = self._jobs.take_in(job_id, lane=lane, destination=destination, content="{}")
+        assert self.store.run(taken).new
+        admission = Admission(job_id, lane, "resend", 1, None, bodies)
+        assert self.store.run(self._jobs.admit([admission], PACE)).results == [1]
+        return destination
+
     def read_facts(self) -> tuple[list[ResponseFact], list[DeliveryFact]]:
         """Facts that nobody has read yet."""
         return self.store.run(self.facts.read("test", 1000, 1))

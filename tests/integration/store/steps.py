@@ -15,6 +15,7 @@ from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
 from smsfleet.store.records import JobRecord, SegmentRecord
+from smsfleet.store.standing import Standing, Standings
 from smsfleet.store.wire import START, Answer, Entry, Unanswered, Wire
 
 T = TypeVar("T")
@@ -27,6 +28,9 @@ INDEX_TTL_S = 8 * 86_400
 HOLD_S = 120.0
 MAX_ATTEMPTS = 3
 MATCH_AFTER_S = 20.0
+PROBE_S = 60.0
+SET_RATE = 100.0
+"""what the relay takes for the rate that is set"""
 TO = "27999100001"
 PACE = Pace(rate=100_000, bulk_reserve=0.2, outbound_limit=20_000)
 
@@ -37,9 +41,9 @@ NO_CREDIT = 0x401
 
 VERDICTS = {
     OK: Verdict("ok", 8, 0),
-    TEMPORARY: Verdict("retry", 5, 5000),
+    TEMPORARY: Verdict("slow", 5, 5000),
     PERMANENT: Verdict("reject", 9, 0),
-    NO_CREDIT: Verdict("wait", 12, 60_000),
+    NO_CREDIT: Verdict("pause", 12, 1000),
 }
 
 
@@ -69,6 +73,8 @@ class Fleet:
             text_ttl_s=TEXT_TTL_S,
             index_ttl_s=INDEX_TTL_S,
             max_attempts=MAX_ATTEMPTS,
+            rate=SET_RATE,
+            probe_s=PROBE_S,
             now_ms=self.now_ms,
         )
 
@@ -79,6 +85,14 @@ class Fleet:
     @property
     def lease(self) -> Lease:
         return Lease(self.keys)
+
+    @property
+    def standings(self) -> Standings:
+        return Standings(self.keys, now_ms=self.now_ms)
+
+    @property
+    def standing(self) -> Standing:
+        return self.run(self.standings.read())
 
     @property
     def ledger(self) -> Ledger:
@@ -104,8 +118,8 @@ class Fleet:
         call = jobs.take_in(job_id, lane=lane, destination=to, content="{}", idempotency_key=key)
         return self.run(call)
 
-    def admit(self, *admissions: Admission, pace: Pace = PACE) -> Admitted:
-        return self.run(self.jobs.admit(admissions, pace))
+    def admit(self, *admissions: Admission, pace: Pace = PACE, day: int = DAY) -> Admitted:
+        return self.run(self.jobs.admit(admissions, pace, day))
 
     def take_in_and_admit(
         self,

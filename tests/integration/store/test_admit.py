@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.store.steps import NOW_MS, PACE, Fleet, admission, body
+from tests.integration.store.steps import DAY, NOW_MS, PACE, Fleet, admission, body
 
-from smsfleet.store.jobs import Pace
+from smsfleet.store.jobs import QUOTA_TTL_S, Admission, Pace, Quota
 
 SLOW = Pace(rate=10, bulk_reserve=0.5, outbound_limit=20_000)
 """a burst of one token"""
@@ -211,3 +211,68 @@ def test_the_bucket_is_one_for_the_account(fleet: Fleet) -> None:
 
     assert admitted.results == []
     assert PACE.burst > SLOW.burst
+
+
+# --- quotas ---------------------------------------------------------------------------------------
+
+
+def tagged(job_id: str, cost: int, cap: int | None, client: str = "billing") -> Admission:
+    return admission(job_id)._replace(quota=Quota(client, cost, cap))
+
+
+def used(fleet: Fleet, client: str = "billing", day: int = DAY) -> int:
+    return fleet.run(fleet.jobs.quota_used(client, day))
+
+
+def test_a_quota_counts_thirds_of_a_credit_and_refuses_what_is_above_it(fleet: Fleet) -> None:
+    for job_id in ("j1", "j2", "j3", "j4"):
+        fleet.take_in(job_id)
+
+    admitted = fleet.admit(tagged("j1", 3, 6), tagged("j2", 1, 6), tagged("j3", 3, 6), tagged("j4", 2, 6))
+
+    assert admitted == ([1, 1, -3, 1], 0)
+    assert (used(fleet), fleet.outbound()) == (6, [b"j1#1", b"j2#1", b"j4#1"])
+    assert (fleet.job("j1").client, fleet.job("j3").client) == ("billing", None)
+
+
+def test_a_refused_job_stays_in_the_ledger_until_it_is_closed(fleet: Fleet) -> None:
+    fleet.take_in("j1")
+
+    assert fleet.admit(tagged("j1", 3, 0)) == ([-3], 0)
+    assert fleet.store.run_all(fleet.jobs.waiting_intake()) == [0, 1, 0]
+
+    assert fleet.run(fleet.jobs.refuse("j1", "normal", "quota-exceeded: no", 5)) == 1
+    assert fleet.store.run_all(fleet.jobs.waiting_intake()) == [0, 0, 0]
+
+
+def test_a_job_that_comes_twice_is_counted_once(fleet: Fleet) -> None:
+    fleet.take_in("j1")
+
+    fleet.admit(tagged("j1", 3, 6))
+
+    assert fleet.admit(tagged("j1", 3, 6)) == ([0], 0)
+    assert used(fleet) == 3
+
+
+def test_each_client_and_each_day_has_a_quota_of_its_own(fleet: Fleet) -> None:
+    for job_id in ("j1", "j2", "j3"):
+        fleet.take_in(job_id)
+
+    assert fleet.admit(tagged("j1", 3, 3), tagged("j2", 3, 3, "marketing")).results == [1, 1]
+    assert fleet.admit(tagged("j3", 3, 3), day=DAY + 1).results == [1]
+    assert (used(fleet), used(fleet, "marketing"), used(fleet, day=DAY + 1)) == (3, 3, 3)
+
+
+def test_without_a_cap_nothing_is_counted_and_the_client_is_known(fleet: Fleet) -> None:
+    fleet.take_in("j1")
+
+    assert fleet.admit(tagged("j1", 3, None)).results == [1]
+    assert (used(fleet), fleet.job("j1").client) == (0, "billing")
+
+
+def test_the_count_of_a_day_is_forgotten_two_days_later(fleet: Fleet) -> None:
+    fleet.take_in("j1")
+
+    fleet.admit(tagged("j1", 3, 6))
+
+    assert QUOTA_TTL_S - 10 <= fleet.ttl_s(fleet.keys.quota(DAY)) <= QUOTA_TTL_S

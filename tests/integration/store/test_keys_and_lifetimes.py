@@ -11,7 +11,7 @@ from smsfleet.store.journal import JournalEntry, JournalLog
 
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead"
-    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|orphans|doubts|doubted|rate|bind"
+    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|orphans|doubts|doubted|rate|pause|bind"
 )
 """The keys that store/keys.py lists as without a lifetime."""
 

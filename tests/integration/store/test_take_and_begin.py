@@ -139,3 +139,27 @@ def test_a_rejected_segment_does_not_begin(fleet: Fleet) -> None:
     fleet.answer(ref, PERMANENT)
 
     assert fleet.run(fleet.wire.begin(fleet.token, entries)) == [DROPPED]
+
+
+def test_the_further_segments_of_a_text_go_before_the_high_lane(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("long", segments=5, lane="bulk")
+    fleet.take_in_and_admit("other", lane="bulk")
+    first = fleet.take(2)
+    fleet.take_in_and_admit("code", lane="high")
+
+    rest = fleet.run(fleet.wire.take(10, fleet.after, behind=first[-1]))
+
+    assert [entry.ref for entry in (*first, *rest)] == [
+        b"long#1", b"long#2", b"long#3", b"long#4", b"long#5", b"code#1", b"other#1",
+    ]  # fmt: skip
+
+
+def test_behind_the_last_segment_of_a_text_the_high_lane_goes_first(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("long", segments=2, lane="bulk")
+    fleet.take_in_and_admit("longer", lane="bulk")  # another job, whatever its id begins with
+    first = fleet.take(2)
+    fleet.take_in_and_admit("code", lane="high")
+
+    rest = fleet.run(fleet.wire.take(10, fleet.after, behind=first[-1]))
+
+    assert [entry.ref for entry in rest] == [b"code#1", b"longer#1"]

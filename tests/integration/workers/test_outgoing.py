@@ -601,3 +601,47 @@ def test_redelivered_jobs_that_are_given_back_were_no_death(runtime: Runtime, fl
 
     assert [{"j1": Outcome.GIVEN_BACK}] * (MOST_DEATHS + 2) == outcomes
     assert 0 == fleet.redis("EXISTS", fleet.keys.deliveries_of("j1"))
+
+
+# --- quotas ----------------------------------------------------------------------------------------
+
+
+def test_a_job_above_the_quota_of_its_client_is_refused_and_says_why(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="100000", quotas="billing=1,marketing=5")
+    noon_ms = 1_700_049_600_000  # 2023-11-15 12:00 UTC
+    take_in(runtime, "j1", "j2", "j3", "j4", client="billing")
+    take_in(runtime, "other", client="marketing")
+    take_in(runtime, "free")
+
+    handler = Outgoing(runtime, clock_ms=lambda: noon_ms)
+    outcomes = handler.handle(["j1", "j2", "j3", "j4", "other", "free"])
+
+    # a third of a credit for each: they go to test numbers
+    admitted = dict.fromkeys(("j1", "j2", "j3", "other", "free"), Outcome.ADMITTED)
+    assert {**admitted, "j4": Outcome.REFUSED} == outcomes
+    assert fleet.job("j4").refusal == (
+        "quota-exceeded: billing has used 1 of 1 credits today and asks for 1/3 more; the day ends at "
+        "2023-11-16 00:00 UTC (SMSFLEET_QUOTAS)"
+    )
+    assert ([], 5) == (intake(fleet), fleet.job("j4").status)
+
+
+def test_the_next_day_has_a_quota_of_its_own(make_runtime: Callable[..., Runtime]) -> None:
+    runtime = make_runtime(rate="100000", quotas="billing=1")
+    take_in(runtime, "j1", "j2", client="billing", to="2782000001", text="x" * 100)
+
+    first = Outgoing(runtime, clock_ms=lambda: 1_700_049_600_000).handle(["j1"])
+    second = Outgoing(runtime, clock_ms=lambda: 1_700_049_600_000 + 86_400_000).handle(["j2"])
+
+    assert {"j1": Outcome.ADMITTED, "j2": Outcome.ADMITTED} == first | second
+
+
+def test_a_client_without_a_quota_is_not_bounded(make_runtime: Callable[..., Runtime], fleet: Fleet) -> None:
+    runtime = make_runtime(rate="100000", quotas="billing=0")
+    take_in(runtime, "j1", client="marketing")
+    take_in(runtime, "j2", client="billing")
+
+    assert {"j1": Outcome.ADMITTED, "j2": Outcome.REFUSED} == Outgoing(runtime).handle(["j1", "j2"])
+    assert "marketing" == fleet.job("j1").client

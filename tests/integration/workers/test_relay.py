@@ -94,7 +94,7 @@ def test_facts_that_come_again_change_nothing(runtime: Runtime, fleet: Fleet) ->
 
 
 @pytest.mark.parametrize(
-    ("code", "state", "delay_ms"), [(TEMPORARY, "W", 1_000), (NO_CREDIT, "W", 60_000), (PERMANENT, "R", None)]
+    ("code", "state", "delay_ms"), [(TEMPORARY, "W", 1_000), (NO_CREDIT, "W", 1_000), (PERMANENT, "R", None)]
 )
 def test_a_refusal_has_the_verdict_of_its_code(
     runtime: Runtime, fleet: Fleet, code: int, state: str, delay_ms: int | None

@@ -94,7 +94,7 @@ def test_a_reload_reaches_a_process_that_runs_and_a_clear_takes_it_back(store: S
     paces.append(follow(made, clock))
 
     assert [pace.rate for pace in paces] == [7.0, 9.0, 7.0]
-    assert (reloaded.backoff_s, reloaded.max_attempts) == (2.5, 8)
+    assert (reloaded.backoff_s, reloaded.max_attempts) == (2.5, 16)
     assert made.settings.max_attempts == 3
 
 

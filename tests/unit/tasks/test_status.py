@@ -177,3 +177,39 @@ def test_what_was_replaced_and_that_no_receipt_was_asked_for_is_told() -> None:
 
     assert (0, True) == (plain.replaced, plain.receipts)
     assert (3, False) == (marked.replaced, marked.receipts)
+
+
+# --- refusals that are waited out -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["W", "Q"])
+@pytest.mark.parametrize(("code", "status"), [(0x401, 12), (0x402, 12), (0x403, None), (0x58, None)])
+def test_a_job_that_waits_for_credit_shows_012_and_is_open(state: str, code: int, status: int | None) -> None:
+    found = of_record(record(segment(state, error=code)))
+
+    assert ("QUEUED", False, status) == (found.state, found.final, found.status)
+    assert status == found.segments[0].status
+
+
+def test_a_job_that_was_accepted_after_all_shows_that() -> None:
+    found = of_record(record(segment("A", 8), segment("W", error=0x401, number=2), status=8))
+
+    assert (8, 12) == (found.status, found.segments[1].status)
+
+
+def test_a_job_whose_tries_are_used_up_says_how_many_they_were() -> None:
+    found = of_record(record(segment("R", 5, error=0x58, tries=17), status=5))
+
+    said = "given up after 17 refused tries, the last: 0x00000058 ESME_RTHROTTLED: message limit exceeded"
+    assert ("REJECTED", said) == (found.state, found.error)
+
+
+def test_a_permanent_error_after_some_tries_speaks_for_itself() -> None:
+    found = of_record(record(segment("R", 9, error=0x400, tries=3), status=9))
+
+    assert found.error is not None
+    assert found.error.startswith("0x00000400 ESME_ROUTERR")
+
+
+def test_the_client_of_a_job_is_told() -> None:
+    assert "billing" == of_record(record(segment("Q"), client="billing")).as_dict()["client"]

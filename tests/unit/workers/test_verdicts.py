@@ -9,17 +9,17 @@ import pytest
 from smsfleet.config.codes import APPENDIX_A
 from smsfleet.config.settings import load
 from smsfleet.store.facts import ResponseFact, Verdict
-from smsfleet.workers.verdicts import ACCOUNT_DELAY_S, is_alarming, verdict
+from smsfleet.workers.verdicts import is_alarming, verdict
 
 SETTINGS = load({"SMSFLEET_BACKOFF_S": "2", "SMSFLEET_BACKOFF_MAX_S": "60"})
 FIRST_MS = 2_000
-ACCOUNT_MS = round(ACCOUNT_DELAY_S * 1000)
 
 # Written out from semantics.md ("Status = join of ranks"), not computed from config.codes.
-TEMPORARY = {0x08, 0x14, 0x58, 0x64, 0xFF}
+TEMPORARY = {0x08, 0x64, 0xFF}
+THROTTLING = {0x14, 0x58}
 ACCOUNT = {0x401: 12, 0x402: 12, 0x403: 5}
 SESSION = {0x04}
-ALARMING = {0x02, 0x03, 0x48, 0xC2, 0x401, 0x402, 0x403, 0x05, 0x0D, 0x0E, 0x0F, 0x53}
+ALARMING = {0x02, 0x03, 0x48, 0xC2, 0x05, 0x0D, 0x0E, 0x0F, 0x53}
 SHOWN = {0x0C: 1, 0x400: 9}
 
 
@@ -36,10 +36,12 @@ def expected(code: int) -> Verdict:
         return Verdict("ok", 8, 0)
     if code in TEMPORARY:
         return Verdict("retry", 5, FIRST_MS)
+    if code in THROTTLING:
+        return Verdict("slow", 5, FIRST_MS)
     if code in ACCOUNT:
-        return Verdict("wait", ACCOUNT[code], ACCOUNT_MS)
+        return Verdict("pause", ACCOUNT[code], FIRST_MS)
     if code in SESSION:
-        return Verdict("wait", 5, FIRST_MS)
+        return Verdict("retry", 5, FIRST_MS)
     return Verdict("reject", SHOWN.get(code, 5), 0)
 
 
@@ -49,7 +51,7 @@ def test_every_code_has_the_verdict_that_the_design_gives_it(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [*APPENDIX_A, 0x500], ids=hex)
-def test_our_own_bugs_and_the_accounts_state_are_alarming_and_nothing_else_is(code: int) -> None:
+def test_our_own_bugs_and_what_only_a_bind_is_answered_are_alarming_and_nothing_else_is(code: int) -> None:
     assert (code in ALARMING) == (is_alarming(answer(code)) is not None)
 
 
@@ -64,7 +66,7 @@ def test_no_number_of_attempts_breaks_the_bound(attempt: int) -> None:
     assert 0 < verdict(answer(0x14, attempt), SETTINGS, exactly).delay_ms <= 60_000
 
 
-@pytest.mark.parametrize(("code", "middle_ms"), [(0x58, FIRST_MS), (0x401, ACCOUNT_MS), (0x04, FIRST_MS)])
+@pytest.mark.parametrize(("code", "middle_ms"), [(0x58, FIRST_MS), (0x401, FIRST_MS), (0x04, FIRST_MS)])
 def test_retries_are_spread_a_quarter_to_both_sides(code: int, middle_ms: int) -> None:
     uniform = random.Random(1).uniform
 
@@ -75,4 +77,4 @@ def test_retries_are_spread_a_quarter_to_both_sides(code: int, middle_ms: int) -
 
 
 def test_an_accounts_delay_does_not_grow_with_the_attempts() -> None:
-    assert ACCOUNT_MS == verdict(answer(0x402, attempt=20), SETTINGS, exactly).delay_ms
+    assert FIRST_MS == verdict(answer(0x402, attempt=20), SETTINGS, exactly).delay_ms
