@@ -22,11 +22,13 @@ from smsfleet.config.errors import (
     StoreMisconfigured,
     StoreUnavailable,
     UnknownJob,
+    UnknownMessage,
 )
 
 EXIT_CODES: list[tuple[type[SmsfleetError], int]] = [
     (InvalidArgument, 2),
     (UnknownJob, 1),
+    (UnknownMessage, 1),
     (ConfigError, os.EX_CONFIG),
     (StoreMisconfigured, os.EX_CONFIG),
     (StoreUnavailable, os.EX_UNAVAILABLE),

@@ -81,6 +81,12 @@ class UnknownJob(SmsfleetError, LookupError):
     code = "unknown-job"
 
 
+class UnknownMessage(SmsfleetError, LookupError):
+    """No message from a handset of this id: never kept, or too many came after it."""
+
+    code = "unknown-message"
+
+
 # --- the store ---------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 from redis.connection import parse_url
 
 from smsfleet.config.environment import PREFIX, EnvironmentSettings, load_group, read
+from smsfleet.config.mo_routes import parse_routes
 from smsfleet.config.quotas import read_quotas
 
 HOURS = 3600
@@ -43,17 +44,22 @@ _SENDER = re.compile(r"[ -+\--?A-Za-z]{1,21}")
 _PREFIX = re.compile(r"[1-9][0-9]{0,14}")
 
 
-def _listed(value: str, item: re.Pattern[str], what: str) -> str:
-    """Items parted by commas or line ends, or `@file` that holds them; in the end parted by commas.
+def _text(value: str) -> str:
+    """A text, or that of the `@file` that it names.
 
     A file is read once, here, so that a reload hands its contents to processes on other machines.
     """
-    if value.startswith("@"):
-        try:
-            value = Path(value[1:]).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a NUL in the path
-            raise ValueError(f"the file cannot be read: {error.__class__.__name__}") from None
-    lines = (line for line in value.splitlines() if not line.lstrip().startswith("#"))
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a NUL in the path
+        raise ValueError(f"the file cannot be read: {error.__class__.__name__}") from None
+
+
+def _listed(value: str, item: re.Pattern[str], what: str) -> str:
+    """Items parted by commas or line ends, or `@file` that holds them; in the end parted by commas."""
+    lines = (line for line in _text(value).splitlines() if not line.lstrip().startswith("#"))
     items = [part.strip() for line in lines for part in line.split(",")]
     kept = [part for part in items if part]
     for part in kept:
@@ -75,6 +81,12 @@ def _quotas(value: str) -> str:
     return value
 
 
+def _routes(value: str) -> str:
+    text = _text(value)
+    parse_routes(text)
+    return text
+
+
 LIVE = (
     "rate",
     "bulk_reserve",
@@ -90,12 +102,14 @@ LIVE = (
     "deny_prefixes",
     "probe_s",
     "quotas",
+    "mo_routes",
 )
 """The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 Senders = Annotated[str, AfterValidator(_senders)]
 Prefixes = Annotated[str, AfterValidator(_prefixes)]
+MoRoutes = Annotated[str, AfterValidator(_routes)]
 
 
 class Settings(EnvironmentSettings):
@@ -191,6 +205,23 @@ class Settings(EnvironmentSettings):
         8 * DAYS,
         ge=8 * DAYS,
         description="how long a message id is known; the gateway holds receipts for 7 days (guide §4)",
+    )
+    mo_alphabet: Literal["gsm", "latin-1"] = Field(
+        "gsm", description="alphabet of incoming messages with data_coding 0: gsm (guide §4) or latin-1"
+    )
+    mo_routes: MoRoutes = Field(
+        "",
+        description="rules NUMBER KEYWORD TARGET with `;` between them, or @FILE with a rule on each line; "
+        "see semantics.md",
+    )
+    mo_parts_ttl_s: float = Field(
+        HOURS,
+        ge=1,
+        le=7 * DAYS,
+        description="how long the other parts of an incoming message are waited for",
+    )
+    mo_duplicate_s: float = Field(
+        600.0, ge=1, le=7 * DAYS, description="how long an incoming message that comes again is a duplicate"
     )
     sweep_s: float = Field(10.0, gt=0, le=HOURS, description="period of the sweeper and the other duties")
     sweep_margin_s: float = Field(

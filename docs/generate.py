@@ -48,6 +48,7 @@ FUNCTIONS = {
     "_senders": "at most 21 printable ASCII characters each",
     "_prefixes": "1-15 digits each",
     "_quotas": "`client=credits,...`",
+    "_routes": "rules, or `@FILE`",
 }
 
 TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"

@@ -10,9 +10,6 @@ from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
 from smsfleet.store.scripts import script
 from smsfleet.store.wire import create_group
 
-KEPT_MO = 100_000
-"""Mobile-originated messages that the stream `mo` keeps."""
-
 KEPT_DEAD = 10_000
 """Unreadable facts that the stream `dead` keeps."""
 
@@ -176,17 +173,20 @@ class Facts:
             )  # fmt: skip
         return eval_call(script("apply_receipt"), script_keys, arguments, _words)
 
-    def keep_mo(self, fact: DeliveryFact) -> Call[int]:
-        """Move a mobile-originated message to the stream `mo`."""
-        return self._forward(fact, self._keys.mo, KEPT_MO)
-
     def bury(self, fact: DeliveryFact, reason: str) -> Call[int]:
         """Move an unreadable deliver_sm to the stream `dead`, with the reason."""
-        return self._forward(fact, self._keys.dead, KEPT_DEAD, "why", reason)
-
-    def _forward(self, fact: DeliveryFact, target: bytes, kept: int, *more: str) -> Call[int]:
-        arguments = (RELAY_GROUP, fact.entry_id, kept, "p", fact.body, "t", fact.received_ms, *more)
-        return eval_call(script("forward"), [self._keys.deliveries, target], arguments, int)
+        arguments = (
+            RELAY_GROUP,
+            fact.entry_id,
+            KEPT_DEAD,
+            "p",
+            fact.body,
+            "t",
+            fact.received_ms,
+            "why",
+            reason,
+        )
+        return eval_call(script("forward"), [self._keys.deliveries, self._keys.dead], arguments, int)
 
     def waiting(self) -> list[Call[int]]:
         """How much waits: in flight, delayed, held, responses, deliveries, orphans, dead."""

@@ -7,7 +7,8 @@ Keys without a TTL, and why:
 - `fence`, `lease:number`: a fence that expired would let an old binder back in.
 - streams and their groups: entries are deleted by the script that applies them; `status` and `journal` are
   capped.
-- `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`: work that is not done must not expire.
+- `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`, `collecting`, `routing`: work that is
+  not done must not expire; nor must a `parts:*` before its message is delivered.
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it.
 - `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
 - `pause`: a pause that ended by itself would send what an operator holds back.
@@ -50,7 +51,11 @@ class Keys:
         self.status = prefix + b"status"
         """stream, capped: changes of a job's status"""
         self.mo = prefix + b"mo"
-        """stream, capped: mobile-originated messages, raw"""
+        """stream, capped: mobile-originated messages, decoded, JSON"""
+        self.collecting = prefix + b"collecting"
+        """sorted set: name of a message whose parts are missing -> when they are waited for no longer"""
+        self.routing = prefix + b"routing"
+        """sorted set: `id target` of a message in `mo` that is to be routed -> when (ms)"""
         self.dead = prefix + b"dead"
         """stream, capped: facts that could not be read"""
         self.waiting = prefix + b"waiting"
@@ -101,6 +106,14 @@ class Keys:
     def orphan(self, message_id: bytes) -> bytes:
         """list: receipts that came before the response with this message id."""
         return self.prefix + b"orphan:" + message_id
+
+    def parts(self, name: str) -> bytes:
+        """hash: the parts of a message from a handset; see collect.lua. A lifetime once it is delivered."""
+        return self.prefix + b"parts:" + _octets(name)
+
+    def seen(self, digest: bytes) -> bytes:
+        """String with a short TTL: this very deliver_sm has come before."""
+        return self.prefix + b"seen:" + digest
 
     def deliveries_of(self, job_id: str) -> bytes:
         """Integer with a short TTL: how often a redelivered message was taken up and not finished."""

@@ -7,8 +7,9 @@ job_status(job.id).state
 from __future__ import annotations
 
 from smsfleet.tasks.app import app
+from smsfleet.tasks.incoming import read_mo
 from smsfleet.tasks.quote import estimate
 from smsfleet.tasks.sms import send_sms
 from smsfleet.tasks.status import JobStatus, job_status
 
-__all__ = ["JobStatus", "app", "estimate", "job_status", "send_sms"]
+__all__ = ["JobStatus", "app", "estimate", "job_status", "read_mo", "send_sms"]

@@ -29,6 +29,13 @@ class CeleryPublisher:
             raise StoreUnavailable(f"the broker does not answer: {error}") from error
         return bool(found.message_count == 0)
 
+    def hand_over(self, task: str, queue: str, mo_id: str) -> None:
+        """Publish an application's task with the id of a message, never its number or text."""
+        try:
+            self._app.send_task(task, kwargs={"mo_id": mo_id}, task_id=f"mo:{mo_id}", queue=queue)
+        except OperationalError as error:
+            raise StoreUnavailable(f"the broker does not answer: {error}") from error
+
     def publish(self, lane: str, job_id: str) -> None:
         """Publish the job's message again; raises StoreUnavailable."""
         try:

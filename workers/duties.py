@@ -1,7 +1,8 @@
 """The periodic duties: idempotent, bounded, run by every worker, needed from none.
 
 Segments whose delay or hold is over go back to the wire's side; segments in doubt are matched with their
-receipts; jobs whose message was lost are published again. There is no beat process.
+receipts; messages from handsets are handed over, and wait no longer for parts that do not come; jobs whose
+message was lost are published again. There is no beat process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from smsfleet.config.errors import StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.doubts import Pair
 from smsfleet.store.keys import DAY_MS, LANES
+from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
@@ -32,6 +34,9 @@ class Publisher(Protocol):
     def publish(self, lane: str, job_id: str) -> None:
         """Publish the job's message again."""
 
+    def hand_over(self, task: str, queue: str, mo_id: str) -> None:
+        """Publish a task of an application for a message from a handset; raises StoreUnavailable."""
+
 
 class Duties:
     """All duties of one worker process."""
@@ -43,6 +48,7 @@ class Duties:
         self._publisher = publisher
         self._clock_ms = clock_ms
         self._sweep_at_ms = 0
+        self._inbox = Inbox(runtime)
         self._log = logger(__name__)
 
     def run(self) -> None:
@@ -62,6 +68,8 @@ class Duties:
         self.match()  # before a hold ends: what is matched is not sent again
         self.release_held()
         now_ms = self._clock_ms()
+        self._inbox.keep_overdue(now_ms)
+        self.route()
         if now_ms >= self._sweep_at_ms:
             self._sweep_at_ms = now_ms + round(self._runtime.settings.sweep_s * 1000)
             self.sweep()
@@ -128,6 +136,21 @@ class Duties:
         if unapplied is None:
             return None
         return {to for to in store.run_all(doubts.destinations([*flying, *unapplied])) if to}
+
+    def route(self) -> int:
+        """Hand messages from handsets over to the tasks that they are for; how many."""
+        store, mo = self._runtime.store, self._runtime.mo
+        routed = 0
+        for _ in range(MOST_BATCHES):
+            due = store.run(mo.claim_routed(BATCH))
+            for mo_id, target in due:
+                task, _, queue = target.removeprefix("task:").partition("@")
+                self._publisher.hand_over(task, queue, mo_id)
+                store.run(mo.routed(mo_id, target))
+                routed += 1
+            if len(due) < BATCH:
+                break
+        return routed
 
     def sweep(self) -> int:
         """Publish jobs again whose message seems lost; how many."""

@@ -19,6 +19,7 @@ from smsfleet.store.calls import Call
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
+from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.receipts import Receipt, ReceiptError, parse_receipt
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.verdicts import is_alarming, verdict
@@ -58,6 +59,7 @@ class Relay:
         self._uniform = uniform
         self._claim_idle_ms = claim_idle_ms
         self._claim_at = 0.0
+        self._inbox = Inbox(runtime)
         self._log = logger(__name__)
 
     def run(self) -> None:
@@ -159,13 +161,14 @@ class Relay:
         receipts: list[_Read] = []
         for fact in deliveries:
             try:
-                receipt = parse_receipt(DeliverSm.decode_body(fact.body))
+                deliver = DeliverSm.decode_body(fact.body)
+                receipt = parse_receipt(deliver)
             except (ReceiptError, PduError) as error:
                 self._log.error("a deliver_sm cannot be read: kept in the stream `dead`", error=error)
                 store.run(calls.bury(fact, str(error)))
                 continue
             if receipt is None:
-                store.run(calls.keep_mo(fact))
+                self._inbox.take(fact, deliver)
             else:
                 receipts.append(_Read(fact, receipt, _fact_of(fact, receipt)))
         return receipts
@@ -178,7 +181,7 @@ class Relay:
         for read, ref in zip(receipts, refs, strict=True):
             if not ref and not read.receipt.flagged:
                 # Only its text looks like a receipt, and nobody sent that message id: a person may have.
-                store.run(calls.keep_mo(read.fact))
+                self._inbox.take(read.fact, DeliverSm.decode_body(read.fact.body))
             else:
                 known.append(read if ref else read.with_source())
                 known_refs.append(ref)

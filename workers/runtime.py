@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.logs import logger
+from smsfleet.config.mo_routes import Route, parse_routes
 from smsfleet.store.jobs import Jobs, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.live import Live
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from smsfleet.store.client import Store
     from smsfleet.store.doubts import Doubts
     from smsfleet.store.facts import Facts
+    from smsfleet.store.mo import Mo
 
 
 FOLLOW_S = 1.0
@@ -91,6 +93,19 @@ class Runtime:
         return Doubts(self.keys, text_ttl_s=settings.text_ttl_s, index_ttl_s=settings.index_ttl_s)
 
     @cached_property
+    def mo(self) -> Mo:
+        """The calls about messages from handsets."""
+        from smsfleet.store.mo import Mo  # noqa: PLC0415
+
+        settings = self.settings
+        return Mo(self.keys, parts_ttl_s=settings.mo_parts_ttl_s, duplicate_s=settings.mo_duplicate_s)
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """Where messages from handsets go."""
+        return parse_routes(self.settings.mo_routes)
+
+    @cached_property
     def pace(self) -> Pace:
         """The limits of admission."""
         settings = self.settings
@@ -120,7 +135,7 @@ class Runtime:
         except ConfigError as error:
             logger(__name__).error("reloaded settings refused: the former stay", error=error)
             return
-        for name in ("pace", "facts", "rules"):  # made of settings that may have changed
+        for name in ("pace", "facts", "rules", "routes"):  # made of settings that may have changed
             self.__dict__.pop(name, None)
         logger(__name__).info("settings reloaded", **self.settings.live())
 

@@ -1,4 +1,4 @@
--- forward.lua: move one entry of a stream of facts to another stream (mobile-originated, dead letters).
+-- forward.lua: move one entry of a stream of facts to another stream (dead letters).
 -- KEYS[1] source stream  KEYS[2] target stream
 -- ARGV[1] consumer group  ARGV[2] entry id  ARGV[3] most entries of the target  ARGV[4..] field, value ...
 -- returns 1 moved, 0 the entry is gone already (another worker moved it)

@@ -14,6 +14,7 @@ from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
+from smsfleet.store.mo import Mo
 from smsfleet.store.records import JobRecord, SegmentRecord
 from smsfleet.store.standing import Standing, Standings
 from smsfleet.store.wire import START, Answer, Entry, Unanswered, Wire
@@ -81,6 +82,10 @@ class Fleet:
     @property
     def doubts(self) -> Doubts:
         return Doubts(self.keys, text_ttl_s=TEXT_TTL_S, index_ttl_s=INDEX_TTL_S, now_ms=self.now_ms)
+
+    @property
+    def mo(self) -> Mo:
+        return Mo(self.keys, parts_ttl_s=3600, duplicate_s=600, now_ms=self.now_ms)
 
     @property
     def lease(self) -> Lease:

@@ -7,11 +7,13 @@ import re
 from tests.integration.store.steps import JOB_TTL_S, NO_CREDIT, TEMPORARY, TEXT_TTL_S, Fleet
 
 from smsfleet.store.capture import CaptureBox, CaptureRequest
+from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.journal import JournalEntry, JournalLog
 
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead"
-    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|orphans|doubts|doubted|rate|pause|bind"
+    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans|doubts|doubted"
+    rb"|rate|pause|bind"
 )
 """The keys that store/keys.py lists as without a lifetime."""
 
@@ -40,7 +42,11 @@ def a_busy_day(fleet: Fleet) -> None:
     fleet.run(fleet.wire.deliver(b"a", 1))
     fleet.run(fleet.wire.deliver(b"b", 1))
     mo, dead = fleet.run(fleet.facts.read("relay", 10, 1))[1]
-    fleet.run(fleet.facts.keep_mo(mo))
+    known = {"from": "27999100001"}
+    word, _ = fleet.run(fleet.mo.collect(mo, "waits", number=1, total=2, part=b"0,a", known=known))
+    assert word == "kept"
+    fleet.run(fleet.mo.keep(mo, known, "task:any@app"))
+    fleet.run(fleet.mo.keep(DeliveryFact(fleet.deliver(), b"c", 1), known, "task:any@app"))
     fleet.run(fleet.facts.bury(dead, "why"))
     fleet.run(fleet.ledger.pause())
 

@@ -44,23 +44,13 @@ def test_a_consumer_with_pending_facts_stays_until_they_are_claimed(fleet: Fleet
     assert fleet.store.run_all(fleet.facts.forget_consumer("relay")) == [1, 1]
 
 
-def test_a_message_of_a_person_is_moved_to_mo(fleet: Fleet) -> None:
-    fleet.run(fleet.wire.deliver(b"\x00hello", 123))
-    (fact,) = deliveries(fleet)
-
-    assert fleet.run(fleet.facts.keep_mo(fact)) == 1
-    ((_, fields),) = fleet.redis("XRANGE", fleet.keys.mo, "-", "+")
-    assert fields == [b"p", b"\x00hello", b"t", b"123"]
-    assert fleet.redis("XLEN", fleet.keys.deliveries) == 0
-    assert fleet.redis("XPENDING", fleet.keys.deliveries, "workers")[0] == 0
-
-
 def test_two_relays_move_it_once(fleet: Fleet) -> None:
     fleet.run(fleet.wire.deliver(b"hello", 123))
     (fact,) = deliveries(fleet)
 
-    assert [fleet.run(fleet.facts.keep_mo(fact)) for _ in range(2)] == [1, 0]
-    assert fleet.redis("XLEN", fleet.keys.mo) == 1
+    assert [fleet.run(fleet.facts.bury(fact, "why")) for _ in range(2)] == [1, 0]
+    assert fleet.redis("XLEN", fleet.keys.dead) == 1
+    assert fleet.redis("XPENDING", fleet.keys.deliveries, "workers")[0] == 0
 
 
 def test_what_cannot_be_read_is_buried_with_the_reason(fleet: Fleet) -> None:

@@ -28,6 +28,12 @@ class Recorder:
     published: list[tuple[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     away: bool = False
+    handed_over: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def hand_over(self, task: str, queue: str, mo_id: str) -> None:
+        if self.away:
+            raise StoreUnavailable("the broker does not answer")
+        self.handed_over.append((task, queue, mo_id))
 
     def is_empty(self, lane: str) -> bool:
         self.asked.append(lane)

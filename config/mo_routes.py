@@ -1,0 +1,80 @@
+"""Where messages from handsets go: the form of `SMSFLEET_MO_ROUTES`.
+
+Rules stand on lines of their own, or behind each other with `;` between them; `#` begins a comment. A rule is
+three words: the number that was written to, the first word of the text, and the target. `*` is any. The first
+rule that matches counts; what no rule matches goes to the stream only.
+
+    27821234567  VOTE,JA  task:polls.vote@polls
+    27821234567  *        stream
+    *            *        task:inbox.receive@inbox
+
+A task needs a queue of its own, which a worker of the application serves: the fleet's workers do not know it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+STREAM = "stream"
+
+ANY = "*"
+
+_NUMBER = re.compile(r"\+?[0-9]{1,20}")
+_TASK = re.compile(r"task:[A-Za-z_][A-Za-z0-9_.-]*@(?!sms\.)[A-Za-z0-9_.:-]+")
+_FORM = "a rule is NUMBER KEYWORD TARGET, for example: 27821234567 VOTE task:polls.vote@polls"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One rule."""
+
+    number: str
+    """as the gateway writes it, without a `+`; or ANY"""
+    keywords: frozenset[str]
+    """in capitals; empty: any"""
+    target: str
+    """`stream` or `task:NAME@QUEUE`"""
+
+    def matches(self, number: str, keyword: str) -> bool:
+        """Whether a message to this number that begins with this word goes here."""
+        return self.number in (ANY, number) and (not self.keywords or keyword in self.keywords)
+
+
+def target_of(routes: tuple[Route, ...], number: str, keyword: str) -> str:
+    """Where a message goes; `number` without a `+`, the keyword in capitals."""
+    return next((route.target for route in routes if route.matches(number, keyword)), STREAM)
+
+
+@lru_cache(maxsize=8)
+def parse_routes(text: str) -> tuple[Route, ...]:
+    """The rules of a text. Raises ValueError that names the line, the word and the rule."""
+    routes = []
+    for number, line in enumerate(re.split(r"[;\n]", text), start=1):
+        words = line.partition("#")[0].split()
+        if words:
+            try:
+                routes.append(_route(words))
+            except ValueError as error:
+                raise ValueError(f"rule {number}: {error}") from None
+    return tuple(routes)
+
+
+def _route(words: list[str]) -> Route:
+    if len(words) != 3:
+        raise ValueError(f"{' '.join(words)!r} has {len(words)} words: {_FORM}")
+    number, keywords, target = words
+    if number != ANY and not _NUMBER.fullmatch(number):
+        raise ValueError(f"{number!r} is no number: give digits as the gateway writes them, or *")
+    listed = frozenset() if keywords == ANY else frozenset(word.upper() for word in keywords.split(","))
+    for word in listed:
+        if not re.fullmatch(r"\w+", word):
+            raise ValueError(f"{keywords!r} is no keyword: give words of letters and digits, A,B for several")
+    if target.startswith("webhook:"):
+        raise ValueError(f"{target!r}: webhooks for messages do not exist yet; use task:NAME@QUEUE")
+    if target != STREAM and not _TASK.fullmatch(target):
+        raise ValueError(
+            f"{target!r} is no target: it must be stream or task:NAME@QUEUE, the queue not one of sms.*"
+        )
+    return Route(number.removeprefix("+"), listed, target)

@@ -1,0 +1,8 @@
+-- lib_mo.lua: one more message in the stream `mo`, and among those that are to be routed.
+
+local function put_mo(stream, routing_key, kept, now, json, target, duplicate)
+  local whole = json .. ',"duplicate":' .. tostring(duplicate) .. '}'
+  local id = redis.call('XADD', stream, 'MAXLEN', '~', kept, '*', 'm', whole)
+  if target ~= '' then redis.call('ZADD', routing_key, string.format('%d', now), id .. ' ' .. target) end
+  return id
+end

@@ -1,0 +1,229 @@
+"""Messages from handsets, from the deliver_sm to the stream `mo` and to the tasks they are for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import fakeredis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.integration.store.steps import Fleet
+from tests.integration.workers.test_duties import Recorder
+from tests.integration.workers.test_relay import arrive, nothing_is_left, relay
+
+from smsfleet.config.settings import load
+from smsfleet.smpp.pdu import DeliverSm
+from smsfleet.store.client import Store
+from smsfleet.workers.duties import Duties
+from smsfleet.workers.inbox import Inbox
+from smsfleet.workers.relay import epoch_ms
+from smsfleet.workers.runtime import Runtime
+from smsfleet.workers.segments import segment
+
+FROM, TO = "27999100001", "27821234567"
+LATER_MS = 3_600_000 + 60_000
+LONG = "Ein langer Text mit € und [Klammern]: " * 12
+ASTRAL = "Жизнь 😀 " * 30
+
+
+def deliver(octets: bytes, **fields: Any) -> bytes:
+    given: dict[str, Any] = {"source_addr": FROM, "destination_addr": TO, "short_message": octets}
+    return DeliverSm(**{**given, **fields}).encode_body()
+
+
+def parts(text: str, form: str, reference: int = 7) -> list[bytes]:
+    """The deliver_sm of a long text, as a gateway sends it."""
+    cut = segment(text, reference=reference, reference_octets=2 if form == "udh16" else 1)
+    assert cut.segments > 1
+    if form == "sar":
+        return [
+            deliver(
+                octets,
+                data_coding=cut.data_coding,
+                tlvs=(
+                    (0x020C, reference.to_bytes(2, "big")),
+                    (0x020E, bytes((cut.segments,))),
+                    (0x020F, bytes((number,))),
+                ),
+            )
+            for number, octets in enumerate(cut.user_data, start=1)
+        ]
+    return [
+        deliver(header + octets, esm_class=0x40, data_coding=cut.data_coding)
+        for header, octets in zip(cut.headers, cut.user_data, strict=True)
+    ]
+
+
+def kept(fleet: Fleet) -> list[dict[str, Any]]:
+    return [record.values for record in reversed(fleet.run(fleet.mo.newest(100)))]
+
+
+def test_a_message_is_decoded_with_who_wrote_it_and_when(runtime: Runtime, fleet: Fleet) -> None:
+    arrive(fleet, deliver(b"H\x05llo \x1b\x65"))
+
+    relay(runtime).step(1)
+
+    assert [
+        {
+            "from": FROM, "to": TO, "text": "Héllo €", "data": None, "encoding": "gsm", "data_coding": 0,
+            "received": "1970-01-01T00:02:03.456+00:00", "kind": "message", "header": None,
+            "reference": None, "parts": 1, "partial": False, "missing": [], "reply_to": None,
+            "duplicate": False,
+        }
+    ] == kept(fleet)  # fmt: skip
+
+
+def test_data_is_kept_in_hexadecimal(runtime: Runtime, fleet: Fleet) -> None:
+    arrive(fleet, deliver(b"\x00\xff", data_coding=4), deliver(b"\xd8\x3d", data_coding=8))
+
+    relay(runtime).step(1)
+
+    assert [(None, "00ff", "binary"), ("\ufffd", "d83d", "ucs2")] == [
+        (found["text"], found["data"], found["encoding"]) for found in kept(fleet)
+    ]
+
+
+def test_an_acknowledgement_of_a_handset_is_kept_and_called_so(runtime: Runtime, fleet: Fleet) -> None:
+    arrive(fleet, deliver(b"read", esm_class=0x10))
+
+    relay(runtime).step(1)
+
+    assert ["acknowledgement"] == [found["kind"] for found in kept(fleet)]
+
+
+@pytest.mark.parametrize("form", ["udh8", "udh16", "sar"])
+@pytest.mark.parametrize("text", [LONG, ASTRAL])
+def test_a_long_text_is_put_together_in_any_order(
+    runtime: Runtime, fleet: Fleet, form: str, text: str
+) -> None:
+    bodies = parts(text, form)
+    random.Random(form).shuffle(bodies)
+
+    for body in bodies:
+        arrive(fleet, body)
+        relay(runtime).step(1)
+
+    (found,) = kept(fleet)
+    assert (text, len(bodies), False) == (found["text"], found["parts"], found["partial"])
+    assert nothing_is_left(fleet)
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_any_order_and_repetition_of_parts_loses_nothing_and_keeps_no_message_twice(
+    data: st.DataObject,
+) -> None:
+    store = Store(fakeredis.FakeRedis(protocol=2, server=fakeredis.FakeServer()))
+    fleet, runtime = Fleet(store), Runtime(load({}), store=store)
+    fleet.create_groups()
+    texts = {"A" * 320: 1, "B" * 320: 2}
+    pool = [body for text, reference in texts.items() for body in parts(text, "udh8", reference)]
+    again = data.draw(st.lists(st.sampled_from(pool), max_size=4))
+    for body in data.draw(st.permutations(pool + again)):
+        arrive(fleet, body)
+        relay(runtime).step(1)
+    Inbox(runtime).keep_overdue(epoch_ms() + LATER_MS)
+
+    whole = [found["text"] for found in kept(fleet) if not found["duplicate"]]
+
+    assert sorted(texts) == sorted(whole)
+    assert nothing_is_left(fleet)
+    assert 0 == fleet.redis("ZCARD", fleet.keys.collecting)
+
+
+def test_parts_of_two_people_with_one_reference_are_not_mixed(runtime: Runtime, fleet: Fleet) -> None:
+    mine = parts("m" * 456, "udh8")
+    yours = [
+        deliver(DeliverSm.decode_body(body).short_message, esm_class=0x40, source_addr="27999100002")
+        for body in parts("y" * 456, "udh8")
+    ]
+
+    arrive(fleet, *[body for pair in zip(mine, yours, strict=True) for body in pair])
+    relay(runtime).step(1)
+
+    assert {(FROM, "m" * 456), ("27999100002", "y" * 456)} == {
+        (found["from"], found["text"]) for found in kept(fleet)
+    }
+
+
+def test_what_is_missing_after_its_time_is_said(runtime: Runtime, fleet: Fleet) -> None:
+    first, _, third, *_ = parts("a" * 153 + "b" * 153 + "c" * 10, "udh8")
+    arrive(fleet, first, third)
+    relay(runtime).step(1)
+    assert 0 == Inbox(runtime).keep_overdue(epoch_ms())
+
+    assert 1 == Inbox(runtime).keep_overdue(epoch_ms() + LATER_MS)
+
+    (found,) = kept(fleet)
+    assert ("a" * 153 + "c" * 10, True, [2], 3) == (
+        found["text"], found["partial"], found["missing"], found["parts"],
+    )  # fmt: skip
+
+
+def test_a_reference_that_is_used_again_does_not_mix_two_texts(runtime: Runtime, fleet: Fleet) -> None:
+    older, newer = parts("a" * 200, "udh8"), parts("b" * 200, "udh8")
+
+    arrive(fleet, older[0], *newer)
+    relay(runtime).step(1)
+
+    assert [("a" * 153, True), ("b" * 200, False)] == [
+        (found["text"], found["partial"]) for found in kept(fleet)
+    ]
+
+
+def test_parts_in_two_alphabets_are_read_each_by_its_own(runtime: Runtime, fleet: Fleet) -> None:
+    arrive(
+        fleet,
+        deliver(b"\x05\x00\x03\x01\x02\x01gsm ", esm_class=0x40),
+        deliver(b"\x05\x00\x03\x01\x02\x02\x04\x16", esm_class=0x40, data_coding=8),
+    )
+
+    relay(runtime).step(1)
+
+    assert ["gsm Ж"] == [found["text"] for found in kept(fleet)]
+
+
+# --- routes ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def routed(make_runtime: Callable[..., Runtime]) -> Runtime:
+    return make_runtime(mo_routes=f"{TO} VOTE task:polls.vote@polls; {TO} OTHER stream")
+
+
+def test_a_message_is_handed_over_to_the_task_of_its_route_once(routed: Runtime, fleet: Fleet) -> None:
+    broker = Recorder()
+    arrive(fleet, deliver(b"vote 3"), deliver(b"other"), deliver(b"vote", destination_addr="1"))
+    relay(routed).step(1)
+
+    duties = Duties(routed, broker)
+
+    assert (1, 0) == (duties.route(), duties.route())
+    ((task, queue, mo_id),) = broker.handed_over
+    record = fleet.run(fleet.mo.read(mo_id))
+    assert record is not None
+    assert ("polls.vote", "polls", "vote 3") == (task, queue, record.values["text"])
+    assert 3 == len(kept(fleet))
+
+
+def test_while_the_broker_is_away_a_message_waits(routed: Runtime, fleet: Fleet) -> None:
+    broker = Recorder(away=True)
+    arrive(fleet, deliver(b"VOTE"))
+    relay(routed).step(1)
+
+    with pytest.raises(Exception, match="does not answer"):
+        Duties(routed, broker).route()
+
+    assert 1 == fleet.redis("ZCARD", fleet.keys.routing)
+
+
+def test_an_acknowledgement_has_no_route(make_runtime: Callable[..., Runtime], fleet: Fleet) -> None:
+    runtime = make_runtime(mo_routes="* * task:inbox@app")
+    arrive(fleet, deliver(b"read", esm_class=0x10))
+
+    relay(runtime).step(1)
+
+    assert 0 == Duties(runtime, Recorder()).route()
