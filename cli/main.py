@@ -57,6 +57,7 @@ class Group(click.Group):
         "capture": "smsfleet.cli.capture:capture",
         "bind": "smsfleet.cli.bind:bind",
         "held": "smsfleet.cli.held:held",
+        "optout": "smsfleet.cli.optout:optout",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

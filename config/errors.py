@@ -75,6 +75,12 @@ class QuotaExceeded(InvalidArgument):
     code = "quota-exceeded"
 
 
+class OptedOut(SmsfleetError):
+    """The recipient wants no messages (of this sender), and the job does not say that it ignores that."""
+
+    code = "opted-out"
+
+
 class UnknownJob(SmsfleetError, LookupError):
     """No job of this id: never taken in, or older than the retention."""
 

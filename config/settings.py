@@ -16,6 +16,7 @@ from redis.connection import parse_url
 
 from smsfleet.config.environment import PREFIX, EnvironmentSettings, load_group, read
 from smsfleet.config.mo_routes import parse_routes
+from smsfleet.config.opt_out import DEFAULT, parse_words
 from smsfleet.config.quotas import read_quotas
 
 HOURS = 3600
@@ -87,6 +88,12 @@ def _routes(value: str) -> str:
     return text
 
 
+def _words(value: str) -> str:
+    text = _text(value)
+    parse_words(text)
+    return text
+
+
 LIVE = (
     "rate",
     "bulk_reserve",
@@ -103,6 +110,11 @@ LIVE = (
     "probe_s",
     "quotas",
     "mo_routes",
+    "opt_out_words",
+    "opt_out_match",
+    "opt_out_scope",
+    "opt_out_reply",
+    "opt_in_reply",
 )
 """The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
@@ -110,6 +122,7 @@ RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 Senders = Annotated[str, AfterValidator(_senders)]
 Prefixes = Annotated[str, AfterValidator(_prefixes)]
 MoRoutes = Annotated[str, AfterValidator(_routes)]
+OptOutWords = Annotated[str, AfterValidator(_words)]
 
 
 class Settings(EnvironmentSettings):
@@ -222,6 +235,23 @@ class Settings(EnvironmentSettings):
     )
     mo_duplicate_s: float = Field(
         600.0, ge=1, le=7 * DAYS, description="how long an incoming message that comes again is a duplicate"
+    )
+    opt_out_words: OptOutWords = Field(
+        DEFAULT,
+        description="rules NUMBER OUT-WORDS IN-WORDS with `;` between them, or @FILE with a rule on each "
+        "line; `* - -` for none; see semantics.md",
+    )
+    opt_out_match: Literal["whole", "first"] = Field(
+        "whole", description="whether such a word is the whole message, or its first word"
+    )
+    opt_out_scope: Literal["all", "sender"] = Field(
+        "all", description="whether a reply opts out of all senders, or only of the number it was written to"
+    )
+    opt_out_reply: str = Field(
+        "", max_length=1000, description="text that confirms an opt-out to the person; empty: none is sent"
+    )
+    opt_in_reply: str = Field(
+        "", max_length=1000, description="text that confirms an opt-in to the person; empty: none is sent"
     )
     sweep_s: float = Field(10.0, gt=0, le=HOURS, description="period of the sweeper and the other duties")
     sweep_margin_s: float = Field(

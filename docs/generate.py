@@ -49,6 +49,7 @@ FUNCTIONS = {
     "_prefixes": "1-15 digits each",
     "_quotas": "`client=credits,...`",
     "_routes": "rules, or `@FILE`",
+    "_words": "rules, or `@FILE`",
 }
 
 TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"

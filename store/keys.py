@@ -9,6 +9,7 @@ Keys without a TTL, and why:
   capped.
 - `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`, `collecting`, `routing`: work that is
   not done must not expire; nor must a `parts:*` before its message is delivered.
+- `optedout`, `optedout:*`: who wants no more messages is to be known for ever.
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it.
 - `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
 - `pause`: a pause that ended by itself would send what an operator holds back.
@@ -26,6 +27,9 @@ RELAY_GROUP = "workers"
 
 INDEX_BUCKETS = 4096
 """Message ids of one day are spread over this many hashes, so that each stays a compact listpack."""
+
+OPT_OUT_BUCKETS = 4096
+"""Opted-out numbers are spread over this many hashes, so that each stays a compact listpack."""
 
 DAY_MS = 86_400_000
 
@@ -52,6 +56,10 @@ class Keys:
         """stream, capped: changes of a job's status"""
         self.mo = prefix + b"mo"
         """stream, capped: mobile-originated messages, decoded, JSON"""
+        self.opted_out = prefix + b"optedout"
+        """integer: how many entries the opt-out list has"""
+        self.opted_out_recently = prefix + b"optedout:recent"
+        """sorted set: those of them that a segment on its way may not know -> when (ms)"""
         self.collecting = prefix + b"collecting"
         """sorted set: name of a message whose parts are missing -> when they are waited for no longer"""
         self.routing = prefix + b"routing"
@@ -114,6 +122,14 @@ class Keys:
     def seen(self, digest: bytes) -> bytes:
         """String with a short TTL: this very deliver_sm has come before."""
         return self.prefix + b"seen:" + digest
+
+    def opted_out_of(self, number: str) -> bytes:
+        """hash: the entries of the opt-out list in this number's bucket; see store/opt_out.py"""
+        return self.opted_out_bucket(zlib.crc32(number.encode("ascii")) % OPT_OUT_BUCKETS)
+
+    def opted_out_bucket(self, bucket: int) -> bytes:
+        """As `opted_out_of`, by the number of the bucket."""
+        return b"%soptedout:%03x" % (self.prefix, bucket)
 
     def deliveries_of(self, job_id: str) -> bytes:
         """Integer with a short TTL: how often a redelivered message was taken up and not finished."""

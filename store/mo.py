@@ -89,25 +89,25 @@ class Mo:
         return Call(("ZREM", self._keys.collecting, name), int)
 
     def keep_parts(
-        self, collected: Collected, values: dict[str, Any], target: str, *, partial: bool
+        self, collected: Collected, values: dict[str, Any], targets: Sequence[str], *, partial: bool
     ) -> Call[str]:
         """Put a collected message into the stream; reply: its id, `stale` or `repeated`."""
         keys = self._keys
         script_keys = [keys.deliveries, keys.mo, keys.routing, keys.parts(collected.name), keys.collecting]
         arguments: list[Any] = [
-            RELAY_GROUP, KEPT_MO, self._now_ms, _open_json(values), target, collected.name,
+            RELAY_GROUP, KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets), collected.name,
             collected.generation, max(1, round(self._parts_ttl_s)), int(partial),
         ]  # fmt: skip
         for mark in collected.marks:
             arguments += mark
         return eval_call(script("keep_parts"), script_keys, arguments, bytes.decode)
 
-    def keep(self, fact: DeliveryFact, values: dict[str, Any], target: str) -> Call[str]:
+    def keep(self, fact: DeliveryFact, values: dict[str, Any], targets: Sequence[str]) -> Call[str]:
         """Put a message of one deliver_sm into the stream; reply: its id, empty when another relay did."""
         keys = self._keys
         script_keys = [keys.deliveries, keys.mo, keys.routing, keys.seen(_digest(fact.body))]
         arguments = (
-            RELAY_GROUP, fact.entry_id, KEPT_MO, self._now_ms, _open_json(values), target,
+            RELAY_GROUP, fact.entry_id, KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets),
             max(1, round(self._duplicate_s)),
         )  # fmt: skip
         return eval_call(script("keep_mo"), script_keys, arguments, bytes.decode)

@@ -100,7 +100,8 @@ class Wire:
         Reply, for each entry: the attempt (write it), DROPPED, IN_FLIGHT or PAUSED. Raises Fenced.
         """
         keys = self._keys
-        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds, keys.pause]
+        script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]
+        script_keys += (keys.pause, keys.opted_out_recently)
         arguments: list[Any] = [token, self._now_ms, self._text_ttl_s, self._sending]
         for lane, entry_id, reference, _ in entries:
             job_id, _, number = reference.rpartition(b"#")

@@ -61,6 +61,7 @@ class SendSms(Task):  # type: ignore[misc]
         udh: their user data header, length octet first, and
         data_coding: 0-255, 4 (octets) when not given.
         client: 1-32 of `A-Z a-z 0-9 _ . -`: the application whose daily credits (`SMSFLEET_QUOTAS`) it takes.
+        ignore_opt_out: send it to a number that opted out too: for what the person has just asked for.
 
     Raises InvalidArgument (InvalidDestination, InvalidSender, InvalidText, TextTooLong) for what can never be
     sent, StoreUnavailable when Redis cannot take the job; in both cases nothing is stored.

@@ -37,6 +37,7 @@ _LINES = {
     "U": ("binder", "outcome unknown: the link was lost before the answer"),
     "F": ("policy", "failed: it may have been delivered"),
     "E": ("binder", "validity over before it was sent"),
+    "C": ("binder", "cancelled"),
     "T": ("timer", "hold over: queued again"),
     "O": ("operator", "queued again"),
     "G": ("operator", "given up: it may have been delivered"),

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.doubts import Pair
 from smsfleet.store.keys import DAY_MS, LANES
-from smsfleet.workers.inbox import Inbox
+from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.relay import epoch_ms
+from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 
 TICK_S = 0.5
@@ -138,19 +139,46 @@ class Duties:
         return {to for to in store.run_all(doubts.destinations([*flying, *unapplied])) if to}
 
     def route(self) -> int:
-        """Hand messages from handsets over to the tasks that they are for; how many."""
+        """Hand messages from handsets over to the tasks that they are for, and answer them; how many."""
         store, mo = self._runtime.store, self._runtime.mo
         routed = 0
         for _ in range(MOST_BATCHES):
             due = store.run(mo.claim_routed(BATCH))
             for mo_id, target in due:
-                task, _, queue = target.removeprefix("task:").partition("@")
-                self._publisher.hand_over(task, queue, mo_id)
+                if target.startswith(REPLY):
+                    self._reply(mo_id, target.removeprefix(REPLY))
+                else:
+                    task, _, queue = target.removeprefix("task:").partition("@")
+                    self._publisher.hand_over(task, queue, mo_id)
                 store.run(mo.routed(mo_id, target))
                 routed += 1
             if len(due) < BATCH:
                 break
         return routed
+
+    def _reply(self, mo_id: str, wish: str) -> None:
+        """Tell a person that the wish is granted: a job like any other, once for each message."""
+        runtime = self._runtime
+        record = runtime.store.run(runtime.mo.read(mo_id))
+        text = runtime.settings.opt_out_reply if wish == "out" else runtime.settings.opt_in_reply
+        if record is None or not text:
+            return
+        try:
+            request = SmsRequest.checked(
+                record.values["from"],
+                text,
+                record.values["to"],
+                lane="high",
+                ignore_opt_out=True,
+                now_ms=self._clock_ms(),
+            )
+        except InvalidArgument as error:
+            self._log.error("an opt-out cannot be confirmed", mo_id=mo_id, error=error)
+            return
+        job_id = f"reply:{mo_id}"
+        content = request.to_json()
+        runtime.store.run(runtime.jobs.take_in(job_id, lane="high", destination=request.to, content=content))
+        self._publisher.publish("high", job_id)
 
     def sweep(self) -> int:
         """Publish jobs again whose message seems lost; how many."""

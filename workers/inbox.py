@@ -5,13 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from smsfleet.config.errors import InvalidDestination
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import STREAM, target_of
+from smsfleet.config.opt_out import Wish, wish_of
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.mo import Collected, name_of
+from smsfleet.store.opt_out import OptedOut
+from smsfleet.workers.addresses import destination
 from smsfleet.workers.incoming import Decoded, Piece, decode, is_acknowledgement, keyword, piece_of
 from smsfleet.workers.runtime import Runtime
+
+REPLY = "reply:"
+"""In place of a route: the person is told that the wish, which follows, is granted."""
 
 BATCH = 100
 MOST_BATCHES = 50
@@ -36,7 +43,7 @@ class Inbox:
         }
         if piece.part is None:
             values = self._values(known, [piece])
-            self._runtime.store.run(self._runtime.mo.keep(fact, values, self._target(values)))
+            self._runtime.store.run(self._runtime.mo.keep(fact, values, self._targets(values)))
         else:
             self._collect(fact, piece, known)
 
@@ -81,7 +88,7 @@ class Inbox:
         values = self._values(collected.known, pieces)
         missing = [number for number in range(1, values["parts"] + 1) if number not in collected.parts]
         values |= {"partial": bool(missing), "missing": missing}
-        call = self._runtime.mo.keep_parts(collected, values, self._target(values), partial=bool(missing))
+        call = self._runtime.mo.keep_parts(collected, values, self._targets(values), partial=bool(missing))
         return self._runtime.store.run(call)
 
     def _values(self, known: dict[str, Any], pieces: list[Piece]) -> dict[str, Any]:
@@ -110,15 +117,39 @@ class Inbox:
             "partial": False,
             "missing": [],
             "reply_to": None,
+            "opt_out": None,
         }
 
-    def _target(self, values: dict[str, Any]) -> str:
-        """Where it goes beside the stream; empty: nowhere."""
+    def _targets(self, values: dict[str, Any]) -> list[str]:
+        """Where it goes beside the stream; what it wishes of the opt-out list is done and noted in it."""
         if values["kind"] != "message":
-            return ""
-        number = str(values["to"]).removeprefix("+")
+            return []
+        settings, number = self._runtime.settings, str(values["to"]).removeprefix("+")
+        targets = []
+        wish = wish_of(self._runtime.opt_out_words, number, values["text"], settings.opt_out_match)
+        if wish and self._grant(wish, str(values["from"]), number):
+            values["opt_out"] = wish
+            if settings.opt_out_reply if wish == "out" else settings.opt_in_reply:
+                targets.append(REPLY + wish)
         target = target_of(self._runtime.routes, number, keyword(values["text"]))
-        return "" if target == STREAM else target
+        return targets if target == STREAM else [*targets, target]
+
+    def _grant(self, wish: Wish, person: str, number: str) -> bool:
+        """Whether it changes the list. Before the message is kept, because it may be done twice."""
+        try:
+            person = destination(person)
+        except InvalidDestination:  # a short code, or a name: nothing can be sent there
+            return False
+        sender = number if self._runtime.settings.opt_out_scope == "sender" else ""
+        opt_outs = self._runtime.opt_outs
+        entries = [OptedOut(person, sender, why="reply")]
+        if wish == "out":
+            (changed,) = self._runtime.store.run(opt_outs.add(entries, keep_older=True))
+            return changed
+        # Whoever opts in wants this sender's messages, by whatever entry they were stopped.
+        entries = [OptedOut(person), OptedOut(person, number)]
+        removed = self._runtime.store.run(opt_outs.remove(entries))
+        return any(removed)
 
 
 def _address(octets: bytes) -> str:

@@ -9,18 +9,20 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smsfleet.config.codes import ESME_RUNKNOWNERR, command_status
 from smsfleet.config.errors import (
     EncodeError,
     InvalidArgument,
+    OptedOut,
     QuotaExceeded,
     RecordError,
     SmsfleetError,
     StoreUnavailable,
 )
 from smsfleet.config.logs import logger, mask_string
+from smsfleet.store.calls import Call
 from smsfleet.store.jobs import Admission, Quota
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.records import JobRecord
@@ -217,7 +219,8 @@ class Outgoing:
         self._runtime.follow()
         store, jobs = self._runtime.store, self._runtime.jobs
         encoded = []
-        contents = store.run(jobs.contents(job_ids))
+        calls: list[Call[Any]] = [jobs.contents(job_ids), self._runtime.opt_outs.count()]
+        contents, opted_out = store.run_all(calls)
         for job_id, content in zip(job_ids, contents, strict=True):
             if content is None:
                 outcomes[job_id] = Outcome.UNKNOWN
@@ -226,6 +229,8 @@ class Outgoing:
                 encoded.append(self._encode(job_id, content))
             except (InvalidArgument, RecordError) as error:
                 outcomes[job_id] = self._close(job_id, error)
+        if opted_out:
+            encoded = self._wanted(encoded, outcomes)
         admissions = self._admissions(encoded, outcomes)
         while admissions:
             day = self._clock_ms() // DAY_MS
@@ -246,6 +251,21 @@ class Outgoing:
         if self._runtime.rules is not NO_RULES:
             self._runtime.rules.check(request.to, request.sender)
         return _Encoded(job_id, request, request.segmented(self._runtime.settings.reference_octets))
+
+    def _wanted(self, encoded: list[_Encoded], outcomes: dict[str, Outcome]) -> list[_Encoded]:
+        """Those whose recipients have not opted out; begin.lua looks again at the last moment."""
+        opt_outs = self._runtime.opt_outs
+        found = self._runtime.store.run_all(
+            [opt_outs.is_opted_out(job.request.to, job.request.sender) for job in encoded]
+        )
+        wanted = []
+        for job, is_opted_out in zip(encoded, found, strict=True):
+            if is_opted_out and not job.request.ignore_opt_out:
+                error = OptedOut(f"{job.request.to} wants no messages: smsfleet optout list {job.request.to}")
+                outcomes[job.job_id] = self._close(job.job_id, error)
+            else:
+                wanted.append(job)
+        return wanted
 
     def _admissions(self, encoded: list[_Encoded], outcomes: dict[str, Outcome]) -> list[Admission]:
         """Put the concatenation references in and build the submit_sm bodies."""

@@ -30,6 +30,7 @@ _KINDS = {
     "to": str, "text": str, "sender": str, "lane": str, "encoding": str, "validity_s": int, "asked_ms": int,
     "on_ambiguous": str, "max_segments": int, "transliterate": str, "long_messages": str,
     "binary": dict, "options": dict, "client": str,
+    "ignore_opt_out": bool,
 }  # fmt: skip
 """The JSON types of a stored request."""
 
@@ -57,6 +58,8 @@ class SmsRequest:
     options: WireOptions = PLAIN
     client: str = ""
     """the application that it is counted for; empty: none"""
+    ignore_opt_out: bool = False
+    """send it to a number that opted out too"""
 
     @classmethod
     def checked(  # noqa: PLR0913 - the arguments of send_sms
@@ -76,6 +79,7 @@ class SmsRequest:
         udh: bytes | str | None = None,
         data_coding: int | None = None,
         client: str = "",
+        ignore_opt_out: bool = False,
         default_country_code: str = "",
         reference_octets: int = 1,
         rules: Rules = NO_RULES,
@@ -100,6 +104,8 @@ class SmsRequest:
             raise InvalidArgument(f"max_segments {max_segments!r} is refused: it must be a whole number")
         if client and not is_client(client):
             raise InvalidArgument(f"client {client!r} is refused: it must be 1-32 of A-Z a-z 0-9 _ . -")
+        if type(ignore_opt_out) is not bool:
+            raise InvalidArgument(f"ignore_opt_out {ignore_opt_out!r} is refused: it must be True or False")
         validity_s = None if validity is None else int(seconds_ahead("validity", validity, now_ms))
         request = cls(
             to=addresses.destination(to, default_country_code=default_country_code or None),
@@ -116,6 +122,7 @@ class SmsRequest:
             binary=binary,
             options=WireOptions.checked(now_ms=now_ms, **options) if options else PLAIN,
             client=client,
+            ignore_opt_out=ignore_opt_out,
         )
         if rules is not NO_RULES:
             rules.check(request.to, request.sender)

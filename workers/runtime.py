@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import Route, parse_routes
+from smsfleet.config.opt_out import WordRule, parse_words
 from smsfleet.store.jobs import Jobs, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.live import Live
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from smsfleet.store.doubts import Doubts
     from smsfleet.store.facts import Facts
     from smsfleet.store.mo import Mo
+    from smsfleet.store.opt_out import OptOuts
 
 
 FOLLOW_S = 1.0
@@ -101,6 +103,18 @@ class Runtime:
         return Mo(self.keys, parts_ttl_s=settings.mo_parts_ttl_s, duplicate_s=settings.mo_duplicate_s)
 
     @cached_property
+    def opt_outs(self) -> OptOuts:
+        """The calls about the opt-out list."""
+        from smsfleet.store.opt_out import OptOuts  # noqa: PLC0415
+
+        return OptOuts(self.keys, job_ttl_s=self.settings.job_ttl_s)
+
+    @cached_property
+    def opt_out_words(self) -> tuple[WordRule, ...]:
+        """The words by which people opt out and in."""
+        return parse_words(self.settings.opt_out_words)
+
+    @cached_property
     def routes(self) -> tuple[Route, ...]:
         """Where messages from handsets go."""
         return parse_routes(self.settings.mo_routes)
@@ -135,7 +149,7 @@ class Runtime:
         except ConfigError as error:
             logger(__name__).error("reloaded settings refused: the former stay", error=error)
             return
-        for name in ("pace", "facts", "rules", "routes"):  # made of settings that may have changed
+        for name in ("pace", "facts", "rules", "routes", "opt_out_words"):  # made of settings that changed
             self.__dict__.pop(name, None)
         logger(__name__).info("settings reloaded", **self.settings.live())
 

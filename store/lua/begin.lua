@@ -1,6 +1,6 @@
 -- begin.lua: the write-ahead intent: mark segments SENDING before their octets reach the socket. Fenced.
 -- KEYS[1] fence string  KEYS[2] inflight hash  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
--- KEYS[7] pause hash; then two for each segment: job hash, content string
+-- KEYS[7] pause hash  KEYS[8] recent sorted set of opted-out numbers; then two for each segment: job hash, content string
 -- ARGV[1] token  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] the line of the history: S, or S0 when no receipt is asked for
 -- then for each segment: ref, number, lane (1..3), entry id
@@ -9,7 +9,7 @@
 --   -1 it is in flight already: leave it; -2 its lane or the account is paused: leave it
 -- An operator's pause lets nothing through. The gateway's (it refuses the whole account) lets one segment through
 -- when its time has come: the probe.
--- uses: lib_time lib_job lib_outbound
+-- uses: lib_time lib_job lib_outbound lib_opt_out
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results, intents = {}, {}
@@ -34,11 +34,19 @@ local function mark_at_once(job, number)
   return attempt
 end
 
-local k = 8
+local jobs, contents = {}, {}
+for k = 9, #KEYS, 2 do
+  jobs[#jobs + 1], contents[#contents + 1] = KEYS[k], KEYS[k + 1]
+end
+local unwanted = opted_out(KEYS[8], jobs, contents)
+
+local k = 9
 for a = 5, #ARGV, 4 do
   local ref, entry = ARGV[a], ARGV[a + 3]
-  local held_back = paused and is_held_back(tonumber(ARGV[a + 2]))
-  local attempt = not held_back and mark_at_once(KEYS[k], ARGV[a + 1])
+  local is_unwanted = unwanted and unwanted[(k - 7) / 2]
+  -- a pause keeps what will be sent: what must not be sent goes at once
+  local held_back = paused and not is_unwanted and is_held_back(tonumber(ARGV[a + 2]))
+  local attempt = not held_back and not is_unwanted and mark_at_once(KEYS[k], ARGV[a + 1])
   local state
   if not attempt and not held_back then
     local job = load_job(KEYS[k], ref, ARGV[a + 1])
@@ -48,6 +56,11 @@ for a = 5, #ARGV, 4 do
       note(job, now, 'E')
       save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
       state = 'E'
+    elseif state == 'Q' and is_unwanted then
+      job.segment.state = 'C'
+      note(job, now, 'C opted out')
+      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+      state = 'C'
     elseif state == 'Q' then
       attempt = string.format('%d', tonumber(job.segment.attempt) + 1)
       job.segment.state = 'S'

@@ -1,7 +1,7 @@
 -- keep_mo.lua: put a message from a handset that is one deliver_sm into the stream `mo`, once.
 -- KEYS[1] deliveries stream  KEYS[2] mo stream  KEYS[3] routing sorted set  KEYS[4] seen string of this very deliver_sm
 -- ARGV[1] consumer group  ARGV[2] entry id  ARGV[3] most entries of `mo`  ARGV[4] now_ms (0: the server's clock)
--- ARGV[5] the message as JSON, without its last brace  ARGV[6] target ('' = the stream only)
+-- ARGV[5] the message as JSON, without its last brace  ARGV[6] targets, a line each ('' = the stream only)
 -- ARGV[7] for how many seconds the same octets again are called a duplicate
 -- returns the id in `mo`, '' when another relay has kept it
 -- uses: lib_time lib_mo

@@ -2,7 +2,7 @@
 -- KEYS[1] deliveries stream  KEYS[2] mo stream  KEYS[3] routing sorted set  KEYS[4] parts hash of the message
 -- KEYS[5] collecting sorted set
 -- ARGV[1] consumer group  ARGV[2] most entries of `mo`  ARGV[3] now_ms (0: the server's clock)  ARGV[4] the message as
---   JSON, without its last brace  ARGV[5] target ('' = the stream only)  ARGV[6] name in the sorted set
+--   JSON, without its last brace  ARGV[5] targets, a line each ('' = the stream only)  ARGV[6] name in the sorted set
 -- ARGV[7] the collection (field g)  ARGV[8] ttl in seconds of what is remembered  ARGV[9] 1 when parts are missing
 -- then three for each part that was collected: number, digest, entry id
 -- returns the id in `mo` | 'stale' (kept by another, or another part came: nothing done) | 'repeated' (parts of a

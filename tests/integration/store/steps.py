@@ -15,6 +15,7 @@ from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
 from smsfleet.store.mo import Mo
+from smsfleet.store.opt_out import OptOuts
 from smsfleet.store.records import JobRecord, SegmentRecord
 from smsfleet.store.standing import Standing, Standings
 from smsfleet.store.wire import START, Answer, Entry, Unanswered, Wire
@@ -88,6 +89,10 @@ class Fleet:
         return Mo(self.keys, parts_ttl_s=3600, duplicate_s=600, now_ms=self.now_ms)
 
     @property
+    def opt_outs(self) -> OptOuts:
+        return OptOuts(self.keys, job_ttl_s=JOB_TTL_S, now_ms=self.now_ms)
+
+    @property
     def lease(self) -> Lease:
         return Lease(self.keys)
 
@@ -115,12 +120,18 @@ class Fleet:
 
     # --- applications and workers --------------------------------------------------------------
 
-    def take_in(
-        self, job_id: str = "j1", lane: str = "normal", key: str | None = None, now_ms: int = 0, to: str = TO
+    def take_in(  # noqa: PLR0917
+        self,
+        job_id: str = "j1",
+        lane: str = "normal",
+        key: str | None = None,
+        now_ms: int = 0,
+        to: str = TO,
+        content: str = "{}",
     ) -> Any:
         """Store a job; `now_ms` when it is not taken in at the fleet's moment."""
         jobs = Jobs(self.keys, job_ttl_s=JOB_TTL_S, text_ttl_s=TEXT_TTL_S, now_ms=now_ms or self.now_ms)
-        call = jobs.take_in(job_id, lane=lane, destination=to, content="{}", idempotency_key=key)
+        call = jobs.take_in(job_id, lane=lane, destination=to, content=content, idempotency_key=key)
         return self.run(call)
 
     def admit(self, *admissions: Admission, pace: Pace = PACE, day: int = DAY) -> Admitted:
@@ -136,9 +147,10 @@ class Fleet:
         max_ambiguous: int = 1,
         deadline_ms: int | None = None,
         to: str = TO,
+        content: str = "{}",
     ) -> list[bytes]:
         """A job on the wire's side; its refs."""
-        self.take_in(job_id, lane, to=to)
+        self.take_in(job_id, lane, to=to, content=content)
         admitted = self.admit(admission(job_id, lane, policy, max_ambiguous, deadline_ms, segments))
         assert admitted.results == [1]
         return refs(job_id, segments)

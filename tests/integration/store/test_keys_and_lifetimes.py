@@ -9,11 +9,12 @@ from tests.integration.store.steps import JOB_TTL_S, NO_CREDIT, TEMPORARY, TEXT_
 from smsfleet.store.capture import CaptureBox, CaptureRequest
 from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.journal import JournalEntry, JournalLog
+from smsfleet.store.opt_out import OptedOut
 
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead"
     rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans|doubts|doubted"
-    rb"|rate|pause|bind"
+    rb"|rate|pause|optedout(:\w+)?|bind"
 )
 """The keys that store/keys.py lists as without a lifetime."""
 
@@ -45,9 +46,10 @@ def a_busy_day(fleet: Fleet) -> None:
     known = {"from": "27999100001"}
     word, _ = fleet.run(fleet.mo.collect(mo, "waits", number=1, total=2, part=b"0,a", known=known))
     assert word == "kept"
-    fleet.run(fleet.mo.keep(mo, known, "task:any@app"))
-    fleet.run(fleet.mo.keep(DeliveryFact(fleet.deliver(), b"c", 1), known, "task:any@app"))
+    fleet.run(fleet.mo.keep(mo, known, ["task:any@app"]))
+    fleet.run(fleet.mo.keep(DeliveryFact(fleet.deliver(), b"c", 1), known, ["task:any@app"]))
     fleet.run(fleet.facts.bury(dead, "why"))
+    fleet.run(fleet.opt_outs.add([OptedOut("27999100009")]))
     fleet.run(fleet.ledger.pause())
 
 

@@ -20,7 +20,7 @@ def delivery(fleet: Fleet, body: bytes = b"hello") -> DeliveryFact:
 
 
 def keep(fleet: Fleet, fact: DeliveryFact, target: str = "") -> str:
-    return fleet.run(fleet.mo.keep(fact, {"text": "é"}, target))
+    return fleet.run(fleet.mo.keep(fact, {"text": "é"}, [target] if target else []))
 
 
 def collect(
@@ -33,7 +33,7 @@ def collect(
 
 def keep_parts(fleet: Fleet, collected: Collected | None, *, partial: bool = False) -> str:
     assert collected is not None
-    return fleet.run(fleet.mo.keep_parts(collected, {"text": "all"}, "", partial=partial))
+    return fleet.run(fleet.mo.keep_parts(collected, {"text": "all"}, [], partial=partial))
 
 
 def kept(fleet: Fleet) -> list[dict[str, Any]]:

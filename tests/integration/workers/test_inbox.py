@@ -19,7 +19,9 @@ from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.client import Store
 from smsfleet.workers.duties import Duties
 from smsfleet.workers.inbox import Inbox
+from smsfleet.workers.outgoing import Outgoing
 from smsfleet.workers.relay import epoch_ms
+from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.segments import segment
 
@@ -70,7 +72,7 @@ def test_a_message_is_decoded_with_who_wrote_it_and_when(runtime: Runtime, fleet
         {
             "from": FROM, "to": TO, "text": "Héllo €", "data": None, "encoding": "gsm", "data_coding": 0,
             "received": "1970-01-01T00:02:03.456+00:00", "kind": "message", "header": None,
-            "reference": None, "parts": 1, "partial": False, "missing": [], "reply_to": None,
+            "reference": None, "parts": 1, "partial": False, "missing": [], "reply_to": None, "opt_out": None,
             "duplicate": False,
         }
     ] == kept(fleet)  # fmt: skip
@@ -227,3 +229,82 @@ def test_an_acknowledgement_has_no_route(make_runtime: Callable[..., Runtime], f
     relay(runtime).step(1)
 
     assert 0 == Duties(runtime, Recorder()).route()
+
+
+# --- opt-out ---------------------------------------------------------------------------------------
+
+
+def ask_to_send(fleet: Fleet, job_id: str, **options: Any) -> None:
+    request = SmsRequest.checked(FROM, "Hello", now_ms=0, **options)
+    fleet.take_in(job_id, content=request.to_json(), now_ms=1, to=FROM)
+
+
+def test_who_writes_stop_gets_nothing_more_until_start(runtime: Runtime, fleet: Fleet) -> None:
+    outgoing = Outgoing(runtime)
+    ask_to_send(fleet, "before")
+    ask_to_send(fleet, "after")
+    ask_to_send(fleet, "asked-for", ignore_opt_out=True)
+    ask_to_send(fleet, "later")
+    assert {"before": "admitted"} == outgoing.handle(["before"])
+
+    arrive(fleet, deliver(b"Stop!"))
+    relay(runtime).step(1)
+
+    assert {"after": "refused", "asked-for": "admitted"} == outgoing.handle(["after", "asked-for"])
+    assert [0, 1] == fleet.take_and_begin()
+    assert ("C", "S") == (fleet.states("before"), fleet.states("asked-for"))
+    refusal = fleet.job("after").refusal or ""
+    assert refusal.startswith("opted-out: 27*******01 wants no messages")
+    arrive(fleet, deliver(b"start"))
+    relay(runtime).step(1)
+    assert {"later": "admitted"} == outgoing.handle(["later"])
+    assert ["out", "in"] == [found["opt_out"] for found in kept(fleet)]
+
+
+def test_a_wish_that_changes_nothing_is_a_message_like_any_other(runtime: Runtime, fleet: Fleet) -> None:
+    arrive(fleet, deliver(b"YES"), deliver(b"please stop"), deliver(b"STOP", source_addr="12345"))
+
+    relay(runtime).step(1)
+
+    assert [None, None, None] == [found["opt_out"] for found in kept(fleet)]
+    assert 0 == fleet.run(fleet.opt_outs.count())
+
+
+def test_one_may_opt_out_of_one_number_only(make_runtime: Callable[..., Runtime], fleet: Fleet) -> None:
+    runtime = make_runtime(opt_out_scope="sender")
+    arrive(fleet, deliver(b"STOP"))
+    relay(runtime).step(1)
+    ask_to_send(fleet, "same", sender=TO)
+    ask_to_send(fleet, "other", sender="ACME")
+
+    assert {"same": "refused", "other": "admitted"} == Outgoing(runtime).handle(["same", "other"])
+
+
+def test_an_opt_out_is_confirmed_once_and_only_when_it_is_new(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(opt_out_reply="No more from us.", opt_in_reply="Welcome back.", rate="1000")
+    broker = Recorder()
+    duties = Duties(runtime, broker)
+    arrive(fleet, deliver(b"STOP"), deliver(b"STOP"), deliver(b"START"))
+    relay(runtime).step(1)
+
+    duties.route()
+
+    job_ids = [job_id for lane, job_id in broker.published if lane == "high"]
+    contents = [SmsRequest.from_json(fleet.redis("GET", fleet.keys.content(job_id))) for job_id in job_ids]
+    assert [("No more from us.", FROM, TO), ("Welcome back.", FROM, TO)] == [
+        (request.text, request.to, request.sender) for request in contents
+    ]
+    assert dict.fromkeys(job_ids, "admitted") == Outgoing(runtime).handle(job_ids)
+    assert 0 == duties.route()
+
+
+def test_a_stop_may_also_have_a_route(make_runtime: Callable[..., Runtime], fleet: Fleet) -> None:
+    broker = Recorder()
+    runtime = make_runtime(opt_out_reply="Bye.", mo_routes="* STOP task:crm.stop@crm")
+    arrive(fleet, deliver(b"STOP"))
+    relay(runtime).step(1)
+
+    assert 2 == Duties(runtime, broker).route()
+    assert (1, 1) == (len(broker.published), len(broker.handed_over))
