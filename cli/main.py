@@ -57,6 +57,7 @@ class Group(click.Group):
         "capture": "smsfleet.cli.capture:capture",
         "bind": "smsfleet.cli.bind:bind",
         "held": "smsfleet.cli.held:held",
+        "receipts": "smsfleet.cli.receipts:receipts",
         "optout": "smsfleet.cli.optout:optout",
     }
 

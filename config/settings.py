@@ -18,6 +18,7 @@ from smsfleet.config.environment import PREFIX, EnvironmentSettings, load_group,
 from smsfleet.config.mo_routes import parse_routes
 from smsfleet.config.opt_out import DEFAULT, parse_words
 from smsfleet.config.quotas import read_quotas
+from smsfleet.config.receipt_tables import parse_table
 
 HOURS = 3600
 DAYS = 24 * HOURS
@@ -88,6 +89,11 @@ def _routes(value: str) -> str:
     return text
 
 
+def _table(value: str) -> str:
+    parse_table(value)
+    return value
+
+
 def _words(value: str) -> str:
     text = _text(value)
     parse_words(text)
@@ -109,6 +115,9 @@ LIVE = (
     "deny_prefixes",
     "probe_s",
     "quotas",
+    "receipt_status",
+    "receipt_err",
+    "raw_receipts",
     "mo_routes",
     "opt_out_words",
     "opt_out_match",
@@ -122,6 +131,7 @@ RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 Senders = Annotated[str, AfterValidator(_senders)]
 Prefixes = Annotated[str, AfterValidator(_prefixes)]
 MoRoutes = Annotated[str, AfterValidator(_routes)]
+ReceiptTable = Annotated[str, AfterValidator(_table)]
 OptOutWords = Annotated[str, AfterValidator(_words)]
 
 
@@ -218,6 +228,19 @@ class Settings(EnvironmentSettings):
         8 * DAYS,
         ge=8 * DAYS,
         description="how long a message id is known; the gateway holds receipts for 7 days (guide §4)",
+    )
+    receipt_status: ReceiptTable = Field(
+        "",
+        description="WORD=STATUS,... beside the words of semantics.md: what the stat of a receipt "
+        "means; - for no status",
+    )
+    receipt_err: ReceiptTable = Field(
+        "",
+        description="ERR=STATUS,...: statuses by the err of a receipt, where it says more than stat; empty: "
+        "err is no status",
+    )
+    raw_receipts: Literal["odd", "all", "none"] = Field(
+        "odd", description="which receipts are kept as they came: odd, all or none; the newest 10,000"
     )
     mo_alphabet: Literal["gsm", "latin-1"] = Field(
         "gsm", description="alphabet of incoming messages with data_coding 0: gsm (guide §4) or latin-1"

@@ -50,6 +50,7 @@ FUNCTIONS = {
     "_quotas": "`client=credits,...`",
     "_routes": "rules, or `@FILE`",
     "_words": "rules, or `@FILE`",
+    "_table": "`NAME=STATUS`, with commas between them",
 }
 
 TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"

@@ -10,6 +10,9 @@ from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
 from smsfleet.store.scripts import script
 from smsfleet.store.wire import create_group
 
+KEPT_RAW = 10_000
+"""Receipts that the stream `receipts` keeps."""
+
 KEPT_DEAD = 10_000
 """Unreadable facts that the stream `dead` keeps."""
 
@@ -57,6 +60,17 @@ class ReceiptFact(NamedTuple):
     """what was said, for the history"""
     source: str = ""
     """the number that it is from, in digits as a job's destination; empty when it cannot be one"""
+
+
+class RawReceipt(NamedTuple):
+    """One receipt as it came."""
+
+    body: bytes
+    """deliver_sm body, without header"""
+    received_ms: int
+    message_id: bytes
+    why: str
+    """what is odd about it; empty when all are kept"""
 
 
 class Facts:
@@ -169,9 +183,23 @@ class Facts:
                 script_keys += [keys.index(message_id, at) for at in (day, day - 1, day + 1)]
             status = "" if receipt.status is None else receipt.status
             arguments += (
-                receipt.entry_id, reference, number, message_id, status, receipt.raw, receipt.source,
+                receipt.entry_id, reference, number, message_id, status,
+                receipt.raw.encode("latin-1", "replace"), receipt.source,
             )  # fmt: skip
         return eval_call(script("apply_receipt"), script_keys, arguments, _words)
+
+    def keep_raw(self, fact: DeliveryFact, message_id: bytes, why: str) -> Call[bytes]:
+        """Keep a receipt as it came in the stream `receipts`; `why` says what is odd about it."""
+        command = (
+            "XADD", self._keys.receipts, "MAXLEN", "~", KEPT_RAW, "*",
+            "p", fact.body, "t", fact.received_ms, "i", message_id, "why", why,
+        )  # fmt: skip
+        return Call(command, bytes)
+
+    def raw_receipts(self, count: int) -> Call[list[RawReceipt]]:
+        """The newest receipts that were kept as they came, the newest first."""
+        command = ("XREVRANGE", self._keys.receipts, "+", "-", "COUNT", count)
+        return Call(command, lambda reply: [_raw(fields) for _, fields in reply])
 
     def bury(self, fact: DeliveryFact, reason: str) -> Call[int]:
         """Move an unreadable deliver_sm to the stream `dead`, with the reason."""
@@ -263,3 +291,8 @@ def _deliveries(rows: Any) -> list[DeliveryFact]:
 
 def _words(reply: Any) -> list[str]:
     return [word.decode() for word in reply]
+
+
+def _raw(fields: Any) -> RawReceipt:
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    return RawReceipt(values[b"p"], int(values[b"t"]), values[b"i"], values[b"why"].decode())

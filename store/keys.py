@@ -64,6 +64,8 @@ class Keys:
         """sorted set: name of a message whose parts are missing -> when they are waited for no longer"""
         self.routing = prefix + b"routing"
         """sorted set: `id target` of a message in `mo` that is to be routed -> when (ms)"""
+        self.receipts = prefix + b"receipts"
+        """stream, capped: receipts as they came, those that are odd"""
         self.dead = prefix + b"dead"
         """stream, capped: facts that could not be read"""
         self.waiting = prefix + b"waiting"

@@ -20,7 +20,7 @@ from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.inbox import Inbox
-from smsfleet.workers.receipts import Receipt, ReceiptError, parse_receipt
+from smsfleet.workers.receipts import Receipt, ReceiptError, oddities, parse_receipt
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.verdicts import is_alarming, verdict
 
@@ -157,12 +157,14 @@ class Relay:
 
     def _receipts(self, deliveries: Sequence[DeliveryFact]) -> list[_Read]:
         """The receipts among them; what is no receipt is put where it belongs."""
-        store, calls = self._runtime.store, self._runtime.facts
+        store, calls, tables = self._runtime.store, self._runtime.facts, self._runtime.receipt_tables
+        kept = self._runtime.settings.raw_receipts
         receipts: list[_Read] = []
+        raw: list[Call[bytes]] = []
         for fact in deliveries:
             try:
                 deliver = DeliverSm.decode_body(fact.body)
-                receipt = parse_receipt(deliver)
+                receipt = parse_receipt(deliver, tables)
             except (ReceiptError, PduError) as error:
                 self._log.error("a deliver_sm cannot be read: kept in the stream `dead`", error=error)
                 store.run(calls.bury(fact, str(error)))
@@ -171,6 +173,11 @@ class Relay:
                 self._inbox.take(fact, deliver)
             else:
                 receipts.append(_Read(fact, receipt, _fact_of(fact, receipt)))
+                odd = oddities(receipt) if kept != "none" else []
+                if odd or kept == "all":
+                    raw.append(calls.keep_raw(fact, receipts[-1].applied.message_id, ", ".join(odd)))
+        if raw:
+            store.run_all(raw)  # before they are applied: then they are not deliveries any more
         return receipts
 
     def _apply_receipts(self, receipts: list[_Read], refs: Sequence[bytes], day: int) -> list[_Read]:

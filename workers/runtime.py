@@ -13,6 +13,7 @@ from smsfleet.config.errors import ConfigError
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import Route, parse_routes
 from smsfleet.config.opt_out import WordRule, parse_words
+from smsfleet.config.receipt_tables import ReceiptTables, receipt_tables
 from smsfleet.store.jobs import Jobs, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.live import Live
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 1.0
 """How often a process looks whether the settings were reloaded."""
+
+
+DERIVED = ("pace", "facts", "rules", "routes", "opt_out_words", "receipt_tables")
+"""What a runtime made of settings that a reload may change."""
 
 
 class Runtime:
@@ -115,6 +120,11 @@ class Runtime:
         return parse_words(self.settings.opt_out_words)
 
     @cached_property
+    def receipt_tables(self) -> ReceiptTables:
+        """What receipts mean."""
+        return receipt_tables(self.settings.receipt_status, self.settings.receipt_err)
+
+    @cached_property
     def routes(self) -> tuple[Route, ...]:
         """Where messages from handsets go."""
         return parse_routes(self.settings.mo_routes)
@@ -149,7 +159,7 @@ class Runtime:
         except ConfigError as error:
             logger(__name__).error("reloaded settings refused: the former stay", error=error)
             return
-        for name in ("pace", "facts", "rules", "routes", "opt_out_words"):  # made of settings that changed
+        for name in DERIVED:
             self.__dict__.pop(name, None)
         logger(__name__).info("settings reloaded", **self.settings.live())
 

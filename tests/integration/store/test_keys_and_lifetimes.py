@@ -12,7 +12,7 @@ from smsfleet.store.journal import JournalEntry, JournalLog
 from smsfleet.store.opt_out import OptedOut
 
 KEPT = re.compile(
-    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead"
+    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|receipts|dead"
     rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans|doubts|doubted"
     rb"|rate|pause|optedout(:\w+)?|bind"
 )
@@ -48,6 +48,7 @@ def a_busy_day(fleet: Fleet) -> None:
     assert word == "kept"
     fleet.run(fleet.mo.keep(mo, known, ["task:any@app"]))
     fleet.run(fleet.mo.keep(DeliveryFact(fleet.deliver(), b"c", 1), known, ["task:any@app"]))
+    fleet.run(fleet.facts.keep_raw(dead, b"M1", "why"))
     fleet.run(fleet.facts.bury(dead, "why"))
     fleet.run(fleet.opt_outs.add([OptedOut("27999100009")]))
     fleet.run(fleet.ledger.pause())
