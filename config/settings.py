@@ -118,6 +118,7 @@ LIVE = (
     "receipt_status",
     "receipt_err",
     "raw_receipts",
+    "mo_reply_s",
     "mo_routes",
     "opt_out_words",
     "opt_out_match",
@@ -258,6 +259,12 @@ class Settings(EnvironmentSettings):
     )
     mo_duplicate_s: float = Field(
         600.0, ge=1, le=7 * DAYS, description="how long an incoming message that comes again is a duplicate"
+    )
+    mo_reply_s: float = Field(
+        3 * DAYS,
+        ge=0,
+        le=31 * DAYS,
+        description="how long an incoming message is linked to the last job to its number; 0: it is not",
     )
     opt_out_words: OptOutWords = Field(
         DEFAULT,

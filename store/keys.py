@@ -125,6 +125,10 @@ class Keys:
         """String with a short TTL: this very deliver_sm has come before."""
         return self.prefix + b"seen:" + digest
 
+    def last(self, number: str, day: int) -> bytes:
+        """hash: number -> the last job that was admitted to it on `day`, for the numbers of a bucket."""
+        return b"%slast:%d:%03x" % (self.prefix, day, zlib.crc32(number.encode("ascii")) % INDEX_BUCKETS)
+
     def opted_out_of(self, number: str) -> bytes:
         """hash: the entries of the opt-out list in this number's bucket; see store/opt_out.py"""
         return self.opted_out_bucket(zlib.crc32(number.encode("ascii")) % OPT_OUT_BUCKETS)

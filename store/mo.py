@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.config.errors import RecordError
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.facts import DeliveryFact
-from smsfleet.store.keys import RELAY_GROUP, Keys
+from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
 from smsfleet.store.scripts import script
 
 KEPT_MO = 100_000
@@ -112,6 +113,17 @@ class Mo:
         )  # fmt: skip
         return eval_call(script("keep_mo"), script_keys, arguments, bytes.decode)
 
+    def remember(self, sent: Sequence[tuple[str, str]], day: int, ttl_s: float) -> Call[int]:
+        """These jobs, given as number and id, are the last to their numbers."""
+        keys = [self._keys.last(number, day) for number, _ in sent]
+        arguments = [max(1, round(ttl_s)), *(word for pair in sent for word in pair)]
+        return eval_call(script("remember"), keys, arguments, int)
+
+    def last_jobs(self, number: str, day: int, ttl_s: float) -> list[Call[str | None]]:
+        """The last job to a number, one call for each day, the newest first."""
+        days = range(day + 1, day - math.ceil(ttl_s * 1000 / DAY_MS) - 1, -1)  # a clock may be ahead
+        return [Call(("HGET", self._keys.last(number, at), number), _word) for at in days]
+
     def claim_routed(self, count: int) -> Call[list[tuple[str, str]]]:
         """Ids and targets of messages that are to be routed; they are this worker's for `CLAIM_MS`."""
         arguments = (self._now_ms, CLAIM_MS, count)
@@ -157,6 +169,10 @@ def _collected(name: str, flat: Sequence[bytes]) -> Collected | None:
         parts[int(field)] = part
         marks.append((int(field), digest, entry_id))
     return Collected(name, fields[b"g"], json.loads(fields[b"m"]), parts, tuple(marks))
+
+
+def _word(reply: Any) -> str | None:
+    return None if reply is None else reply.decode()
 
 
 def _targets(reply: Any) -> list[tuple[str, str]]:

@@ -49,7 +49,7 @@ class Duties:
         self._publisher = publisher
         self._clock_ms = clock_ms
         self._sweep_at_ms = 0
-        self._inbox = Inbox(runtime)
+        self._inbox = Inbox(runtime, clock_ms=clock_ms)
         self._log = logger(__name__)
 
     def run(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ from smsfleet.config.mo_routes import STREAM, target_of
 from smsfleet.config.opt_out import Wish, wish_of
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.facts import DeliveryFact
+from smsfleet.store.keys import DAY_MS
 from smsfleet.store.mo import Collected, name_of
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.workers.addresses import destination
@@ -27,8 +30,9 @@ MOST_BATCHES = 50
 class Inbox:
     """Keeps messages for one runtime. Everything may be done twice: a message is kept once."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, clock_ms: Callable[[], int] | None = None) -> None:
         self._runtime = runtime
+        self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
         self._log = logger(__name__)
 
     def take(self, fact: DeliveryFact, deliver: DeliverSm) -> None:
@@ -122,6 +126,7 @@ class Inbox:
 
     def _targets(self, values: dict[str, Any]) -> list[str]:
         """Where it goes beside the stream; what it wishes of the opt-out list is done and noted in it."""
+        values["reply_to"] = self._last_job(str(values["from"]))
         if values["kind"] != "message":
             return []
         settings, number = self._runtime.settings, str(values["to"]).removeprefix("+")
@@ -133,6 +138,18 @@ class Inbox:
                 targets.append(REPLY + wish)
         target = target_of(self._runtime.routes, number, keyword(values["text"]))
         return targets if target == STREAM else [*targets, target]
+
+    def _last_job(self, person: str) -> str | None:
+        """The last job to a person, where that is remembered."""
+        ttl_s = self._runtime.settings.mo_reply_s
+        if not ttl_s:
+            return None
+        try:
+            number = destination(person)
+        except InvalidDestination:
+            return None
+        calls = self._runtime.mo.last_jobs(number, self._clock_ms() // DAY_MS, ttl_s)
+        return next(filter(None, self._runtime.store.run_all(calls)), None)
 
     def _grant(self, wish: Wish, person: str, number: str) -> bool:
         """Whether it changes the list. Before the message is kept, because it may be done twice."""

@@ -240,6 +240,8 @@ class Outgoing:
                     outcomes[admission.job_id] = self._refuse_above_quota(admission, day)
                 else:
                     outcomes[admission.job_id] = _RESULTS[result]
+            if self._runtime.settings.mo_reply_s:
+                self._remember(encoded, results, admissions, day)
             admissions = admissions[len(results) :]
             if wait_ms and on_waiting:
                 on_waiting()
@@ -251,6 +253,23 @@ class Outgoing:
         if self._runtime.rules is not NO_RULES:
             self._runtime.rules.check(request.to, request.sender)
         return _Encoded(job_id, request, request.segmented(self._runtime.settings.reference_octets))
+
+    def _remember(
+        self, encoded: list[_Encoded], results: Sequence[int], admissions: Sequence[Admission], day: int
+    ) -> None:
+        """Replies to what was admitted can be linked to it. Nothing depends on that: it may fail."""
+        runtime = self._runtime
+        admitted = {
+            admission.job_id for admission, result in zip(admissions, results, strict=False) if result == 1
+        }
+        sent = [
+            (job.request.to, job.job_id)
+            for job in encoded
+            # Nobody can write to a name.
+            if job.job_id in admitted and (not job.request.sender or job.request.sender.isdigit())
+        ]
+        if sent:
+            runtime.store.run(runtime.mo.remember(sent, day, runtime.settings.mo_reply_s))
 
     def _wanted(self, encoded: list[_Encoded], outcomes: dict[str, Outcome]) -> list[_Encoded]:
         """Those whose recipients have not opted out; begin.lua looks again at the last moment."""

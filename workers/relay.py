@@ -59,7 +59,7 @@ class Relay:
         self._uniform = uniform
         self._claim_idle_ms = claim_idle_ms
         self._claim_at = 0.0
-        self._inbox = Inbox(runtime)
+        self._inbox = Inbox(runtime, clock_ms=clock_ms)
         self._log = logger(__name__)
 
     def run(self) -> None:

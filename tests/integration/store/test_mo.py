@@ -193,3 +193,17 @@ def test_what_is_kept_is_json(fleet: Fleet) -> None:
     ((_, fields),) = fleet.redis("XRANGE", fleet.keys.mo, "-", "+")
 
     assert (b"m", {"text": "é", "duplicate": False}) == (fields[0], json.loads(fields[1]))
+
+
+def test_the_last_job_to_a_number_is_remembered_for_a_while(fleet: Fleet) -> None:
+    """remember.lua"""
+    number, ttl_s = "27999100001", 3 * 86_400
+
+    for job_id, day in (("older", 100), ("first", 102), ("last", 102)):
+        assert 2 == fleet.run(fleet.mo.remember([(number, job_id), ("1", "x")], day, ttl_s))
+
+    found = {day: fleet.store.run_all(fleet.mo.last_jobs(number, day, ttl_s)) for day in (101, 102, 105, 106)}
+    assert {101: "last", 102: "last", 105: "last", 106: None} == {
+        day: next(filter(None, jobs), None) for day, jobs in found.items()
+    }
+    assert ttl_s - 5 <= fleet.ttl_s(fleet.keys.last(number, 102)) <= ttl_s

@@ -17,6 +17,8 @@ from tests.integration.workers.test_relay import arrive, nothing_is_left, relay
 from smsfleet.config.settings import load
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.client import Store
+from smsfleet.store.keys import DAY_MS
+from smsfleet.store.opt_out import OptedOut
 from smsfleet.workers.duties import Duties
 from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.outgoing import Outgoing
@@ -308,3 +310,42 @@ def test_a_stop_may_also_have_a_route(make_runtime: Callable[..., Runtime], flee
 
     assert 2 == Duties(runtime, broker).route()
     assert (1, 1) == (len(broker.published), len(broker.handed_over))
+
+
+# --- replies ---------------------------------------------------------------------------------------
+
+
+def test_a_reply_is_linked_to_the_last_job_to_its_number(runtime: Runtime, fleet: Fleet) -> None:
+    outgoing = Outgoing(runtime)
+    for job_id, options in (("first", {}), ("last", {"sender": TO}), ("of-a-name", {"sender": "ACME"})):
+        ask_to_send(fleet, job_id, **options)
+        assert {job_id: "admitted"} == outgoing.handle([job_id])
+
+    arrive(
+        fleet,
+        deliver(b"Yes"),
+        deliver(b"Yes", source_addr="27999100002"),
+        deliver(b"Yes", source_addr="ACME"),
+    )
+    relay(runtime, day=epoch_ms() // DAY_MS).step(1)
+
+    assert ["last", None, None] == [found["reply_to"] for found in kept(fleet)]
+
+
+def test_the_link_costs_nothing_where_it_is_not_wanted(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    ask_to_send(fleet, "j1")
+
+    Outgoing(make_runtime(mo_reply_s="0")).handle(["j1"])
+
+    assert [] == fleet.redis("KEYS", "*last:*")
+
+
+def test_a_job_that_was_not_admitted_is_not_replied_to(runtime: Runtime, fleet: Fleet) -> None:
+    fleet.run(fleet.opt_outs.add([OptedOut(FROM)]))
+    ask_to_send(fleet, "j1")
+
+    Outgoing(runtime).handle(["j1"])
+
+    assert [] == fleet.redis("KEYS", "*last:*")

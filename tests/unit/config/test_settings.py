@@ -137,6 +137,7 @@ TAKEN = [
     (shared, "MO_ROUTES", ["* * stream", "27 A,B task:x.y@z; * * stream"]),
     (shared, "MO_PARTS_TTL_S", ["1", "604800"]),
     (shared, "MO_DUPLICATE_S", ["1", "604800"]),
+    (shared, "MO_REPLY_S", ["0", "2678400"]),
     (shared, "RECEIPT_STATUS", ["BUFFERED=8", "A=4, b=-"]),
     (shared, "RECEIPT_ERR", ["0a1=10"]),
     (shared, "RAW_RECEIPTS", ["odd", "all", "none"]),
