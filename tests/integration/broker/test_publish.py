@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ from tests.integration.broker.conftest import messages
 
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.tasks import job_status, send_sms
+from smsfleet.tasks.publisher import CeleryPublisher
 
 pytestmark = pytest.mark.server
 
@@ -176,3 +178,14 @@ def test_options_that_would_delay_or_drop_a_message_are_refused_and_nothing_is_s
         send_sms.apply_async((TO, TEXT), **option)
 
     assert 0 == raw.dbsize()
+
+
+def test_a_message_from_a_handset_is_handed_over_on_the_fleets_broker(
+    fleet_app: Celery, raw: redis.Redis
+) -> None:
+    CeleryPublisher(fleet_app).hand_over("polls.vote", "polls", "17-0")
+
+    (text,) = messages(raw, "polls")
+    message = json.loads(text)
+    assert ("polls.vote", "mo:17-0") == (message["headers"]["task"], message["headers"]["id"])
+    assert [[], {"mo_id": "17-0"}] == json.loads(base64.b64decode(message["body"]))[:2]
