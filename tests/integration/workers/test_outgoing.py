@@ -516,7 +516,7 @@ def test_redelivered_jobs_are_handled_together_and_counted_meanwhile(
     assert dict.fromkeys(ids, Outcome.ADMITTED) == outcomes
     assert 0 == sum(fleet.redis("EXISTS", fleet.keys.deliveries_of(job_id)) for job_id in ids)
     if before is not None:
-        assert 2 == (_calls_of_scripts(fleet) or 0) - before  # counted, admitted
+        assert 3 == (_calls_of_scripts(fleet) or 0) - before  # counted, admitted, remembered for replies
 
 
 def _calls_of_scripts(fleet: Fleet) -> int | None:
