@@ -240,8 +240,7 @@ class Outgoing:
                     outcomes[admission.job_id] = self._refuse_above_quota(admission, day)
                 else:
                     outcomes[admission.job_id] = _RESULTS[result]
-            if self._runtime.settings.mo_reply_s:
-                self._remember(encoded, results, admissions, day)
+            self._remember(encoded, results, admissions, day)
             admissions = admissions[len(results) :]
             if wait_ms and on_waiting:
                 on_waiting()
@@ -259,6 +258,8 @@ class Outgoing:
     ) -> None:
         """Replies to what was admitted can be linked to it. Nothing depends on that: it may fail."""
         runtime = self._runtime
+        if not runtime.settings.mo_reply_s:
+            return
         admitted = {
             admission.job_id for admission, result in zip(admissions, results, strict=False) if result == 1
         }

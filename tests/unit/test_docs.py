@@ -14,6 +14,7 @@ import pytest
 from smsfleet.cli.compliance import NOT_YET
 from smsfleet.cli.main import EXIT_CODES, cli
 from smsfleet.config.environment import PREFIX
+from smsfleet.config.opt_out import IN, OUT
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.config.statuses import RANKED, RECEIPT_STATUS
@@ -209,6 +210,13 @@ def test_the_ranks_are_those_of_the_code() -> None:
 @pytest.mark.parametrize(("word", "status"), RECEIPT_STATUS.items())
 def test_every_word_of_a_receipt_is_explained(word: str, status: int) -> None:
     assert re.search(rf"^\| {word} \|.*\| {status:03d} \|$", SEMANTICS, re.MULTILINE)
+
+
+@pytest.mark.parametrize("language", OUT)
+def test_the_words_of_the_opt_out_are_those_of_the_code(language: str) -> None:
+    (words,) = re.findall(rf"^\| `@{language}` \| (.+) \| (.+) \|$", SEMANTICS, re.MULTILINE)
+
+    assert (OUT[language], IN[language]) == tuple(frozenset(listed.split()) for listed in words)
 
 
 def test_every_key_of_the_contract_is_explained() -> None:
