@@ -48,7 +48,7 @@ def received(fleet: Fleet, *statuses: int) -> None:
         (lambda fleet: fleet.take_in_and_admit(), "QUEUED", None, False),
         (lambda fleet: fleet.send(), "SENDING", None, False),
         (lambda fleet: answered(fleet, TEMPORARY), "QUEUED", None, False),
-        (lambda fleet: answered(fleet, NO_CREDIT), "QUEUED", None, False),
+        (lambda fleet: answered(fleet, NO_CREDIT), "QUEUED", 12, False),
         (lambda fleet: answered(fleet, PERMANENT), "REJECTED", 9, True),
         (answered, "ACCEPTED", 8, False),
         (lambda fleet: received(fleet, 3), "ACCEPTED", 3, False),
