@@ -106,8 +106,7 @@ class Outbound:
                     self._compare_due = True
         finally:
             self._link = None
-            await end(comparing)
-            await end(looking)
+            await end(comparing, looking)  # in one: who ends this task may do so twice
 
     def advance(self) -> None:
         """Submit what was begun as far as there is room; to be called when there may be some."""
