@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from smsfleet.cli.estimate import text_options
-
-if TYPE_CHECKING:
-    from smsfleet.tasks import JobStatus
-
-POLL_S = 0.2
+from smsfleet.cli.job import show
 
 
 class _When(click.ParamType):  # type: ignore[type-arg]
@@ -76,6 +71,7 @@ Examples:
 @click.option("--udh", help="User data header of the data, length octet first, as hexadecimal digits.")
 @click.option("--data-coding", type=int, help="0-255; of the data; 4 when not given.")
 @click.option("--client", default="", help="Whose daily credits it takes (SMSFLEET_QUOTAS).")
+@click.option("--callback", help="task:NAME@QUEUE or https://...: called about each status.")
 @click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds for a final status.")
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
 def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **options: Any) -> None:
@@ -83,16 +79,16 @@ def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **optio
 
     Exit code 0: taken in (with --wait: delivered); 1: with --wait, not delivered or not final in time.
     """
-    from smsfleet.tasks import job_status, send_sms
+    from smsfleet.config.errors import StillOpen
+    from smsfleet.tasks import job_status, send_sms, wait_for_status
 
     given = {name: value for name, value in options.items() if value is not None}
     job = send_sms.delay(to, text, sender, **given)
-    found = job_status(job.id)
-    deadline = time.monotonic() + wait
-    while wait and not found.final and time.monotonic() < deadline:
-        time.sleep(min(POLL_S, max(0.0, deadline - time.monotonic())))
+    try:
+        found = wait_for_status(job.id, wait) if wait else job_status(job.id)
+    except StillOpen:
         found = job_status(job.id)
-    _show(found, as_json=as_json)
+    show(found, as_json=as_json)
     if wait and found.state != "DELIVERED":
         sys.exit(1)
 
@@ -101,7 +97,7 @@ def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **optio
     epilog="""\b
 Examples:
   smsfleet status                      the binder, the queues
-  smsfleet status JOB_ID               one job with its time-line
+  smsfleet status JOB_ID               one job with its time-line, as `smsfleet job`
   smsfleet status JOB_ID --json | jq .status
 """
 )
@@ -115,7 +111,7 @@ def status(job_id: str | None, *, as_json: bool) -> None:
     if job_id is not None:
         from smsfleet.tasks import job_status
 
-        _show(job_status(job_id), as_json=as_json)
+        show(job_status(job_id), as_json=as_json)
         return
     from smsfleet.cli.overview import overview
 
@@ -126,32 +122,6 @@ def status(job_id: str | None, *, as_json: bool) -> None:
         _print_overview(found)
     if found["binder"]["state"] != "bound":
         sys.exit(1)
-
-
-def _show(found: JobStatus, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
-        return
-    shown = "no status yet" if found.status is None else f"{found.status:03d} {found.status_name}"
-    click.echo(f"job       {found.job_id}")
-    click.echo(f"state     {found.state}{'' if found.final else ' (open)'}")
-    click.echo(f"status    {shown}")
-    if found.client:
-        click.echo(f"client    {found.client}")
-    if found.error:
-        click.echo(f"error     {found.error}")
-    if found.ambiguous or found.duplicates:
-        click.echo(f"ambiguous {found.ambiguous}, duplicates {found.duplicates}")
-    if not found.receipts:
-        click.echo("receipts  none: not asked for, or the account is bound as a transmitter only")
-    if found.replaced:
-        click.echo(f"replaced  {found.replaced} places by transliteration")
-    for segment in found.segments:
-        click.echo(f"segment {segment.number} {segment.state} {segment.message_id}")
-    for entry in found.timeline:
-        number = f" segment {entry.segment}" if entry.segment else ""
-        at = entry.at.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        click.echo(f"  {at}  {entry.source:<11} {entry.event}{number}")
 
 
 def _print_overview(found: dict[str, Any]) -> None:
@@ -179,6 +149,6 @@ def _print_overview(found: dict[str, Any]) -> None:
     for lane, counts in found["lanes"].items():
         click.echo(f"lane      {lane:<7} {counts['intake']:>7} taken in, {counts['outbound']:>6} outbound")
     for name, count in found["waiting"].items():
-        click.echo(f"{name:<9} {count}")
+        click.echo(f"{name:<11} {count}")
     for finding in found["redis"]["findings"]:
         click.echo(f"redis     {finding}")

@@ -49,6 +49,8 @@ class Group(click.Group):
         "server": "smsfleet.cli.processes:server",
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.jobs:status",
+        "job": "smsfleet.cli.job:job",
+        "jobs": "smsfleet.cli.job:jobs",
         "estimate": "smsfleet.cli.estimate:estimate",
         "pause": "smsfleet.cli.pause:pause",
         "resume": "smsfleet.cli.pause:resume",
@@ -59,6 +61,8 @@ class Group(click.Group):
         "held": "smsfleet.cli.held:held",
         "receipts": "smsfleet.cli.receipts:receipts",
         "optout": "smsfleet.cli.optout:optout",
+        "callbacks": "smsfleet.cli.callbacks:callbacks",
+        "erase": "smsfleet.cli.erase:erase",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

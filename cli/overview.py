@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from smsfleet.store.keys import LANES
+from smsfleet.store.calls import Call
+from smsfleet.store.hooks import Hooks
+from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.lease import Lease
+from smsfleet.store.outbox import Outbox
 from smsfleet.store.server import findings, server_info
 from smsfleet.store.standing import Standings
 from smsfleet.tasks.app import runtime
+
+
+def waiting_callbacks(keys: Keys) -> list[Call[int]]:
+    """How many events wait to be handed on, wait for a webhook, and were given up."""
+    hooks = Hooks(keys)
+    return [Outbox(keys).waiting(), hooks.waiting(), hooks.undelivered_count()]
 
 
 def overview() -> dict[str, Any]:
@@ -35,8 +44,19 @@ def overview() -> dict[str, Any]:
         },
         "waiting": dict(
             zip(
-                ("in flight", "delayed", "held", "responses", "deliveries", "orphans", "dead"),
-                now.store.run_all(now.facts.waiting()),
+                (
+                    "in flight",
+                    "delayed",
+                    "held",
+                    "responses",
+                    "deliveries",
+                    "orphans",
+                    "dead",
+                    "callbacks",
+                    "webhooks",
+                    "undelivered",
+                ),
+                now.store.run_all([*now.facts.waiting(), *waiting_callbacks(now.keys)]),
                 strict=True,
             )
         ),

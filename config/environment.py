@@ -61,6 +61,9 @@ class EnvironmentSettings(BaseSettings):
 
 S = TypeVar("S", bound=EnvironmentSettings)
 
+_HIDDEN = ("url", "password", "secret")
+"""Settings with one of these in their name are not shown in errors."""
+
 
 def load_group(settings: type[S], environment: Mapping[str, str] | None) -> S:
     """The settings of one group in `environment` (default: the process' own) and in the file that it names.
@@ -105,5 +108,5 @@ def _finding(settings: type[EnvironmentSettings], given: Mapping[str, str], item
     rule = settings.model_fields[field_name].description or item["msg"]
     if item["type"] == "missing":
         return f"{name} is not set: {rule}"
-    value = "(hidden)" if "url" in field_name or "password" in field_name else repr(given.get(name))
+    value = "(hidden)" if any(word in field_name for word in _HIDDEN) else repr(given.get(name))
     return f"{name}={value} is refused: must be {rule}; {str(item['msg']).removeprefix('Value error, ')}"

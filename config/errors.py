@@ -188,6 +188,19 @@ class BinderSilent(SmsfleetError):
     code = "binder-silent"
 
 
+class HookRefused(SmsfleetError):
+    """A webhook that must not be called: not https, or its address is not public."""
+
+    code = "webhook-refused"
+
+
+class StillOpen(SmsfleetError, TimeoutError):
+    """Nothing that was waited for became of a job in time; it may still."""
+
+    retryable = True
+    code = "still-open"
+
+
 class ServerError(SmsfleetError):
     """The embedded Redis or Valkey server is missing or did not start; the message says what to install."""
 

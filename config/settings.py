@@ -19,6 +19,7 @@ from smsfleet.config.mo_routes import parse_routes
 from smsfleet.config.opt_out import DEFAULT, parse_words
 from smsfleet.config.quotas import read_quotas
 from smsfleet.config.receipt_tables import parse_table
+from smsfleet.config.targets import parse_target
 
 HOURS = 3600
 DAYS = 24 * HOURS
@@ -98,6 +99,12 @@ def _words(value: str) -> str:
     text = _text(value)
     parse_words(text)
     return text
+
+
+def _callback(value: str) -> str:
+    if value:
+        parse_target(value)
+    return value
 
 
 LIVE = (
@@ -298,6 +305,11 @@ class Settings(EnvironmentSettings):
     )
     run_dir: str = Field(
         "", description="local folder for the host lock and the file of failed logins; empty: the temp folder"
+    )
+    callback: Annotated[str, AfterValidator(_callback)] = Field(
+        "",
+        repr=False,
+        description="who is called about each status: task:NAME@QUEUE or https://...; empty: nobody",
     )
     allow_volatile_redis: bool = Field(
         default=False, description="start although Redis has no AOF or evicts keys; data may be lost"

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from smsfleet.config.environment import PREFIX
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
+from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings
 
 PAGE = Path(__file__).parent / "settings.md"
 
@@ -37,9 +38,14 @@ an application with another `SMSFLEET_ACCOUNT` speaks of other keys, and two wor
 BIND = """Nothing else needs the account's password. The limits are those of the guide. Give the password by
 `SMSFLEET_SMPP_PASSWORD_FILE` (better) or by `SMSFLEET_SMPP_PASSWORD`, not by both."""
 
+HOOKS = """Give them to every worker. Give the secret by `SMSFLEET_WEBHOOK_SECRET_FILE` (better) or by
+`SMSFLEET_WEBHOOK_SECRET`, not by both; the receivers of webhooks need it too, nobody else does. See
+[callbacks](operations.md#callbacks-and-webhooks)."""
+
 GROUPS = (
     (PREFIX, Settings, "For every process", COMMON),
     (SMPP_PREFIX, SmppSettings, "For the binder only", BIND),
+    (WEBHOOK_PREFIX, WebhookSettings, "For workers that call webhooks", HOOKS),
 )
 
 FUNCTIONS = {
@@ -51,6 +57,8 @@ FUNCTIONS = {
     "_routes": "rules, or `@FILE`",
     "_words": "rules, or `@FILE`",
     "_table": "`NAME=STATUS`, with commas between them",
+    "_callback": "`task:NAME`, `task:NAME@QUEUE` or a URL",
+    "_allowed": "names and networks",
 }
 
 TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"
@@ -92,7 +100,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "-"
     value = field.default
-    if value == "":
+    if value in ("", None):
         return "empty"
     if isinstance(value, bool):
         return f"`{int(value)}`"
@@ -110,6 +118,7 @@ def _rule(field: FieldInfo) -> str:
         bool: "`1` or `0`",
         str: "text",
         SecretStr: "secret",
+        SecretStr | None: "secret",
     }
     return ", ".join([words.get(kind, "text"), *filter(None, map(_limit, field.metadata))])
 

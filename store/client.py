@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import hiredis
@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 SOCKET_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
+MOST_CONNECTIONS = 5_000
+"""Of one process: each wait for a job has one of its own; the client's own bound of 100 is soon met."""
 
 
 _PASSING = (
@@ -79,8 +81,40 @@ def _options(name: str) -> dict[str, Any]:
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_keepalive": True,
         "health_check_interval": 0,
+        "max_connections": MOST_CONNECTIONS,
         "decode_responses": False,
     }
+
+
+class Listener:
+    """What is published in some channels."""
+
+    def __init__(self, subscription: Any) -> None:
+        self._subscription = subscription
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until something is published; False when nothing was. Raises StoreUnavailable.
+
+        The server is not asked: it speaks when there is something to say.
+        """
+        with translated():
+            return _spoke(self._subscription.get_message(timeout=timeout_s))
+
+
+class AsyncListener:
+    """The same, awaited."""
+
+    def __init__(self, subscription: Any) -> None:
+        self._subscription = subscription
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait until something is published; False when nothing was. Raises StoreUnavailable."""
+        with translated():
+            return _spoke(await self._subscription.get_message(timeout=timeout_s))
+
+
+def _spoke(message: Any) -> bool:
+    return message is not None
 
 
 class Store:
@@ -116,6 +150,23 @@ class Store:
         with translated():
             replies = self._replies(calls) if calls else ()
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    @contextmanager
+    def listening(self, channels: Sequence[bytes]) -> Iterator[Listener]:
+        """Hear what is published in channels, from now on until the block ends, on a connection of its own.
+
+        Raises StoreUnavailable.
+        """
+        make: Callable[..., Any] = self._client.pubsub
+        subscription = make(ignore_subscribe_messages=True)
+        try:
+            with translated():
+                subscription.subscribe(*channels)
+                for _ in channels:  # the server's word that it has them: nothing published later is missed
+                    subscription.get_message(timeout=SOCKET_TIMEOUT_S)
+            yield Listener(subscription)
+        finally:
+            subscription.close()
 
     def close(self) -> None:
         """Close the connections."""
@@ -222,6 +273,20 @@ class AsyncStore:
         with translated():
             replies = await _cancellable(self._execute_all(calls))
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    @asynccontextmanager
+    async def listening(self, channels: Sequence[bytes]) -> AsyncIterator[AsyncListener]:
+        """Hear what is published in channels; as `Store.listening`."""
+        make: Callable[..., Any] = self._client.pubsub
+        subscription = make(ignore_subscribe_messages=True)
+        try:
+            with translated():
+                await subscription.subscribe(*channels)
+                for _ in channels:
+                    await subscription.get_message(timeout=SOCKET_TIMEOUT_S)
+            yield AsyncListener(subscription)
+        finally:
+            await subscription.aclose()
 
     async def close(self) -> None:
         """Close the connections."""

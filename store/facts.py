@@ -138,7 +138,7 @@ class Facts:
         keys = self._keys
         script_keys = [
             keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
-            keys.doubts, keys.doubted, keys.rate, keys.pause,
+            keys.doubts, keys.doubted, keys.rate, keys.pause, keys.outbox,
         ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
@@ -171,7 +171,9 @@ class Facts:
     ) -> Call[list[str]]:
         """Apply receipts with their refs as looked up; reply: a word for each, see apply_receipt.lua."""
         keys = self._keys
-        script_keys = [keys.deliveries, keys.status, keys.orphans, keys.doubts, keys.doubted]
+        script_keys = [
+            keys.deliveries, keys.status, keys.orphans, keys.doubts, keys.doubted, keys.outbox,
+        ]  # fmt: skip
         arguments: list[Any] = [RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s]
         for receipt, reference in zip(receipts, references, strict=True):
             job_id, _, number = reference.rpartition(b"#")
@@ -254,7 +256,7 @@ class Facts:
         self, queue: bytes, references: Sequence[bytes], *further: bytes
     ) -> tuple[list[bytes], list[Any]]:
         keys = self._keys
-        script_keys = [keys.waiting, queue, keys.status, *keys.outbounds(), *further]
+        script_keys = [keys.waiting, queue, keys.status, *keys.outbounds(), keys.outbox, *further]
         arguments: list[Any] = [self._now_ms, self._text_ttl_s]
         for reference in references:
             job_id, _, number = reference.rpartition(b"#")

@@ -45,6 +45,8 @@ class Admission(NamedTuple):
     """whether the job asks for any"""
     quota: Quota | None = None
     """None: the job names no client"""
+    callback: str = ""
+    """who is called about it, `*` for whoever the account's setting names; empty: nobody"""
 
 
 class Admitted(NamedTuple):
@@ -151,7 +153,10 @@ class Jobs:
         """
         keys = [self._keys.rate, self._keys.status, self._keys.quota(day)]
         arguments: list[Any] = [self._now_ms, pace.rate, pace.burst, pace.backlog, QUOTA_TTL_S]
-        for job_id, lane, policy, max_ambiguous, deadline_ms, bodies, replaced, receipts, quota in admissions:
+        for admission in admissions:
+            job_id, lane, policy, max_ambiguous, deadline_ms, bodies, replaced, receipts, quota, who = (
+                admission
+            )
             keys += (
                 self._keys.job(job_id), self._keys.intake[lane],
                 self._keys.watermark[lane], self._keys.outbound[lane],
@@ -163,7 +168,7 @@ class Jobs:
                 "" if deadline_ms is None else deadline_ms,
                 marks,
                 _packed(quota),
-                len(bodies),
+                f"{len(bodies)}@{who}" if who else len(bodies),
                 *bodies,
             )
         return eval_call(script("admit"), keys, arguments, lambda reply: Admitted(reply[1:], reply[0]))
@@ -172,14 +177,21 @@ class Jobs:
         """Thirds of a credit that jobs of a client took on `day`."""
         return Call(("HGET", self._keys.quota(day), client), lambda reply: int(reply or 0))
 
-    def refuse(self, job_id: str, lane: str, reason: str, shown_status: int) -> Call[int]:
-        """Close a job that can never become segments, with its reason: 1 refused, 0 too late, -1 unknown."""
+    def refuse(self, job_id: str, lane: str, reason: str, shown_status: int, callback: str = "") -> Call[int]:
+        """Close a job that can never become segments, with its reason: 1 refused, 0 too late, -1 unknown.
+
+        `callback`: who is called about it, as in `Admission`.
+        """
         keys = [
             self._keys.job(job_id), self._keys.content(job_id), self._keys.intake[lane], self._keys.status,
+            self._keys.outbox,
         ]  # fmt: skip
-        return eval_call(
-            script("refuse"), keys, (job_id, self._now_ms, reason, shown_status, self._text_ttl_s), int
-        )
+        arguments = (job_id, self._now_ms, reason, shown_status, self._text_ttl_s, callback)
+        return eval_call(script("refuse"), keys, arguments, int)
+
+    def watch(self, job_id: str) -> Call[bool]:
+        """From now on the job's changes are published in its channel; reply: False when there is none."""
+        return eval_call(script("watch"), [self._keys.job(job_id)], (self._keys.channel(job_id),), bool)
 
     def take_up(self, job_ids: Sequence[str]) -> Call[list[int]]:
         """Redelivered jobs are taken up together: for each 0 (counted), or how often it was before."""

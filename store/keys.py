@@ -5,10 +5,11 @@ Lifetimes: `job_ttl_s` (30 days) for jobs, `text_ttl_s` (a day after the final s
 Keys without a TTL, and why:
 
 - `fence`, `lease:number`: a fence that expired would let an old binder back in.
-- streams and their groups: entries are deleted by the script that applies them; `status` and `journal` are
-  capped.
-- `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`, `collecting`, `routing`: work that is
-  not done must not expire; nor must a `parts:*` before its message is delivered.
+- streams and their groups: entries are deleted by the script that applies them; `status`, `journal` and
+  `undelivered` are capped.
+- `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`, `collecting`, `routing`, `outbox`,
+  `hooks`, `hooked`, `hook:*`: work that is not done must not expire; nor must a `parts:*` before its message
+  is delivered.
 - `optedout`, `optedout:*`: who wants no more messages is to be known for ever.
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it.
 - `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
@@ -54,6 +55,14 @@ class Keys:
         """stream: raw deliver_sm bodies"""
         self.status = prefix + b"status"
         """stream, capped: changes of a job's status"""
+        self.outbox = prefix + b"outbox"
+        """stream: changes and messages that somebody is to be called about; see store/outbox.py"""
+        self.hooks = prefix + b"hooks"
+        """sorted set: host of webhooks -> when the next event for it is due (ms)"""
+        self.hooked = prefix + b"hooked"
+        """hash: event id -> JSON of an event that a webhook has not taken yet"""
+        self.undelivered = prefix + b"undelivered"
+        """stream, capped: events that no webhook took; see store/hooks.py"""
         self.mo = prefix + b"mo"
         """stream, capped: mobile-originated messages, decoded, JSON"""
         self.opted_out = prefix + b"optedout"
@@ -112,6 +121,14 @@ class Keys:
     def content(self, job_id: str | bytes) -> bytes:
         """string: the JSON of what was asked (text and options)."""
         return self.prefix + b"content:" + _octets(job_id)
+
+    def hook(self, host: str) -> bytes:
+        """Sorted set: event id -> when it is due (ms), for the webhooks of a host."""
+        return self.prefix + b"hook:" + _octets(host)
+
+    def channel(self, job_id: str | bytes) -> bytes:
+        """No key: the channel in which a job's changes are published while somebody waits for it."""
+        return self.prefix + b"changed:" + _octets(job_id)
 
     def orphan(self, message_id: bytes) -> bytes:
         """list: receipts that came before the response with this message id."""

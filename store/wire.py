@@ -101,7 +101,7 @@ class Wire:
         """
         keys = self._keys
         script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]
-        script_keys += (keys.pause, keys.opted_out_recently)
+        script_keys += (keys.pause, keys.opted_out_recently, keys.outbox)
         arguments: list[Any] = [token, self._now_ms, self._text_ttl_s, self._sending]
         for lane, entry_id, reference, _ in entries:
             job_id, _, number = reference.rpartition(b"#")
@@ -139,7 +139,7 @@ class Wire:
         keys = self._keys
         script_keys = [
             keys.fence, keys.inflight, keys.status, *self._outbounds,
-            keys.waiting, keys.held, keys.doubts, keys.doubted,
+            keys.waiting, keys.held, keys.doubts, keys.doubted, keys.outbox,
         ]  # fmt: skip
         return script_keys, [token, self._now_ms, self._text_ttl_s, self._hold_ms]
 

@@ -1,4 +1,4 @@
-"""What applications import: `from smsfleet.tasks import send_sms, job_status, estimate`.
+"""What applications import: `from smsfleet.tasks import send_sms, job_status, wait_for_status, estimate`.
 
 job = send_sms.delay("+27 99 910 0001", "Hello")
 job_status(job.id).state
@@ -11,5 +11,10 @@ from smsfleet.tasks.incoming import read_mo
 from smsfleet.tasks.quote import estimate
 from smsfleet.tasks.sms import send_sms
 from smsfleet.tasks.status import JobStatus, job_status
+from smsfleet.tasks.waiting import await_status, wait_for_status
+from smsfleet.workers.signature import verify_webhook
 
-__all__ = ["JobStatus", "app", "estimate", "job_status", "read_mo", "send_sms"]
+__all__ = [
+    "JobStatus", "app", "await_status", "estimate", "job_status", "read_mo", "send_sms",
+    "verify_webhook", "wait_for_status",
+]  # fmt: skip

@@ -1,12 +1,16 @@
-"""The broker's side of the sweeper."""
+"""The broker's side of the sweeper and of callbacks."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.tasks.app import QUEUES, SEND_SMS
+from smsfleet.workers.callbacks import TaskCall
 
 AGAIN = "smsfleet_again"
 """Header of a message that repeats an earlier one: a worker may have ended by that."""
@@ -42,3 +46,49 @@ class CeleryPublisher:
             self._app.send_task(SEND_SMS, task_id=job_id, queue=QUEUES[lane], headers={AGAIN: True})
         except OperationalError as error:
             raise StoreUnavailable(f"the broker does not answer: {error}") from error
+
+
+class CeleryCaller:
+    """Calls tasks of applications by name, on the fleet's broker; for one thread."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._producer: Any = None
+        """kept from call to call; None: the next call connects"""
+
+    def call(self, calls: Sequence[TaskCall]) -> None:
+        """Publish each task with its event as the only argument; the task's id is the event's.
+
+        Together, where the transport can: a round trip for each is most of the work. Raises StoreUnavailable,
+        then some may be published.
+        """
+        if self._producer is not None:
+            try:
+                self._publish(calls)
+            except StoreUnavailable:  # it may have been idle for so long that the broker closed it: once more
+                self._disconnect()
+            else:
+                return
+        try:
+            self._publish(calls)
+        except StoreUnavailable:
+            self._disconnect()
+            raise
+
+    def _publish(self, calls: Sequence[TaskCall]) -> None:
+        if self._producer is None:
+            self._producer = self._app.amqp.Producer(self._app.connection_for_write())
+        producer = self._producer
+        try:
+            with producer.batch():
+                for name, queue, event in calls:
+                    self._app.send_task(
+                        name, (event,), task_id=event["event_id"], queue=queue, producer=producer
+                    )
+        except (OperationalError, *producer.connection.connection_errors) as error:
+            raise StoreUnavailable(f"the broker does not answer: {error}") from error
+
+    def _disconnect(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.connection.release()

@@ -62,6 +62,7 @@ class SendSms(Task):  # type: ignore[misc]
         data_coding: 0-255, 4 (octets) when not given.
         client: 1-32 of `A-Z a-z 0-9 _ . -`: the application whose daily credits (`SMSFLEET_QUOTAS`) it takes.
         ignore_opt_out: send it to a number that opted out too: for what the person has just asked for.
+        callback: `task:NAME@QUEUE` or `https://...`: called about each status; the setting when not given.
 
     Raises InvalidArgument (InvalidDestination, InvalidSender, InvalidText, TextTooLong) for what can never be
     sent, StoreUnavailable when Redis cannot take the job; in both cases nothing is stored.

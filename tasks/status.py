@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,24 +10,23 @@ from typing import Any
 from smsfleet.config.codes import Reaction, command_status
 from smsfleet.config.errors import UnknownJob
 from smsfleet.config.statuses import message_status
+from smsfleet.store.calls import Call
 from smsfleet.store.records import Event, JobRecord, SegmentRecord
 from smsfleet.tasks.app import runtime
 from smsfleet.workers.request import is_key
+from smsfleet.workers.states import FINAL_STATES, OPEN_STATES, Part, part, together
 
-OPEN_STATES = ("PENDING", "QUEUED", "SENDING", "HELD", "ACCEPTED")
-"""States in which something is still expected, from the least to the most advanced."""
+__all__ = [
+    "FINAL_STATES",
+    "OPEN_STATES",
+    "JobStatus",
+    "SegmentStatus",
+    "TimelineEntry",
+    "job_status",
+    "of_record",
+]
 
-FINAL_STATES = (
-    "DELIVERED", "UNDELIVERED", "REJECTED", "REFUSED", "EXPIRED", "CANCELLED", "FAILED_UNKNOWN",
-)  # fmt: skip
-"""States in which nothing more is expected; a late positive fact may still turn a failure into a success."""
-
-_STATE = {
-    "Q": "QUEUED", "W": "QUEUED", "S": "SENDING", "H": "HELD", "A": "ACCEPTED",
-    "R": "REJECTED", "E": "EXPIRED", "C": "CANCELLED", "F": "FAILED_UNKNOWN",
-}  # fmt: skip
-
-_SHOWN = {"E": 10, "C": 6, "F": 1}
+Read = JobRecord | str | None
 
 _LINES = {
     "Q": ("worker", "queued"),
@@ -117,10 +117,25 @@ def job_status(job_id: str) -> JobStatus:
 
     Raises UnknownJob when there is no such job (any more), StoreUnavailable when Redis does not answer.
     """
+    steps = reading(job_id)
+    try:
+        call = next(steps)
+        while True:
+            call = steps.send(runtime().store.run(call))
+    except StopIteration as done:
+        found: JobStatus = done.value
+        return found
+
+
+def reading(job_id: str) -> Generator[Call[Read], Read, JobStatus]:
+    """The steps of `job_status`, for whoever runs calls in another way: send each reply into it.
+
+    Returns the status; raises UnknownJob.
+    """
     now = runtime()
-    record = now.store.run(now.jobs.read(job_id)) if is_key(job_id) else None
+    record = (yield now.jobs.read(job_id)) if is_key(job_id) else None
     if isinstance(record, str):  # an alias; aliases never point to aliases
-        record = now.store.run(now.jobs.read(record))
+        record = yield now.jobs.read(record)
     if not isinstance(record, JobRecord):
         raise UnknownJob(f"no job {job_id!r}: never taken in, or older than {now.settings.job_ttl_s} s")
     return of_record(record)
@@ -156,13 +171,17 @@ def of_record(record: JobRecord) -> JobStatus:
     )
 
 
+def _part(record: SegmentRecord) -> Part:
+    return part(record.state, record.status)
+
+
 def _segment(record: SegmentRecord) -> SegmentStatus:
-    shown = _SHOWN.get(record.state, record.status)
+    state, shown = _part(record)
     if shown is None:
         shown = _credit(record)
     return SegmentStatus(
         number=record.number,
-        state=_segment_state(record),
+        state=state,
         status=shown,
         status_name=None if shown is None else message_status(shown).name,
         message_id=record.message_id,
@@ -173,28 +192,12 @@ def _segment(record: SegmentRecord) -> SegmentStatus:
     )
 
 
-def _segment_state(record: SegmentRecord) -> str:
-    if record.state == "A" and record.status is not None and message_status(record.status).final:
-        return "DELIVERED" if record.status == 4 else "UNDELIVERED"
-    return _STATE[record.state]
-
-
 def _job_state(record: JobRecord) -> str:
     if record.refusal is not None:
         return "CANCELLED" if record.refusal.startswith("cancelled:") else "REFUSED"
     if not record.segments:
         return "PENDING"
-    states = [_segment_state(segment) for segment in record.segments]
-    still_open = [state for state in states if state in OPEN_STATES]
-    if still_open:
-        return min(still_open, key=OPEN_STATES.index)
-    # Closed: the segment that decided the job's status decides its state.
-    deciding = (
-        state
-        for state, segment in zip(states, record.segments, strict=True)
-        if _SHOWN.get(segment.state, segment.status) == record.status
-    )
-    return next(deciding, states[0])
+    return together([_part(segment) for segment in record.segments], record.status)
 
 
 def _line(event: Event) -> TimelineEntry:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from celery.exceptions import Reject
 
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger, mask_string
+from smsfleet.config.targets import parse_target
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.sms import bind, take_in
-from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing
+from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing, called_about
 from smsfleet.workers.request import checked_key, is_key
 
 
@@ -25,19 +27,30 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
             request, key = bind(*args, **kwargs)
             _, job_id = take_in(checked_key(job_id, "task_id"), request, key)
         except InvalidArgument as error:
-            return _refuse(job_id, error)
+            return _refuse(job_id, error, kwargs)
     outcome = Outgoing(runtime()).handle([job_id])[job_id]
     if outcome is Outcome.GIVEN_BACK:
         raise Reject("not admitted in time, or this worker is stopping", requeue=True)
     return outcome
 
 
-def _refuse(job_id: str, error: InvalidArgument) -> str:
+def _refuse(job_id: str, error: InvalidArgument, asked: dict[str, Any]) -> str:
     """A task by name that can never be sent still becomes a job, with the reason."""
     reason = f"{error.code}: {mask_string(str(error))}"
     if is_key(job_id):
         store, jobs = runtime().store, runtime().jobs
         store.run(jobs.take_in(job_id, lane="normal", destination="", content="{}"))
-        store.run(jobs.refuse(job_id, "normal", reason, REFUSED_STATUS))
+        callback = called_about(json.dumps({"callback": _callback(asked)}).encode(), runtime().settings)
+        store.run(jobs.refuse(job_id, "normal", reason, REFUSED_STATUS, callback))
     logger(__name__).warning("job refused", job_id=job_id, reason=reason)
     return Outcome.REFUSED
+
+
+def _callback(asked: dict[str, Any]) -> str:
+    """The callback of a call that is refused, where that is not what is wrong with it."""
+    given = asked.get("callback")
+    try:
+        parse_target(given or "")
+    except InvalidArgument:
+        return ""
+    return str(given)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from smsfleet.tasks.app import app, runtime
-from smsfleet.tasks.publisher import CeleryPublisher
+from smsfleet.tasks.publisher import CeleryCaller, CeleryPublisher
 from smsfleet.workers.bootstep import RelayBootstep
+from smsfleet.workers.callbacks import Caller
 from smsfleet.workers.duties import Publisher
 from smsfleet.workers.runtime import Runtime
 
@@ -19,3 +20,7 @@ class RelayStep(RelayBootstep):
     def publisher(self) -> Publisher:
         """Publishes by this app."""
         return CeleryPublisher(app)
+
+    def caller(self) -> Caller:
+        """Calls tasks by this app's broker."""
+        return CeleryCaller(app)

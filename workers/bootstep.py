@@ -1,4 +1,4 @@
-"""The relay and the duties inside a Celery worker: a bootstep that starts and stops their threads."""
+"""Relay, duties and callbacks inside a Celery worker: a bootstep that starts and stops their threads."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 from celery import bootsteps, signals
 
 from smsfleet.config.logs import logger
+from smsfleet.config.webhook_settings import load_webhooks
+from smsfleet.workers.callbacks import Callbacks, Caller
 from smsfleet.workers.duties import Duties, Publisher
 from smsfleet.workers.relay import Relay
 from smsfleet.workers.runtime import Runtime
+from smsfleet.workers.webhooks import Webhooks
 
 STOP_S = 15.0
 
@@ -38,9 +41,13 @@ class RelayBootstep(bootsteps.StartStopStep):  # type: ignore[misc]
     def publisher(self) -> Publisher:
         """The broker's side of the sweeper."""
 
+    @abstractmethod
+    def caller(self) -> Caller:
+        """The broker's side of callbacks."""
+
     def start(self, parent: Any) -> None:
         """Check the store, then start; an unsafe Redis stops the worker here (StoreMisconfigured)."""
-        runtime = self.runtime()
+        runtime, hooks = self.runtime(), load_webhooks()
         runtime.require_durable_store()
         # A stopping worker releases whoever waits for a rate token at once.
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
@@ -48,7 +55,10 @@ class RelayBootstep(bootsteps.StartStopStep):  # type: ignore[misc]
         self._threads = [
             _thread("relay", Relay(runtime, consumer).run),
             _thread("duties", Duties(runtime, self.publisher()).run),
+            _thread("callbacks", Callbacks(runtime, consumer, self.caller()).run),
         ]
+        if hooks.secret is not None:  # else their events wait for a worker that has it
+            self._threads.append(_thread("webhooks", Webhooks(runtime, hooks).run))
 
     def stop(self, _parent: Any) -> None:
         """Stop cleanly: a batch that was read is applied."""

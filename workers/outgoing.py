@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,12 +26,14 @@ from smsfleet.config.logs import logger, mask_string
 from smsfleet.store.calls import Call
 from smsfleet.store.jobs import Admission, Quota
 from smsfleet.store.keys import DAY_MS
+from smsfleet.store.outbox import ACCOUNT
 from smsfleet.store.records import JobRecord
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.segments import Segmented
+from smsfleet.workers.states import CANCELLED_STATUS
 from smsfleet.workers.submit import SubmitOptions, bodies
 from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.times import absolute_time, validity_period
@@ -40,9 +43,6 @@ if TYPE_CHECKING:
 
 REFUSED_STATUS = command_status(ESME_RUNKNOWNERR).shown_status or 5
 """The Appendix B number that a job is shown with that never became segments: 005, error with message."""
-
-CANCELLED_STATUS = 6
-"""The Appendix B number of a job that was cancelled: 006, by a user."""
 
 MOST_DEATHS = 3
 """So many workers may end while they handle a job whose message came back; then it is set aside."""
@@ -157,7 +157,9 @@ class Outgoing:
             return Outcome.UNKNOWN
         store, jobs = self._runtime.store, self._runtime.jobs
         if store.run(jobs.count_delivery(job_id)) > MOST_DEATHS:
-            self._refuse(job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it")
+            self._refuse_with_warning(
+                job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it"
+            )
             return Outcome.REFUSED
         forget = self._forgetting([job_id])
         outcome = self.handle([job_id], on_waiting=forget)[job_id]
@@ -203,8 +205,7 @@ class Outgoing:
 
     def cancel(self, job_id: str, lane: str, why: str) -> Outcome:
         """Close a job that is not admitted yet."""
-        store, jobs = self._runtime.store, self._runtime.jobs
-        if store.run(jobs.refuse(job_id, lane, f"cancelled: {why}", CANCELLED_STATUS)) == 1:
+        if self._refuse(job_id, lane, f"cancelled: {why}", CANCELLED_STATUS):
             self._log.info("job cancelled", job_id=job_id, why=why)
             return Outcome.CANCELLED
         return Outcome.KNOWN
@@ -330,6 +331,7 @@ class Outgoing:
             replaced=segmented.replaced,
             receipts=request.options.registered_delivery != "none",
             quota=self._quota(request, segmented) if request.client else None,
+            callback=request.callback or _account_of(settings),
         )
 
     def _quota(self, request: SmsRequest, segmented: Segmented) -> Quota:
@@ -347,16 +349,36 @@ class Outgoing:
             f"{quota.client} has used {Fraction(used, 3)} of {quota.cap // 3} credits today and asks for "
             f"{Fraction(quota.cost, 3)} more; the day ends at {resets:%Y-%m-%d %H:%M} UTC (SMSFLEET_QUOTAS)"
         )
-        self._refuse(admission.job_id, admission.lane, f"{error.code}: {error}")
+        self._refuse_with_warning(admission.job_id, admission.lane, f"{error.code}: {error}")
         return Outcome.REFUSED
 
     def _close(self, job_id: str, error: SmsfleetError) -> Outcome:
         """Refuse a job for what is wrong with it. The record says its lane: the content may be unreadable."""
         record = self._runtime.store.run(self._runtime.jobs.read(job_id))
         lane = record.lane if isinstance(record, JobRecord) else "normal"
-        self._refuse(job_id, lane, f"{error.code}: {mask_string(str(error))}")
+        self._refuse_with_warning(job_id, lane, f"{error.code}: {mask_string(str(error))}")
         return Outcome.REFUSED
 
-    def _refuse(self, job_id: str, lane: str, reason: str) -> None:
-        self._runtime.store.run(self._runtime.jobs.refuse(job_id, lane, reason, REFUSED_STATUS))
+    def _refuse_with_warning(self, job_id: str, lane: str, reason: str) -> None:
+        self._refuse(job_id, lane, reason, REFUSED_STATUS)
         self._log.warning("job refused", job_id=job_id, reason=reason)
+
+    def _refuse(self, job_id: str, lane: str, reason: str, status: int) -> bool:
+        """Close a job that never becomes segments; whoever is called about it learns of it."""
+        store, jobs = self._runtime.store, self._runtime.jobs
+        (content,) = store.run(jobs.contents([job_id]))
+        callback = called_about(content, self._runtime.settings)
+        return store.run(jobs.refuse(job_id, lane, reason, status, callback)) == 1
+
+
+def called_about(content: bytes | None, settings: Settings) -> str:
+    """Who is called about a job, as the store keeps it; its content may be gone or unreadable."""
+    try:
+        own = json.loads(content or b"{}").get("callback")
+    except (ValueError, AttributeError):
+        own = None
+    return own if isinstance(own, str) and own else _account_of(settings)
+
+
+def _account_of(settings: Settings) -> str:
+    return ACCOUNT if settings.callback else ""

@@ -9,6 +9,7 @@ from typing import Any
 
 from smsfleet.config.errors import InvalidArgument, InvalidText, RecordError
 from smsfleet.config.quotas import CLIENT
+from smsfleet.config.targets import parse_target
 from smsfleet.store.keys import LANES
 from smsfleet.store.records import POLICY_LETTER
 from smsfleet.workers import addresses
@@ -30,7 +31,7 @@ _KINDS = {
     "to": str, "text": str, "sender": str, "lane": str, "encoding": str, "validity_s": int, "asked_ms": int,
     "on_ambiguous": str, "max_segments": int, "transliterate": str, "long_messages": str,
     "binary": dict, "options": dict, "client": str,
-    "ignore_opt_out": bool,
+    "ignore_opt_out": bool, "callback": str,
 }  # fmt: skip
 """The JSON types of a stored request."""
 
@@ -60,6 +61,8 @@ class SmsRequest:
     """the application that it is counted for; empty: none"""
     ignore_opt_out: bool = False
     """send it to a number that opted out too"""
+    callback: str = ""
+    """who is called about its statuses; empty: whoever the setting names"""
 
     @classmethod
     def checked(  # noqa: PLR0913 - the arguments of send_sms
@@ -80,6 +83,7 @@ class SmsRequest:
         data_coding: int | None = None,
         client: str = "",
         ignore_opt_out: bool = False,
+        callback: str | None = None,
         default_country_code: str = "",
         reference_octets: int = 1,
         rules: Rules = NO_RULES,
@@ -107,6 +111,8 @@ class SmsRequest:
         if type(ignore_opt_out) is not bool:
             raise InvalidArgument(f"ignore_opt_out {ignore_opt_out!r} is refused: it must be True or False")
         validity_s = None if validity is None else int(seconds_ahead("validity", validity, now_ms))
+        if callback is not None:
+            parse_target(callback)
         request = cls(
             to=addresses.destination(to, default_country_code=default_country_code or None),
             text=text,
@@ -123,6 +129,7 @@ class SmsRequest:
             options=WireOptions.checked(now_ms=now_ms, **options) if options else PLAIN,
             client=client,
             ignore_opt_out=ignore_opt_out,
+            callback=callback or "",
         )
         if rules is not NO_RULES:
             rules.check(request.to, request.sender)

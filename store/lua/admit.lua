@@ -5,7 +5,8 @@
 -- ARGV[4] outbound limit (entries of one stream)  ARGV[5] quota ttl in seconds
 -- then for each job: id, floor (tokens that its lane leaves to others), policy, deadline_ms or '',
 --   fields to store besides (`d0r3`: letters and numbers) or '', quota ('' or `cap,cost,client`: thirds of a
---   credit, no cap when empty), number of segments, and that many submit_sm bodies
+--   credit, no cap when empty), number of segments (`number@who` where somebody is called about the job), and
+--   that many submit_sm bodies
 -- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
 --   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed,
 --   -3 it would exceed the quota of its client: nothing done
@@ -47,6 +48,11 @@ local a, k = 6, 4
 while a <= #ARGV do
   local id, floor, policy, deadline = ARGV[a], tonumber(ARGV[a + 1]) * floor_share, ARGV[a + 2], ARGV[a + 3]
   local marks, quota, n = ARGV[a + 4], ARGV[a + 5], tonumber(ARGV[a + 6])
+  local who
+  if not n then
+    n, who = string.match(ARGV[a + 6], '^(%d+)@(.*)$')
+    n = tonumber(n)
+  end
   local job, intake, watermark, outbound = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local found = redis.call('HMGET', job, 'c', '1', 'e')
   local result
@@ -84,8 +90,12 @@ while a <= #ARGV do
     end
     if n > 1 then
       fields[#fields + 1] = 'n'; fields[#fields + 1] = n
-      fields[#fields + 1] = 'k'; fields[#fields + 1] = 'Q:' .. n
+      local told = who or redis.call('HGET', job, 'k') -- '@': somebody waits for it
+      fields[#fields + 1] = 'k'; fields[#fields + 1] = 'Q:' .. n .. (told and '@' or '')
+    elseif who then
+      fields[#fields + 1] = 'k'; fields[#fields + 1] = '@'
     end
+    if who then fields[#fields + 1] = 'b'; fields[#fields + 1] = who end
     for i = 1, n do
       fields[#fields + 1] = i
       fields[#fields + 1] = 'Q0,,,,,,'

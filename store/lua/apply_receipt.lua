@@ -1,6 +1,6 @@
 -- apply_receipt.lua: join delivery receipts to their segments; park those that came before their response.
 -- KEYS[1] deliveries stream  KEYS[2] status stream  KEYS[3] orphans sorted set
--- KEYS[4] doubts hash  KEYS[5] doubted sorted set
+-- KEYS[4] doubts hash  KEYS[5] doubted sorted set  KEYS[6] outbox stream
 -- then six for each receipt: job hash, content string, orphan list, index hashes of today, yesterday and tomorrow
 --   (of a relay whose clock is ahead). Job and content are used when the ref is known, the index hashes when it is
 --   not: else they may be any key.
@@ -21,11 +21,13 @@ local function apply_at_once(key, content, ref, number, status, raw)
   local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's')
   local attempt, old, rest = string.match(v[1] or '', '^A(%d+),(%d*),(.*)$')
   local several, history, shown = v[2], v[3] or '', v[5] or ''
-  if not attempt or several or shown ~= old or #history > HISTORY_OCTETS - 100 then return nil end
+  if not attempt or (several and several ~= '@') or shown ~= old or #history > HISTORY_OCTETS - 100 then return nil end
   local entry = 'D' .. status .. raw .. ';'
   if (RANK[status] or 0) <= (RANK[old] or 0) or string.find(history, entry, 1, true) then return nil end
   local elapsed = string.format('%d', math.max(0, now - (tonumber(v[4]) or 0)))
-  tell(KEYS[2], string.sub(ref, 1, -2 - #number), status, FINAL[status])
+  local id = string.sub(ref, 1, -2 - #number)
+  tell(KEYS[2], id, status, FINAL[status])
+  if several then tell_more(key, KEYS[6], id, status, FINAL[status], 'A' .. status) end
   if FINAL[status] and not FINAL[old] then redis.call('EXPIRE', content, ARGV[3]) end
   redis.call(
     'HSET', key, number, 'A' .. attempt .. ',' .. status .. ',' .. rest, 'h', history .. elapsed .. entry, 's', status
@@ -33,7 +35,7 @@ local function apply_at_once(key, content, ref, number, status, raw)
   return 'applied'
 end
 
-local k = 6
+local k = 7
 for a = 5, #ARGV, 7 do
   local ref, message_id, status, raw = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
   local result = ref ~= '' and apply_at_once(KEYS[k], KEYS[k + 1], ref, ARGV[a + 2], status, raw)
@@ -49,7 +51,7 @@ for a = 5, #ARGV, 7 do
       local fresh = not string.find(job.history, mark .. entry .. ';', 1, true)
       result = join(job.segment, status) and 'applied' or 'unchanged'
       if fresh then note(job, now, entry) end
-      if fresh or result == 'applied' then save_job(job, now, KEYS[k + 1], KEYS[2], ARGV[3]) end
+      if fresh or result == 'applied' then save_job(job, now, KEYS[k + 1], KEYS[2], KEYS[6], ARGV[3]) end
     end
   elseif redis.call('HEXISTS', KEYS[k + 3], message_id) == 1 or redis.call('HEXISTS', KEYS[k + 4], message_id) == 1
     or redis.call('HEXISTS', KEYS[k + 5], message_id) == 1 then

@@ -2,7 +2,7 @@
 -- attempt: an acceptance always counts, a refusal only for the attempt that is the last one.
 -- KEYS[1] responses stream  KEYS[2] status stream  KEYS[3] waiting hash  KEYS[4] delayed sorted set
 -- KEYS[5] held sorted set  KEYS[6] orphans sorted set  KEYS[7] doubts hash  KEYS[8] doubted sorted set
--- KEYS[9] rate hash  KEYS[10] pause hash
+-- KEYS[9] rate hash  KEYS[10] pause hash  KEYS[11] outbox stream
 -- then four for each fact: job hash, content string, index hash of today, orphan list
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
@@ -57,11 +57,13 @@ local function accept_at_once(key, ref, number, attempt, message_id, index)
   if orphans > 0 or message_id == '' then return nil end
   local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's')
   local several, history, shown = v[2], v[3] or '', v[5] or ''
-  if v[1] ~= 'S' .. attempt .. ',,,,,,' or several or shown ~= '' or #history > HISTORY_OCTETS - 40 then return nil end
+  if v[1] ~= 'S' .. attempt .. ',,,,,,' or (several and several ~= '@') or shown ~= '' or #history > HISTORY_OCTETS - 40 then return nil end
   if redis.call('HSETNX', index, message_id, ref) == 0 then return nil end
   if redis.call('HLEN', index) == 1 then redis.call('EXPIRE', index, ARGV[4]) end
   local elapsed = string.format('%d', math.max(0, now - (tonumber(v[4]) or 0)))
-  tell(KEYS[2], string.sub(ref, 1, -2 - #number), '8', false)
+  local id = string.sub(ref, 1, -2 - #number)
+  tell(KEYS[2], id, '8', false)
+  if several then tell_more(key, KEYS[11], id, '8', false, 'A8') end
   redis.call(
     'HSET', key, number, 'A' .. attempt .. ',8,,,,,' .. message_id, 'h', history .. elapsed .. 'A8;', 's', '8'
   )
@@ -93,7 +95,7 @@ local function judge_account(result, outcome, code, ref, attempt)
   return result
 end
 
-local k, throttled = 11, 0
+local k, throttled = 12, 0
 for a = 8, #ARGV, 10 do
   entries[#entries + 1] = ARGV[a]
   local ref, number, attempt, message_id = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 9]
@@ -112,7 +114,7 @@ for a = 8, #ARGV, 10 do
     result = refuse(job, attempt, ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], tonumber(ARGV[a + 7]), ARGV[a + 8])
   end
   if job and result ~= 'known' and result ~= 'stale' then
-    save_job(job, now, KEYS[k + 1], KEYS[2], ARGV[3])
+    save_job(job, now, KEYS[k + 1], KEYS[2], KEYS[11], ARGV[3])
   end
   if probing or ARGV[a + 4] == 'pause' then
     result = judge_account(result, ARGV[a + 4], ARGV[a + 5], ref, attempt)

@@ -1,6 +1,7 @@
 -- begin.lua: the write-ahead intent: mark segments SENDING before their octets reach the socket. Fenced.
 -- KEYS[1] fence string  KEYS[2] inflight hash  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
--- KEYS[7] pause hash  KEYS[8] recent sorted set of opted-out numbers; then two for each segment: job hash, content string
+-- KEYS[7] pause hash  KEYS[8] recent sorted set of opted-out numbers  KEYS[9] outbox stream; then two for each segment:
+--   job hash, content string
 -- ARGV[1] token  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] the line of the history: S, or S0 when no receipt is asked for
 -- then for each segment: ref, number, lane (1..3), entry id
@@ -27,7 +28,7 @@ local function mark_at_once(job, number)
   local v = redis.call('HMGET', job, number, 'k', 'x', 'h', 'c')
   local attempt, rest = string.match(v[1] or '', '^Q(%d*)(,.*)$')
   local several, deadline, history = v[2], tonumber(v[3]), v[4] or ''
-  if not attempt or several or (deadline and now >= deadline) or #history > HISTORY_OCTETS - 40 then return nil end
+  if not attempt or (several and several ~= '@') or (deadline and now >= deadline) or #history > HISTORY_OCTETS - 40 then return nil end
   attempt = string.format('%d', tonumber(attempt) + 1)
   local elapsed = string.format('%d', math.max(0, now - (tonumber(v[5]) or 0)))
   redis.call('HSET', job, number, 'S' .. attempt .. rest, 'h', history .. elapsed .. ARGV[4] .. ';')
@@ -35,15 +36,15 @@ local function mark_at_once(job, number)
 end
 
 local jobs, contents = {}, {}
-for k = 9, #KEYS, 2 do
+for k = 10, #KEYS, 2 do
   jobs[#jobs + 1], contents[#contents + 1] = KEYS[k], KEYS[k + 1]
 end
 local unwanted = opted_out(KEYS[8], jobs, contents)
 
-local k = 9
+local k = 10
 for a = 5, #ARGV, 4 do
   local ref, entry = ARGV[a], ARGV[a + 3]
-  local is_unwanted = unwanted and unwanted[(k - 7) / 2]
+  local is_unwanted = unwanted and unwanted[(k - 8) / 2]
   -- a pause keeps what will be sent: what must not be sent goes at once
   local held_back = paused and not is_unwanted and is_held_back(tonumber(ARGV[a + 2]))
   local attempt = not held_back and not is_unwanted and mark_at_once(KEYS[k], ARGV[a + 1])
@@ -54,19 +55,19 @@ for a = 5, #ARGV, 4 do
     if state == 'Q' and job.deadline and now >= job.deadline then
       job.segment.state = 'E'
       note(job, now, 'E')
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+      save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[9], ARGV[3])
       state = 'E'
     elseif state == 'Q' and is_unwanted then
       job.segment.state = 'C'
       note(job, now, 'C opted out')
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+      save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[9], ARGV[3])
       state = 'C'
     elseif state == 'Q' then
       attempt = string.format('%d', tonumber(job.segment.attempt) + 1)
       job.segment.state = 'S'
       job.segment.attempt = attempt
       note(job, now, ARGV[4])
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+      save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[9], ARGV[3])
     end
   end
   if held_back then

@@ -6,6 +6,8 @@
 --   r places that transliteration changed (only above 0)  d 0: no receipt is asked for (else absent)
 --   g client (if named)  n segments (only above 1)  x deadline (ms)  s status shown  e error  h history
 --   k counts (only above 1)
+--   b who is called about it ('*': whoever the account's setting names)  w channel of those that wait for it now
+--   A job that has b or w ends its k with '@', or has nothing else there: so jobs that have neither cost no more.
 --   1..n a segment each: <state><attempt>,<status>,<error>,<tries>,<ambiguous>,<duplicates>,<message_id>
 -- States of a segment: Q queued, W queued but waiting for its time, S sending, H held, A accepted,
 --   R rejected (its status is the one it is shown with), F failed unknown, E expired, C cancelled.
@@ -116,7 +118,10 @@ local function load_job(key, ref, number)
   local job, segment = JOB, JOB.segment
   unpack_segment(segment, v[1])
   job.key, job.ref, job.number = key, ref, number
-  job.counts, job.shown, job.history = v[2], v[3] or '', v[4] or ''
+  local counts = v[2]
+  job.told = counts and string.sub(counts, -1) == '@'
+  if job.told then counts = counts ~= '@' and string.sub(counts, 1, -2) end
+  job.counts, job.shown, job.history = counts, v[3] or '', v[4] or ''
   job.created, job.deadline = tonumber(v[5]) or 0, tonumber(v[6])
   job.label, job.noted = label_of(segment), false
   return job
@@ -147,13 +152,25 @@ local function tell(stream, id, shown, closed)
   end
 end
 
+-- A change of a job that somebody is told of: kept for its callback, and said to those that wait for it now.
+-- labels: of its segments, as `k` has them, or the one label of a job of one segment
+local function tell_more(key, outbox, id, shown, closed, labels)
+  local v = redis.call('HMGET', key, 'b', 'w')
+  if v[1] then
+    redis.call('XADD', outbox, '*', 'j', id, 's', shown, 'f', closed and '1' or '0', 'l', labels, 'b', v[1])
+  end
+  -- pcall: a user of the server who may not publish must not lose the change; whoever waits looks again by itself
+  if v[2] then redis.pcall('PUBLISH', v[2], shown) end
+end
+
 -- Write the changed segment, the counts and the status; say so in the status stream when what is shown changes.
-local function save_job(job, now, content_key, status_stream, text_ttl)
+local function save_job(job, now, content_key, status_stream, outbox, text_ttl)
   local label = label_of(job.segment)
   local fields = { job.number, pack_segment(job.segment) }
   if job.noted then fields[3] = 'h'; fields[4] = job.history end
   if label ~= job.label then
     local shown, closed, was_closed
+    local labels = label
     if not job.counts then
       local rank, _
       rank, closed = weigh(label)
@@ -166,12 +183,15 @@ local function save_job(job, now, content_key, status_stream, text_ttl)
       if counts[job.label] == 0 then counts[job.label] = nil end
       counts[label] = (counts[label] or 0) + 1
       shown, closed = roll(counts)
+      labels = pack_counts(counts)
       fields[#fields + 1] = 'k'
-      fields[#fields + 1] = pack_counts(counts)
+      fields[#fields + 1] = labels .. (job.told and '@' or '')
     end
     if shown ~= job.shown then fields[#fields + 1] = 's'; fields[#fields + 1] = shown end
     if shown ~= job.shown or closed ~= was_closed then
-      tell(status_stream, string.match(job.ref, '^(.*)#'), shown, closed)
+      local id = string.match(job.ref, '^(.*)#')
+      tell(status_stream, id, shown, closed)
+      if job.told then tell_more(job.key, outbox, id, shown, closed, labels) end
     end
     if closed and not was_closed then redis.call('EXPIRE', content_key, text_ttl) end
     job.label = label

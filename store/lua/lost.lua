@@ -1,6 +1,7 @@
 -- lost.lua: the link went down, or no answer came in time, in the binder that holds the fence. Fenced.
 -- KEYS[1] fence string  KEYS[2] inflight hash  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
 -- KEYS[7] waiting hash  KEYS[8] held sorted set  KEYS[9] doubts hash  KEYS[10] doubted sorted set
+-- KEYS[11] outbox stream
 -- then two for each segment: job hash, content string
 -- ARGV[1] token  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds  ARGV[4] hold in ms
 -- then for each segment: ref, number, attempt ('' = whichever is in flight), written (1 some octet may have
@@ -11,7 +12,7 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results = {}
-local k = 11
+local k = 12
 for a = 5, #ARGV, 4 do
   local ref = ARGV[a]
   local intent = redis.call('HGET', KEYS[2], ref)
@@ -35,7 +36,7 @@ for a = 5, #ARGV, 4 do
       else
         ambiguous(job, now, stream, entry, KEYS[7], KEYS[8], tonumber(ARGV[4]))
       end
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[3])
+      save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[11], ARGV[3])
       results[#results + 1] = job.segment.state
     end
   end

@@ -3,6 +3,7 @@
 -- on its way.
 -- KEYS[1] doubts hash  KEYS[2] doubted sorted set  KEYS[3] status stream  KEYS[4] waiting hash
 -- KEYS[5] delayed sorted set  KEYS[6] held sorted set  KEYS[7] orphans sorted set
+-- KEYS[8] outbox stream
 -- then four for each receipt: job hash, content string, index hash of today, orphan list
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] index ttl in seconds
 -- then for each receipt: destination, ref, number, message_id
@@ -43,7 +44,7 @@ local function forget(to, traces)
 end
 
 local results = {}
-local k = 8
+local k = 9
 for a = 4, #ARGV, 4 do
   local to, ref, message_id = ARGV[a], ARGV[a + 1], ARGV[a + 3]
   local traces = unpack_traces(redis.call('HGET', KEYS[1], to))
@@ -60,7 +61,7 @@ for a = 4, #ARGV, 4 do
       else
         put_matched(to, traces, message_id)
         result = accept(job, now, 'M', message_id, KEYS[k + 2], KEYS[k + 3], at)
-        save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+        save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[8], ARGV[2])
       end
     end
   end

@@ -1,13 +1,13 @@
 -- promote.lua: put segments whose delay after a temporary error is over back into their outbound stream.
 -- KEYS[1] waiting hash  KEYS[2] delayed sorted set  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
--- KEYS[7] rate hash; then two for each segment: job hash, content string
+-- KEYS[7] outbox stream  KEYS[8] rate hash; then two for each segment: job hash, content string
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds; then for each segment: ref, number
 -- returns a word for each segment: queued | expired | early (its time has not come) | gone (not waiting any more)
 -- They take tokens of the rate before new jobs do, half a second's at most: then new ones get some too.
 -- uses: lib_time lib_job lib_outbound
 local now = server_ms(ARGV[1])
 local results = {}
-local k, queued = 8, 0
+local k, queued = 9, 0
 for a = 3, #ARGV, 2 do
   local ref = ARGV[a]
   local due = redis.call('ZSCORE', KEYS[2], ref)
@@ -26,13 +26,13 @@ for a = 3, #ARGV, 2 do
     elseif job.deadline and now >= job.deadline then
       job.segment.state = 'E'
       note(job, now, 'E')
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+      save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[7], ARGV[2])
       result = 'expired'
     else
       redis.call('XADD', stream_of(job, { KEYS[4], KEYS[5], KEYS[6] }), '*', 'r', ref, 'b', body)
       job.segment.state = 'Q'
       note(job, now, 'Q')
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+      save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[7], ARGV[2])
       result = 'queued'
       queued = queued + 1
     end
@@ -41,10 +41,10 @@ for a = 3, #ARGV, 2 do
   k = k + 2
 end
 if queued > 0 then
-  local tokens, set = unpack(redis.call('HMGET', KEYS[7], 'v', 'm'))
+  local tokens, set = unpack(redis.call('HMGET', KEYS[8], 'v', 'm'))
   if tokens and set then
     local owed = math.max(math.min(tonumber(tokens), -tonumber(set) / 2), tonumber(tokens) - queued)
-    redis.call('HSET', KEYS[7], 'v', string.format('%.6f', owed))
+    redis.call('HSET', KEYS[8], 'v', string.format('%.6f', owed))
   end
 end
 return results

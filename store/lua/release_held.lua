@@ -1,5 +1,6 @@
 -- release_held.lua: end the hold of segments whose outcome is unknown: by their timer, or as an operator decides.
 -- KEYS[1] waiting hash  KEYS[2] held sorted set  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
+-- KEYS[7] outbox stream
 -- then two for each segment: job hash, content string
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds
 -- then for each segment: ref, number, decision (timer | resend | fail)
@@ -7,7 +8,7 @@
 -- uses: lib_time lib_job lib_outbound
 local now = server_ms(ARGV[1])
 local results = {}
-local k = 7
+local k = 8
 for a = 3, #ARGV, 3 do
   local ref, decision = ARGV[a], ARGV[a + 2]
   local due = redis.call('ZSCORE', KEYS[2], ref)
@@ -37,7 +38,7 @@ for a = 3, #ARGV, 3 do
         note(job, now, decision == 'fail' and 'G' or 'F')
         result = 'failed'
       end
-      save_job(job, now, KEYS[k + 1], KEYS[3], ARGV[2])
+      save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[7], ARGV[2])
     end
   end
   results[#results + 1] = result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from typing import Any
 
 import psutil
 from celery import Celery
+from tests.acceptance.celery_side import Flower
 from tests.acceptance.fleet import PASSWORD, WITHIN_S, Fleet, number, wait_until
 
 from smsfleet.cli.binder import session_options
@@ -33,11 +36,13 @@ def test_no_number_and_no_text_shows_anywhere_on_the_way(new_fleet: Callable[...
         SMSFLEET_WORKER_CONCURRENCY="2",
         SMSFLEET_LOG_LEVEL="DEBUG",
         SMSFLEET_EVENT_SHARE="1",
+        SMSFLEET_CALLBACK="task:audit.on_sms@audit",
     )
     fleet.options["worker"] = ("-E",)
     fleet.options["simulator"] = ("--receipt-delay", "0.1")
     fleet.start("simulator", "binder")
 
+    flower = Flower(fleet)
     jobs = [send_sms.delay(to, TEXT).id for to in NUMBERS]
     queued = fleet.broker_keys()
     with (
@@ -66,7 +71,14 @@ def test_no_number_and_no_text_shows_anywhere_on_the_way(new_fleet: Callable[...
         assert job.encode() in queued[b"sms.normal"]
         assert shown(queued[b"sms.normal"]) == []
     assert b"unacked" in held
-    assert shown(queued) == shown(held) == []
+    assert shown(opened(queued)) == shown(opened(held)) == []
+    wait_until(lambda: fleet.command("LLEN", "audit") >= 2 * len(jobs), "the callbacks are published")
+    told = opened(fleet.broker_keys())
+    assert all(f'"job_id": "{job}"' in told for job in jobs)
+    assert [] == shown(told)
+    wait_until(lambda: set(jobs) <= set(flower.tasks()), "Flower knows the jobs")
+    assert [] == shown(flower.tasks())
+    assert [] == shown([flower.page("/tasks"), flower.page(f"/task/{jobs[0]}")])
     assert [True, True] == [any(reply.values()) for reply in replies[:2]]
     assert shown(replies) == []
     assert shown(events) == []
@@ -135,6 +147,12 @@ def events_of(app: Celery) -> Iterator[list[dict[str, Any]]]:
 
 def seen(events: list[dict[str, Any]], kind: str) -> int:
     return sum(event["type"] == kind for event in events)
+
+
+def opened(contents: dict[bytes, bytes]) -> str:
+    """What lies at the broker, the bodies of Celery's messages decoded."""
+    bodies = re.findall(rb'"body": "([A-Za-z0-9+/=]+)"', b" ".join(contents.values()))
+    return repr(contents) + "".join(base64.b64decode(body).decode() for body in bodies)
 
 
 def shown(value: object) -> list[str]:

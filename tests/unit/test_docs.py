@@ -18,6 +18,7 @@ from smsfleet.config.opt_out import IN, OUT
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.config.statuses import RANKED, RECEIPT_STATUS
+from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.tasks.app import configuration
 from smsfleet.tasks.status import FINAL_STATES, OPEN_STATES, JobStatus, SegmentStatus
@@ -25,8 +26,14 @@ from smsfleet.tasks.status import FINAL_STATES, OPEN_STATES, JobStatus, SegmentS
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
-SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields} | {
-    SMPP_PREFIX + name.upper() for name in SmppSettings.model_fields
+SETTINGS = {
+    prefix + name.upper()
+    for prefix, settings in (
+        (PREFIX, Settings),
+        (SMPP_PREFIX, SmppSettings),
+        (WEBHOOK_PREFIX, WebhookSettings),
+    )
+    for name in settings.model_fields
 }
 OTHERS = {
     "SMSFLEET_SIMULATOR_PASSWORD",  # cli/simulator.py

@@ -54,8 +54,8 @@ def test_a_job_that_is_sent_is_shown_and_waits_in_its_queue(here: Here, raw: red
 
     assert (0, "") == (result.exit_code, result.stderr)
     lines = result.stdout.splitlines()
-    assert ["job       order-1", "state     PENDING (open)", "status    no status yet"] == lines[:3]
-    assert "application taken in" in lines[3]
+    assert ["job       order-1", "to        27*******01", "state     PENDING (open)"] == lines[:3]
+    assert "application taken in" in lines[4]
     assert ["order-1"] == [json.loads(text)["headers"]["id"] for text in messages(raw, "sms.high")]
 
 
@@ -65,9 +65,16 @@ def test_a_job_for_programs_is_json(here: Here) -> None:
     found = said(here("status", sent["job_id"], "--json"))
 
     assert sent == found
-    assert ("PENDING", TO, "normal", False, None) == (
+    assert ("PENDING", "27*******01", "normal", False, None) == (
         found["state"], found["to"], found["lane"], found["final"], found["status"],
     )  # fmt: skip
+
+
+def test_a_callback_is_kept_with_the_job(here: Here, raw: redis.Redis) -> None:  # noqa: F811
+    job_id = said(here("send", TO, "Hello", "--callback", "task:a.b@c", "--json"))["job_id"]
+
+    assert "task:a.b@c" == json.loads(raw.get(f"{{main}}:content:{job_id}"))["callback"]
+    assert 2 == here("send", TO, "Hello", "--callback", "nobody").exit_code
 
 
 def test_the_same_key_again_shows_the_first_job(here: Here, raw: redis.Redis) -> None:  # noqa: F811

@@ -14,7 +14,7 @@ from smsfleet.store.opt_out import OptedOut
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|receipts|dead"
     rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans|doubts|doubted"
-    rb"|rate|pause|optedout(:\w+)?|bind"
+    rb"|rate|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
 )
 """The keys that store/keys.py lists as without a lifetime."""
 

@@ -258,6 +258,7 @@ def test_a_value_outside_its_rule_is_refused_by_name_value_and_rule(
 def test_every_setting_has_a_rule_and_is_tested_here() -> None:
     tested = {name for _, name, _ in TAKEN + REFUSED} | {
         "BROKER_URL",
+        "CALLBACK",  # test_targets.py
         "RUN_DIR",
         "HOST",
         "PASSWORD_FILE",

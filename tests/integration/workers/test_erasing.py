@@ -1,0 +1,53 @@
+"""A number is erased from everything that is kept, as far as nothing is on its way."""
+
+from __future__ import annotations
+
+import json
+
+from tests.integration.store.steps import TO, Fleet
+
+from smsfleet.store.outbox import Outbox
+from smsfleet.workers.erasing import Eraser
+from smsfleet.workers.runtime import Runtime
+
+
+def message(fleet: Fleet, source: str) -> None:
+    fleet.redis("XADD", fleet.keys.mo, "*", "m", json.dumps({"from": source, "to": "555", "text": "Bonjour"}))
+
+
+def test_after_it_the_number_is_nowhere(runtime: Runtime, fleet: Fleet) -> None:
+    (ref,) = fleet.send("done")
+    fleet.answer(ref)
+    fleet.receipt(4)
+    fleet.take_in("pending")
+    fleet.take_in("theirs", to="27999100002")
+    message(fleet, TO)
+    message(fleet, "27999100002")
+    fleet.run(Outbox(fleet.keys).put("https://a.example/", f'{{"from":"{TO}"}}'))
+    fleet.run(fleet.jobs.next_references([TO], 256))
+    looked: list[int] = []
+
+    erased = Eraser(runtime, TO).run(looked.append)
+
+    assert (2, 1, [], []) == (erased.jobs, erased.cancelled, erased.open, erased.named)
+    assert {"messages": 1, "events": 1} == dict(erased.entries)
+    assert not any(TO in str((key, value)) for key, value in fleet.everything().items())
+    assert ("27999100002", 1) == (fleet.job("theirs").destination, fleet.redis("XLEN", fleet.keys.mo))
+    assert looked
+
+
+def test_a_job_on_its_way_is_named_and_erased_later(runtime: Runtime, fleet: Fleet) -> None:
+    (ref,) = fleet.send("flying")
+
+    first = Eraser(runtime, TO).run()
+    fleet.answer(ref)
+    second = Eraser(runtime, TO).run()
+
+    assert (0, ["flying"]) == (first.jobs, first.open)
+    assert (1, []) == (second.jobs, second.open)
+
+
+def test_ids_that_hold_the_number_are_told(runtime: Runtime, fleet: Fleet) -> None:
+    fleet.take_in(f"otp:{TO}")
+
+    assert [f"otp:{TO}"] == Eraser(runtime, TO).run().named
