@@ -16,6 +16,9 @@ KEPT_MO = 100_000
 KEPT_DEAD = 10_000
 """Unreadable facts that the stream `dead` keeps."""
 
+KEPT_STRAYS = 10_000
+"""Receipts without a response that the stream `strays` keeps when they were too many to wait."""
+
 
 class ResponseFact(NamedTuple):
     """One answer to a submit_sm, as the binder heard it."""
@@ -175,6 +178,16 @@ class Facts:
                 receipt.entry_id, reference, number, message_id, status, receipt.raw, receipt.source,
             )  # fmt: skip
         return eval_call(script("apply_receipt"), script_keys, arguments, _words)
+
+    def orphans(self, oldest: int) -> list[Call[Any]]:
+        """How many message ids wait for their response, and the oldest of them."""
+        key = self._keys.orphans
+        return [Call(("ZCARD", key), int), Call(("ZRANGE", key, 0, oldest - 1), list)]
+
+    def give_up_orphans(self, message_ids: Sequence[bytes], limit: int) -> Call[int]:
+        """Move the receipts of the oldest to the stream `strays`, until `limit` wait; reply: how many."""
+        script_keys = [self._keys.orphans, self._keys.strays, *map(self._keys.orphan, message_ids)]
+        return eval_call(script("give_up_orphans"), script_keys, (limit, KEPT_STRAYS, *message_ids), int)
 
     def keep_mo(self, fact: DeliveryFact) -> Call[int]:
         """Move a mobile-originated message to the stream `mo`."""

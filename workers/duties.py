@@ -11,13 +11,17 @@ from typing import Protocol
 
 from smsfleet.config.errors import StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
-from smsfleet.store.doubts import Pair
+from smsfleet.config.repeats import Repeats
+from smsfleet.store.doubts import SUSPENDED, Pair
 from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 TICK_S = 0.5
 """How often due segments are looked for."""
+
+SAID_EVERY_S = 3600.0
+"""How often it is said that nothing can be matched, as long as it is so."""
 
 BATCH = 100
 MOST_BATCHES = 50
@@ -43,6 +47,7 @@ class Duties:
         self._publisher = publisher
         self._clock_ms = clock_ms
         self._sweep_at_ms = 0
+        self._lines = Repeats(1, SAID_EVERY_S)
         self._log = logger(__name__)
 
     def run(self) -> None:
@@ -100,6 +105,11 @@ class Duties:
         matched = 0
         for _ in range(MOST_BATCHES):
             looked, pairs = store.run(doubts.ripe(self._runtime.settings.match_after_s, BATCH))
+            if looked == SUSPENDED and self._lines.ask("suspended", self._clock_ms() / 1000) is not None:
+                self._log.error(
+                    "receipts of too many numbers wait for their answers: unknown outcomes are not resolved"
+                    " by receipts, their policies decide"
+                )
             if pairs:
                 busy = self._on_their_way()
                 ready = [pair for pair in pairs if busy is not None and pair.destination not in busy]

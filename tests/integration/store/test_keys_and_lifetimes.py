@@ -10,7 +10,7 @@ from smsfleet.store.capture import CaptureBox, CaptureRequest
 from smsfleet.store.journal import JournalEntry, JournalLog
 
 KEPT = re.compile(
-    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead"
+    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|dead|strays"
     rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|orphans|doubts|doubted|rate|pause|bind"
 )
 """The keys that store/keys.py lists as without a lifetime."""
@@ -42,6 +42,8 @@ def a_busy_day(fleet: Fleet) -> None:
     mo, dead = fleet.run(fleet.facts.read("relay", 10, 1))[1]
     fleet.run(fleet.facts.keep_mo(mo))
     fleet.run(fleet.facts.bury(dead, "why"))
+    fleet.run(fleet.facts.give_up_orphans([b"orphaned"], 0))
+    fleet.receipt(4, b"orphaned again")
     fleet.run(fleet.ledger.pause())
 
 
