@@ -9,6 +9,9 @@ from smsfleet.config.repeats import Repeats
 from smsfleet.workers.runtime import Runtime
 
 BATCH = 100
+MOST_BATCHES = 20
+"""After a limit was lowered there may be a million to give up: the relay has other work too."""
+
 SAID_EVERY_S = 60.0
 
 
@@ -30,7 +33,7 @@ class Orphans:
         store, facts = self._runtime.store, self._runtime.facts
         limit = self._runtime.settings.orphan_limit
         before = self._given_up
-        while True:
+        for _ in range(MOST_BATCHES):
             waiting, oldest = store.run_all(facts.orphans(BATCH))
             if waiting <= limit:
                 break
