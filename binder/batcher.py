@@ -57,6 +57,14 @@ class Batcher(Generic[T]):
             self._wake.set()
         self._items.append(item)
 
+    def withdraw(self) -> list[T]:
+        """Take back what waits: it will not be handled."""
+        items, self._items = self._items, []
+        self._wake.clear()
+        if not self._handling:
+            self._idle.set()
+        return items
+
     async def run(self) -> None:
         """Handle items for ever."""
         while True:

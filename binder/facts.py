@@ -20,6 +20,9 @@ BATCH = 200
 MOST_DELIVERIES = 10_000
 """deliver_sm that may wait to be persisted; more are sent back to the gateway at once."""
 
+MOST_OCTETS = 16 * 1024 * 1024
+"""Octets of them: one with a message_payload may have 64 KB."""
+
 PACE_S = 0.002
 """After a small write: how long the next one is collected."""
 
@@ -76,15 +79,23 @@ class Deliveries:
         self.batches: Batcher[_Delivery] = Batcher(self._persist, BATCH, PACE_S)
         self.count = 0
         self.refused = 0
+        self._octets = 0
         self._log = logger(__name__)
 
     def add(self, link: Link, sequence_number: int, body: bytes) -> None:
-        """Take one deliver_sm of a link."""
-        if len(self.batches) >= MOST_DELIVERIES:
+        """Take one deliver_sm of a link, or send it back when too much waits for the store."""
+        octets = self._octets + len(body)
+        if len(self.batches) >= MOST_DELIVERIES or octets > MOST_OCTETS:
             self.refused += 1
             link.deliver_resp(sequence_number, ESME_RX_T_APPN)
         else:
+            self._octets = octets
             self.batches.add(_Delivery(link, sequence_number, body))
+
+    @property
+    def waiting_octets(self) -> int:
+        """Octets of the deliver_sm that are not answered yet."""
+        return self._octets
 
     async def _persist(self, batch: list[_Delivery]) -> None:
         now_ms = self._clock_ms()
@@ -94,8 +105,12 @@ class Deliveries:
             self.count += len(batch)
         except StoreUnavailable as error:
             # Some of the batch may be stored all the same: a receipt that comes twice changes nothing.
+            # What waits goes back too: behind a silent store each batch would wait for a time-out of its own,
+            # and the gateway would take us for dead.
+            batch = [*batch, *self.batches.withdraw()]
             self._log.warning("cannot persist deliver_sm: sent back", count=len(batch), error=error)
             command_status = ESME_RX_T_APPN
             self.refused += len(batch)
-        for link, sequence_number, _ in batch:
+        for link, sequence_number, body in batch:
+            self._octets -= len(body)
             link.deliver_resp(sequence_number, command_status)

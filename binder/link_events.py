@@ -14,6 +14,7 @@ from smsfleet.binder.report import SideReport
 from smsfleet.binder.transport import Link, Token
 from smsfleet.config.codes import ESME_RINVBNDSTS, ESME_RUNKNOWNERR
 from smsfleet.config.logs import logger
+from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.events import (
     BindRefused,
     Bound,
@@ -34,6 +35,12 @@ from smsfleet.smpp.events import (
     UnexpectedResponse,
 )
 from smsfleet.store.wire import Answer
+
+LOGGED, LOGGED_S = 20, 60.0
+"""Lines of one sort about what the gateway sends, in so many seconds."""
+
+NOTED_S = 1.0
+"""The journal is of a limited length: enquire_links of the gateway are noted once in this time."""
 
 
 class LinkEvents:
@@ -66,6 +73,8 @@ class LinkEvents:
         """set when the bind was accepted or refused"""
         self.disowned = asyncio.Event()
         """set when the gateway has another idea of this bind (ESME_RINVBNDSTS): make a new one"""
+        self._lines = Repeats(LOGGED, LOGGED_S)
+        self._noted = Repeats(1, NOTED_S)
         self._log = logger(__name__)
 
     def begin(self, attempt: str) -> None:
@@ -129,7 +138,8 @@ class LinkEvents:
                 case EnquireLinkAnswered():
                     self._journal.note("enquire_link_resp", mode=self._mode)
                 case EnquireLinkReceived():
-                    self._journal.note("enquire_link_received", mode=self._mode)
+                    if self._noted.ask("enquire_link_received", link.now) is not None:
+                        self._journal.note("enquire_link_received", mode=self._mode)
                 case CloseConnection(reason, cause):
                     self._log.info("closing the connection", mode=self._mode, reason=reason, cause=cause)
                 case DeliverRefused(_, status, reason):
@@ -140,12 +150,25 @@ class LinkEvents:
                         status=status,
                         direction="received",
                     )
-                    self._log.error("malformed deliver_sm refused", command_status=status, reason=reason)
+                    if (left_out := self._lines.ask("deliver_sm", link.now)) is not None:
+                        self._log.error(
+                            "malformed deliver_sm refused",
+                            command_status=status,
+                            reason=reason,
+                            left_out=left_out,
+                        )
                 case UnexpectedResponse() | ProtocolViolation() | PeerUnbound():
                     if isinstance(event, PeerUnbound):
                         self._journal.note("unbind", mode=self._mode, by="gateway")
                     kind = event.__class__.__name__
-                    self._log.warning("from the gateway", mode=self._mode, event_kind=kind, detail=str(event))
+                    if (left_out := self._lines.ask(kind, link.now)) is not None:
+                        self._log.warning(
+                            "from the gateway",
+                            mode=self._mode,
+                            event_kind=kind,
+                            detail=str(event),
+                            left_out=left_out,
+                        )
                 case _:
                     self._log.debug("link", mode=self._mode, event_kind=event.__class__.__name__)
         self._outbound.advance()

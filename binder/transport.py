@@ -26,6 +26,10 @@ PEER_CLOSED = "peer-closed"
 _HEADER = struct.Struct(">II")
 """command_length, command_id"""
 
+MOST_UNSENT = 10_000
+"""Answers that wait while the peer does not read: with more, nothing is read from it either. Far more than
+any window, so that a peer that reads a little late is not held up."""
+
 CLOSE_S = 2.0
 """How long a closing connection may take to send what is left."""
 
@@ -63,6 +67,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._writable = True
+        self._reading = True
         self._flush_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._is_tls = False
@@ -96,6 +101,8 @@ class Link(asyncio.Protocol):
             self._tap.received(data)
         events = self.session.receive(data, now=self._clock())
         self._handle(events)
+        if not self._writable and self.session.unsent > MOST_UNSENT + self.session.in_flight:
+            self._pause_reading()
 
     def pause_writing(self) -> None:
         """The kernel takes no more: keep what comes."""
@@ -106,6 +113,9 @@ class Link(asyncio.Protocol):
         self._writable = True
         self._stuck.clear()
         self._flush()
+        if not self._reading and self._transport is not None:
+            self._reading = True
+            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone: every unanswered request becomes an event."""
@@ -153,6 +163,11 @@ class Link(asyncio.Protocol):
         transport.close()
         self._loop.call_later(CLOSE_S, transport.abort)
 
+    @property
+    def now(self) -> float:
+        """The time by the clock of its timers."""
+        return self._clock()
+
     def was_written(self, token: Token) -> bool:
         """Whether some octet of the submit_sm may have left us."""
         return token not in self._unwritten
@@ -166,6 +181,13 @@ class Link(asyncio.Protocol):
                 if isinstance(event, CloseConnection):
                     self.close(event.reason, event.cause)
         self._flush_soon()
+
+    def _pause_reading(self) -> None:
+        """Let the peer wait, as it lets us: what it sends would grow in our memory, as answers to it."""
+        if self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+            self._log.warning("the peer does not read: nothing is read from it", unsent=self.session.unsent)
 
     def _flush_soon(self) -> None:
         """At the end of this turn of the loop, once for everything that happens in it."""

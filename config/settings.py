@@ -214,6 +214,12 @@ class Settings(EnvironmentSettings):
     match_after_s: float = Field(
         20.0, ge=1, le=7 * DAYS, description="how old a receipt is when it may resolve an unknown outcome"
     )
+    orphan_limit: int = Field(
+        100_000,
+        ge=1000,
+        le=10_000_000,
+        description="message ids whose receipts may wait for their answer; the oldest beyond are given up",
+    )
     max_attempts: int = Field(
         16, ge=1, le=100, description="further tries of one segment after temporary errors"
     )

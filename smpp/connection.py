@@ -48,6 +48,11 @@ class Connection(Generic[E]):
         """Whether the bind stands and neither side has ended it."""
         return self._state is SessionState.BOUND
 
+    @property
+    def unsent(self) -> int:
+        """How many PDUs wait for `data_to_send`: they grow when the peer sends and does not read."""
+        return len(self._outgoing)
+
     def data_to_send(self) -> bytes:
         """Everything to be sent since the last call, in order; empty when there is nothing."""
         data = b"".join(self._outgoing)

@@ -12,6 +12,9 @@ from smsfleet.store.scripts import script
 AGAIN_MS = 2_000
 """A receipt that cannot be matched yet is looked at again after so long."""
 
+SUSPENDED = -1
+"""In the place of how many destinations were looked at: there were too many, and nothing is matched."""
+
 MOST_UNAPPLIED = 1_000
 """With more answers than this waiting to be applied, nothing is matched: whose they are is looked up."""
 
@@ -44,8 +47,9 @@ class Doubts:
     def ripe(self, after_s: float, count: int, again_ms: int = AGAIN_MS) -> Call[tuple[int, list[Pair]]]:
         """What may be matched: a receipt that came `after_s` ago, the only segment in doubt of its number.
 
-        Reply: how many destinations were looked at, of up to `count`, and the pairs. A pair may be given to
-        `match` when `on_their_way`, asked after this, does not hold its destination.
+        Reply: how many destinations were looked at, of up to `count`, or SUSPENDED; and the pairs. A pair may
+        be given to `match` when `in_flight` and `unapplied`, asked after this, hold no segment to its
+        destination.
         """
         keys = [self._keys.doubts, self._keys.doubted]
         arguments = (self._now_ms, round(after_s * 1000), self._index_ttl_s * 1000, again_ms, count)

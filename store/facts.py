@@ -16,6 +16,9 @@ KEPT_RAW = 10_000
 KEPT_DEAD = 10_000
 """Unreadable facts that the stream `dead` keeps."""
 
+KEPT_STRAYS = 10_000
+"""Receipts without a response that the stream `strays` keeps when they were too many to wait."""
+
 
 class ResponseFact(NamedTuple):
     """One answer to a submit_sm, as the binder heard it."""
@@ -202,6 +205,16 @@ class Facts:
         """The newest receipts that were kept as they came, the newest first."""
         command = ("XREVRANGE", self._keys.receipts, "+", "-", "COUNT", count)
         return Call(command, lambda reply: [_raw(fields) for _, fields in reply])
+
+    def orphans(self, oldest: int) -> list[Call[Any]]:
+        """How many message ids wait for their response, and the oldest of them."""
+        key = self._keys.orphans
+        return [Call(("ZCARD", key), int), Call(("ZRANGE", key, 0, oldest - 1), list)]
+
+    def give_up_orphans(self, message_ids: Sequence[bytes], limit: int) -> Call[int]:
+        """Move the receipts of the oldest to the stream `strays`, until `limit` wait; reply: how many."""
+        script_keys = [self._keys.orphans, self._keys.strays, *map(self._keys.orphan, message_ids)]
+        return eval_call(script("give_up_orphans"), script_keys, (limit, KEPT_STRAYS, *message_ids), int)
 
     def bury(self, fact: DeliveryFact, reason: str) -> Call[int]:
         """Move an unreadable deliver_sm to the stream `dead`, with the reason."""

@@ -5,13 +5,14 @@ Lifetimes: `job_ttl_s` (30 days) for jobs, `text_ttl_s` (a day after the final s
 Keys without a TTL, and why:
 
 - `fence`, `lease:number`: a fence that expired would let an old binder back in.
-- streams and their groups: entries are deleted by the script that applies them; `status`, `journal` and
-  `undelivered` are capped.
+- streams and their groups: entries are deleted by the script that applies them; `status`, `journal`,
+  `mo`, `receipts`, `dead`, `strays` and `undelivered` are capped.
 - `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`, `collecting`, `routing`, `outbox`,
   `hooks`, `hooked`, `hook:*`: work that is not done must not expire; nor must a `parts:*` before its message
   is delivered.
 - `optedout`, `optedout:*`: who wants no more messages is to be known for ever.
-- `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it.
+- `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it; at
+  most 100,000 destinations. `orphans`: a name goes with its list, and at most `orphan_limit` stay.
 - `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
 - `pause`: a pause that ended by itself would send what an operator holds back.
 """
@@ -85,6 +86,8 @@ class Keys:
         """sorted set: ref -> when its hold ends (ms, or inf: only an operator or a late fact ends it)"""
         self.orphans = prefix + b"orphans"
         """sorted set: message id of a receipt that waits for its response -> when it came (ms)"""
+        self.strays = prefix + b"strays"
+        """stream, capped: receipts that no longer wait for their response, because too many did"""
         self.doubts = prefix + b"doubts"
         """hash: destination -> lost attempts and unknown message ids of it; see lib_doubt.lua"""
         self.doubted = prefix + b"doubted"

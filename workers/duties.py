@@ -12,7 +12,8 @@ from typing import Protocol
 
 from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
-from smsfleet.store.doubts import Pair
+from smsfleet.config.repeats import Repeats
+from smsfleet.store.doubts import SUSPENDED, Pair
 from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.relay import epoch_ms
@@ -21,6 +22,9 @@ from smsfleet.workers.runtime import Runtime
 
 TICK_S = 0.5
 """How often due segments are looked for."""
+
+SAID_EVERY_S = 3600.0
+"""How often it is said that nothing can be matched, as long as it is so."""
 
 BATCH = 100
 MOST_BATCHES = 50
@@ -50,6 +54,7 @@ class Duties:
         self._clock_ms = clock_ms
         self._sweep_at_ms = 0
         self._inbox = Inbox(runtime, clock_ms=clock_ms)
+        self._lines = Repeats(1, SAID_EVERY_S)
         self._log = logger(__name__)
 
     def run(self) -> None:
@@ -109,6 +114,11 @@ class Duties:
         matched = 0
         for _ in range(MOST_BATCHES):
             looked, pairs = store.run(doubts.ripe(self._runtime.settings.match_after_s, BATCH))
+            if looked == SUSPENDED and self._lines.ask("suspended", self._clock_ms() / 1000) is not None:
+                self._log.error(
+                    "receipts of too many numbers wait for their answers: unknown outcomes are not resolved"
+                    " by receipts, their policies decide"
+                )
             if pairs:
                 busy = self._on_their_way()
                 ready = [pair for pair in pairs if busy is not None and pair.destination not in busy]

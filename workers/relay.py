@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 from smsfleet.config.codes import command_status
 from smsfleet.config.errors import InvalidDestination, PduError, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
+from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.calls import Call
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.inbox import Inbox
+from smsfleet.workers.orphans import Orphans
 from smsfleet.workers.receipts import Receipt, ReceiptError, oddities, parse_receipt
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.verdicts import is_alarming, verdict
@@ -34,6 +36,8 @@ CLAIM_EVERY_S = 5.0
 RETRY_S = 0.2
 RETRY_MOST_S = 5.0
 LOOK_AGAIN = 3
+LOGGED, LOGGED_S = 20, 60.0
+"""Lines about what cannot be read, in so many seconds."""
 
 
 def epoch_ms() -> int:
@@ -60,6 +64,8 @@ class Relay:
         self._claim_idle_ms = claim_idle_ms
         self._claim_at = 0.0
         self._inbox = Inbox(runtime, clock_ms=clock_ms)
+        self._orphans = Orphans(runtime)
+        self._lines = Repeats(LOGGED, LOGGED_S)
         self._log = logger(__name__)
 
     def run(self) -> None:
@@ -166,7 +172,12 @@ class Relay:
                 deliver = DeliverSm.decode_body(fact.body)
                 receipt = parse_receipt(deliver, tables)
             except (ReceiptError, PduError) as error:
-                self._log.error("a deliver_sm cannot be read: kept in the stream `dead`", error=error)
+                if (left_out := self._lines.ask("dead", time.monotonic())) is not None:
+                    self._log.error(
+                        "a deliver_sm cannot be read: kept in the stream `dead`",
+                        error=error,
+                        left_out=left_out,
+                    )
                 store.run(calls.bury(fact, str(error)))
                 continue
             if receipt is None:
@@ -195,6 +206,8 @@ class Relay:
         if not known:
             return []
         words = store.run(calls.apply_receipts([read.applied for read in known], known_refs, day))
+        if "parked" in words:
+            self._orphans.bound()
         return [read for read, word in zip(known, words, strict=True) if word == "again"]
 
     def _find_older(self, receipts: Sequence[_Read], refs: Sequence[bytes], day: int) -> list[bytes]:

@@ -15,6 +15,17 @@
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
 
+-- A gateway that repeats itself must not make a list grow: what was said before, and the oldest of too many, goes.
+local MOST_PARKED = 32
+local function park(orphan, said)
+  local parked = redis.call('LRANGE', orphan, 0, -1)
+  for _, before in ipairs(parked) do
+    if before == said then return end
+  end
+  if #parked >= MOST_PARKED then redis.call('LPOP', orphan) end
+  redis.call('RPUSH', orphan, said)
+end
+
 -- Most receipts raise the status of an accepted segment that is the only one of its job: they are written without
 -- making a table of the job. Returns 'applied', or nil: then nothing is written and the long way decides.
 local function apply_at_once(key, content, ref, number, status, raw)
@@ -57,7 +68,7 @@ for a = 5, #ARGV, 7 do
     or redis.call('HEXISTS', KEYS[k + 5], message_id) == 1 then
     result = 'again'
   else
-    redis.call('RPUSH', KEYS[k + 2], status .. ';' .. raw)
+    park(KEYS[k + 2], status .. ';' .. raw)
     redis.call('EXPIRE', KEYS[k + 2], ARGV[4])
     redis.call('ZADD', KEYS[3], string.format('%d', now), message_id)
     add_trace(KEYS[4], KEYS[5], ARGV[a + 6], 'R', message_id, now, now)

@@ -6,9 +6,11 @@
 --   R receipts without an answer: id the message id, ms when the first of them came
 --   K a message id that was matched: one of the L is its attempt, and only an answer can still say which
 --   X nothing of this destination can be told apart (there were too many traces); no others stand beside it
+--   '' is no destination: its X tells since when all are forgotten, because they were too many
 -- doubted  sorted set: destination -> when it is to be looked at (ms)
 
 local MOST_TRACES = 32
+local MOST_DESTINATIONS = 100000
 
 local function unpack_traces(packed)
   local traces, at = {}, 1
@@ -38,13 +40,23 @@ local function put_traces(doubts, doubted, to, traces, look_ms)
   end
 end
 
+-- All are forgotten together, and until no receipt can come for what was forgotten nothing is matched (ripe_doubts.lua):
+-- without the older traces a younger would look unique.
+local function make_room(doubts, doubted, to, now)
+  if redis.call('HLEN', doubts) < MOST_DESTINATIONS or redis.call('HEXISTS', doubts, to) == 1 then return end
+  redis.call('UNLINK', doubts, doubted)
+  redis.call('HSET', doubts, '', pack_traces({ { kind = 'X', ms = now, id = '' } }))
+end
+
 -- From now on nothing of this destination is matched, until nothing more of it is heard for the lifetime of traces.
 local function spoil(doubts, doubted, to, now)
+  make_room(doubts, doubted, to, now)
   put_traces(doubts, doubted, to, { { kind = 'X', ms = now, id = '' } }, now)
 end
 
 local function add_trace(doubts, doubted, to, kind, id, ms, now)
   if not to or to == '' then return end
+  make_room(doubts, doubted, to, now)
   local traces = unpack_traces(redis.call('HGET', doubts, to))
   for _, trace in ipairs(traces) do
     if trace.kind == kind and trace.id == id then return end

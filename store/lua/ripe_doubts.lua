@@ -5,11 +5,17 @@
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] how long a receipt must have waited, in ms
 -- ARGV[3] lifetime of traces in ms  ARGV[4] when to look again, in ms, if it could not be matched
 -- ARGV[5] most destinations
--- returns the number of destinations looked at, then three for each receipt: destination, ref, message_id
+-- returns the number of destinations looked at, then three for each receipt: destination, ref, message_id; or
+--   the number -1: there were too many destinations, and nothing can be told apart for the lifetime of traces
 -- uses: lib_time lib_doubt
 local now = server_ms(ARGV[1])
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%d', now), 'LIMIT', 0, tonumber(ARGV[5]))
 local found = { #due }
+local forgotten = unpack_traces(redis.call('HGET', KEYS[1], ''))[1]
+if forgotten then
+  if now < forgotten.ms + tonumber(ARGV[3]) then return { -1 } end
+  redis.call('HDEL', KEYS[1], '')
+end
 for _, to in ipairs(due) do
   local traces = unpack_traces(redis.call('HGET', KEYS[1], to))
   -- All are forgotten together: without the older ones a younger would look unique.

@@ -11,8 +11,8 @@ import sys
 from tests.benchmarks.harness import PYTHONPATH
 
 NAMES = (
-    "codec", "encoding", "scripts", "memory", "binder", "drain", "events", "individual", "lanes", "takeover",
-    "rate", "adversity",
+    "codec", "encoding", "scripts", "memory", "orphans", "binder", "drain", "events", "individual", "lanes",
+    "takeover", "rate", "adversity",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import re
 import ssl
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from smsfleet.binder.clock import Clock, boottime
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.ledger import BindLedger
 from smsfleet.binder.logins import LoginFile
-from smsfleet.binder.notes import Notes
+from smsfleet.binder.notes import Hears, Notes
 from smsfleet.binder.service import Binder, Gateway, State
 from smsfleet.cli.binder import SIDES
 from smsfleet.config.timing import Timing
@@ -268,6 +269,7 @@ class Binders:
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
         lease_clock: Clock = boottime,
+        tap: Callable[[str], Hears | None] = lambda _mode: None,
         **session: Any,
     ) -> RunningBinder:
         """A binder of `account` for a gateway on `port`; `session` changes its SessionOptions."""
@@ -317,6 +319,7 @@ class Binders:
             lock=lock,
             timing=timing,
             journal=journal,
+            tap=tap,
         )
         running = RunningBinder(binder, store, leadership, asyncio.create_task(binder.run()))
         self._running.append(running)

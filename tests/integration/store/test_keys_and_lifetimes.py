@@ -12,7 +12,7 @@ from smsfleet.store.journal import JournalEntry, JournalLog
 from smsfleet.store.opt_out import OptedOut
 
 KEPT = re.compile(
-    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|receipts|dead"
+    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|receipts|dead|strays"
     rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans|doubts|doubted"
     rb"|rate|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
 )
@@ -51,6 +51,8 @@ def a_busy_day(fleet: Fleet) -> None:
     fleet.run(fleet.facts.keep_raw(dead, b"M1", "why"))
     fleet.run(fleet.facts.bury(dead, "why"))
     fleet.run(fleet.opt_outs.add([OptedOut("27999100009")]))
+    fleet.run(fleet.facts.give_up_orphans([b"orphaned"], 0))
+    fleet.receipt(4, b"orphaned again")
     fleet.run(fleet.ledger.pause())
 
 
