@@ -151,6 +151,8 @@ def show(found: JobStatus, *, as_json: bool, show_number: bool = False, timeline
     click.echo(_summary(found))
     if found.client:
         click.echo(f"client    {found.client}")
+    if found.at:
+        click.echo(f"at        {found.at.astimezone().isoformat(timespec='seconds')}")
     if found.error:
         click.echo(f"error     {mask_string(found.error)}")
     if found.ambiguous or found.duplicates:

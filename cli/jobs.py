@@ -35,6 +35,7 @@ Examples:
   smsfleet send 27999100001 "Good morning" --schedule 2027-01-31T08:00+02:00
   smsfleet send 27999100001 --data 0a0b0c --udh 0605040b8423f0 --data-coding 4
   smsfleet send 27999100001 "Hello" --json | jq -r .job_id
+  smsfleet send 27999100001 "Good morning" --at 2027-01-31T08:00+02:00
 """
 )
 @click.argument("to")
@@ -44,6 +45,7 @@ Examples:
 @click.option("--idempotency-key", help="The same key again returns the first job, sent once.")
 @text_options
 @click.option("--max-segments", type=int, help="Most segments of the text; the setting when not given.")
+@click.option("--at", type=WHEN, help="Seconds from now, or an ISO 8601 time, at which it is sent.")
 @click.option(
     "--validity", type=WHEN, help="Seconds, or an ISO 8601 time, after which it is not sent any more."
 )

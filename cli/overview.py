@@ -55,8 +55,12 @@ def overview() -> dict[str, Any]:
                     "callbacks",
                     "webhooks",
                     "undelivered",
+                    "scheduled",
+                    "set aside",
                 ),
-                now.store.run_all([*now.facts.waiting(), *waiting_callbacks(now.keys)]),
+                now.store.run_all(
+                    [*now.facts.waiting(), *waiting_callbacks(now.keys), *now.lifecycle.kept_back()]
+                ),
                 strict=True,
             )
         ),

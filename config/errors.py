@@ -81,6 +81,12 @@ class OptedOut(SmsfleetError):
     code = "opted-out"
 
 
+class IdempotencyConflict(InvalidArgument):
+    """An idempotency key that was used for another content; the message names what differs, never a value."""
+
+    code = "idempotency-conflict"
+
+
 class UnknownJob(SmsfleetError, LookupError):
     """No job of this id: never taken in, or older than the retention."""
 

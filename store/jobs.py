@@ -53,8 +53,8 @@ class Admitted(NamedTuple):
     """What became of a batch of admissions."""
 
     results: list[int]
-    """1 admitted, 0 known already, -1 no such job, -2 refused or closed, -3 above the quota of its
-    client (nothing done); may be shorter than the batch"""
+    """1 admitted, 0 known already, -1 no such job, -2 refused or closed, -3 above the quota of its client,
+    -4 too late (nothing done for these two); may be shorter than the batch"""
     wait_ms: int
     """0, or after how long the jobs behind the last result may be asked again"""
 
@@ -65,6 +65,17 @@ class TakenIn(NamedTuple):
     new: bool
     """True: publish it; False: the id or the idempotency key is known"""
     job_id: str
+    other: str | None = None
+    """the fingerprint of the job that the idempotency key belongs to, when this one's is another"""
+
+
+class Envelope(NamedTuple):
+    """A message for a broker that is a list of the store's server, as the broker's client makes it."""
+
+    queue: str
+    bell: str
+    """the list on which idle workers wait"""
+    text: str
 
 
 class Pace(NamedTuple):
@@ -97,11 +108,24 @@ class Jobs:
         self._text_ttl_s = text_ttl_s
         self._now_ms = now_ms
 
-    def take_in(
-        self, job_id: str, *, lane: str, destination: str, content: str, idempotency_key: str | None = None
+    def take_in(  # noqa: PLR0913 - what is stored
+        self,
+        job_id: str,
+        *,
+        lane: str,
+        destination: str,
+        content: str,
+        idempotency_key: str | None = None,
+        fingerprint: str | None = None,
     ) -> Call[TakenIn]:
-        """Store a job once, before it is published. A known id or key gives the first job's id."""
+        """Store a job once, before it is published. A known id or key gives the first job's id.
+
+        `fingerprint` of what is asked, with an idempotency key: another one under the same key changes
+        nothing and is given back in the reply.
+        """
         keys, arguments = self._intake(job_id, lane, destination, content, idempotency_key)
+        if fingerprint is not None:
+            arguments = (*arguments, fingerprint)
         return eval_call(script("intake"), keys, arguments, _taken_in)
 
     def take_in_and_publish(  # noqa: PLR0913 - what is stored, and where it is published
@@ -112,18 +136,39 @@ class Jobs:
         destination: str,
         content: str,
         idempotency_key: str | None,
-        queue: str,
-        bell: str,
-        message: str,
+        message: Envelope,
+        fingerprint: str | None = None,
     ) -> Call[TakenIn]:
-        """Store a job once and publish its message, in one step: for a broker on the same server.
+        """`take_in` and publish in one step, for a broker that is a list of the same server.
 
-        `queue` is the broker's list and `message` its text, as the broker's client makes them; `bell` is the
-        list on which idle workers wait. A known id or key publishes nothing and gives the first job's id.
+        A known id or key publishes nothing and gives the first job's id.
         """
         keys, arguments = self._intake(job_id, lane, destination, content, idempotency_key)
-        keys += (queue.encode(), bell.encode())
-        return eval_call(script("intake_publish"), keys, (*arguments, message), _taken_in)
+        keys += (message.queue.encode(), message.bell.encode())
+        arguments = (*arguments, message.text)
+        if fingerprint is not None:
+            arguments = (*arguments, fingerprint)
+        return eval_call(script("intake_publish"), keys, arguments, _taken_in)
+
+    def take_in_later(  # noqa: PLR0913 - what is stored, and when it is published
+        self,
+        job_id: str,
+        *,
+        lane: str,
+        destination: str,
+        content: str,
+        idempotency_key: str | None,
+        due_ms: int,
+        options: str = "",
+        fingerprint: str | None = None,
+    ) -> Call[TakenIn]:
+        """Store a job once, to be published at `due_ms`; `options` say how, in the publisher's words."""
+        keys, arguments = self._intake(job_id, lane, destination, content, idempotency_key)
+        keys[2] = self._keys.scheduled
+        arguments = (*arguments, due_ms, options)
+        if fingerprint is not None:
+            arguments = (*arguments, fingerprint)
+        return eval_call(script("intake_later"), keys, arguments, _taken_in)
 
     def _intake(
         self, job_id: str, lane: str, destination: str, content: str, idempotency_key: str | None
@@ -214,9 +259,7 @@ class Jobs:
         """Jobs whose message seems lost; each is given out once and moves to the end of the ledger."""
         keys = [self._keys.intake[lane], self._keys.watermark[lane]]
         arguments = (self._now_ms, round(margin_s * 1000), int(queue_is_empty), limit)
-        return eval_call(
-            script("overtaken"), keys, arguments, lambda reply: [job_id.decode() for job_id in reply]
-        )
+        return eval_call(script("overtaken"), keys, arguments, _ids)
 
     def waiting_intake(self) -> list[Call[int]]:
         """How many jobs of each lane are taken in and not admitted."""
@@ -234,4 +277,10 @@ def _packed(quota: Quota | None) -> str:
 
 
 def _taken_in(reply: Any) -> TakenIn:
+    if reply[0] == -1:
+        return TakenIn(False, reply[1].decode(), reply[2].decode())
     return TakenIn(reply[0] == 1, reply[1].decode())
+
+
+def _ids(reply: Any) -> list[str]:
+    return [job_id.decode() for job_id in reply]

@@ -7,9 +7,9 @@ Keys without a TTL, and why:
 - `fence`, `lease:number`: a fence that expired would let an old binder back in.
 - streams and their groups: entries are deleted by the script that applies them; `status`, `journal`,
   `mo`, `receipts`, `dead`, `strays` and `undelivered` are capped.
-- `intake:*`, `watermark:*`, `inflight`, `waiting`, `delayed`, `held`, `collecting`, `routing`, `outbox`,
-  `hooks`, `hooked`, `hook:*`: work that is not done must not expire; nor must a `parts:*` before its message
-  is delivered.
+- `intake:*`, `watermark:*`, `scheduled`, `aside`, `inflight`, `waiting`, `delayed`, `held`, `collecting`,
+  `routing`, `outbox`, `hooks`, `hooked`, `hook:*`: work that is not done must not expire; nor must a
+  `parts:*` before its message is delivered.
 - `optedout`, `optedout:*`: who wants no more messages is to be known for ever.
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it; at
   most 100,000 destinations. `orphans`: a name goes with its list, and at most `orphan_limit` stay.
@@ -46,6 +46,10 @@ class Keys:
         """stream, by lane: segments that wait for the wire; fields `r` ref, `b` submit_sm body"""
         self.intake = {lane: prefix + b"intake:" + lane.encode() for lane in LANES}
         """sorted set, by lane: jobs taken in and not yet admitted; score = when published (ms)"""
+        self.scheduled = prefix + b"scheduled"
+        """sorted set: jobs that are not published yet -> when they are to be (ms)"""
+        self.aside = prefix + b"aside"
+        """sorted set: jobs that ended workers, until an operator decides -> when they were set aside (ms)"""
         self.watermark = {lane: prefix + b"watermark:" + lane.encode() for lane in LANES}
         """string, by lane: the latest intake score that was admitted"""
         self.inflight = prefix + b"inflight"

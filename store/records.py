@@ -61,6 +61,7 @@ class JobRecord:
     lane: str
     policy: str | None
     deadline_ms: int | None
+    """0: it was cancelled when it had segments"""
     status: int | None
     """the Appendix B number that the job is shown with"""
     refusal: str | None
@@ -73,6 +74,8 @@ class JobRecord:
     """False: the job asked for none"""
     client: str | None = None
     """the application that the job is counted for"""
+    due_ms: int | None = None
+    """when a scheduled job is to be published"""
 
 
 def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
@@ -105,6 +108,7 @@ def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
             replaced=int(fields.get("r", "0")),
             receipts=fields.get("d") != "0",
             client=fields.get("g"),
+            due_ms=_number(fields.get("a", "")),
         )
     except (KeyError, ValueError) as error:
         raise RecordError(f"job {job_id} is not readable by this version: {error!r}") from error

@@ -1,4 +1,4 @@
-"""What applications import: `from smsfleet.tasks import send_sms, job_status, wait_for_status, estimate`.
+"""What applications import: `from smsfleet.tasks import send_sms, job_status, wait_for_status, cancel`.
 
 job = send_sms.delay("+27 99 910 0001", "Hello")
 job_status(job.id).state
@@ -7,6 +7,7 @@ job_status(job.id).state
 from __future__ import annotations
 
 from smsfleet.tasks.app import app
+from smsfleet.tasks.cancellation import Cancellation, acancel, cancel
 from smsfleet.tasks.incoming import read_mo
 from smsfleet.tasks.quote import estimate
 from smsfleet.tasks.sms import send_sms
@@ -15,6 +16,6 @@ from smsfleet.tasks.waiting import await_status, wait_for_status
 from smsfleet.workers.signature import verify_webhook
 
 __all__ = [
-    "JobStatus", "app", "await_status", "estimate", "job_status", "read_mo", "send_sms",
-    "verify_webhook", "wait_for_status",
+    "Cancellation", "JobStatus", "acancel", "app", "await_status", "cancel", "estimate", "job_status",
+    "read_mo", "send_sms", "verify_webhook", "wait_for_status",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The broker's side of the sweeper and of callbacks."""
+"""The broker's side of the duties: of the sweeper, of the promoter of scheduled jobs, and of callbacks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.utils.json import loads
 
 from smsfleet.config.errors import StoreUnavailable
-from smsfleet.tasks.app import QUEUES, SEND_SMS
+from smsfleet.store.jobs import Envelope
+from smsfleet.tasks.app import QUEUES, SEND_SMS, shares_a_server
+from smsfleet.tasks.sms import send_sms
 from smsfleet.workers.callbacks import TaskCall
 
 AGAIN = "smsfleet_again"
@@ -42,8 +45,22 @@ class CeleryPublisher:
 
     def publish(self, lane: str, job_id: str) -> None:
         """Publish the job's message again; raises StoreUnavailable."""
+        self._send(job_id, queue=QUEUES[lane], headers={AGAIN: True})
+
+    def envelope(self, lane: str, job_id: str, options: str) -> Envelope | None:
+        """The first message of a job that was kept back; None where the broker is another server.
+
+        Raises StoreUnavailable.
+        """
+        return send_sms.envelope(job_id, lane, _read(options)) if shares_a_server() else None
+
+    def publish_kept(self, lane: str, job_id: str, options: str) -> None:
+        """Publish a job that was kept back for the first time; raises StoreUnavailable."""
+        self._send(job_id, **{"queue": QUEUES[lane], **_read(options)})
+
+    def _send(self, job_id: str, **options: Any) -> None:
         try:
-            self._app.send_task(SEND_SMS, task_id=job_id, queue=QUEUES[lane], headers={AGAIN: True})
+            self._app.send_task(SEND_SMS, task_id=job_id, **options)
         except OperationalError as error:
             raise StoreUnavailable(f"the broker does not answer: {error}") from error
 
@@ -92,3 +109,7 @@ class CeleryCaller:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.connection.release()
+
+
+def _read(options: str) -> dict[str, Any]:
+    return dict(loads(options)) if options else {}

@@ -11,6 +11,11 @@ from typing import Any
 
 from celery.worker.request import Request
 
+from smsfleet.config.errors import StoreUnavailable
+from smsfleet.config.logs import logger
+from smsfleet.tasks.app import runtime
+from smsfleet.workers.outgoing import Outgoing
+
 REDACTED = "<redacted>"
 
 
@@ -21,6 +26,18 @@ class RedactedRequest(Request):  # type: ignore[misc]
         super().__init__(message, *args, **kwargs)
         self._argsrepr = self._kwargsrepr = REDACTED
         self._request_dict["argsrepr"] = self._request_dict["kwargsrepr"] = REDACTED
+
+    def _announce_revoked(self, reason: str, *args: Any) -> None:
+        """A revoked job is closed too, else the sweeper would publish it again."""
+        try:
+            Outgoing(runtime()).cancel(self.id, reason)
+        except StoreUnavailable as error:
+            log = logger(__name__)
+            log.warning("a revoked job is not closed yet: it comes again", job_id=self.id, error=error)
+            self.reject(requeue=True)
+            self._already_revoked = True
+            return
+        super()._announce_revoked(reason, *args)
 
     def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - Celery's signature
         """What `inspect` shows."""

@@ -6,24 +6,34 @@ import re
 import secrets
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import Task
 from celery.result import AsyncResult
-from kombu.exceptions import OperationalError
+from kombu.exceptions import EncodeError, OperationalError
+from kombu.utils.json import dumps
 
-from smsfleet.config.errors import DestinationDenied, InvalidArgument, SenderDenied, StoreUnavailable
+from smsfleet.config.errors import (
+    DestinationDenied,
+    IdempotencyConflict,
+    InvalidArgument,
+    SenderDenied,
+    StoreUnavailable,
+)
 from smsfleet.config.logs import logger
+from smsfleet.store.jobs import Envelope, TakenIn
+from smsfleet.store.server import server_time_ms
 from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runs_eagerly, runtime, shares_a_server
 from smsfleet.tasks.messages import Messages, bell
+from smsfleet.workers import moments
+from smsfleet.workers.fingerprint import differences, fingerprint
 from smsfleet.workers.request import SmsRequest, checked_key
 
-REFUSED_OPTIONS = {
-    "eta": "scheduled sending does not exist yet: call it when it is due",
-    "countdown": "scheduled sending does not exist yet: call it when it is due",
-    "expires": "give validity= (a timedelta or seconds) as an argument of send_sms instead",
-}
-"""Celery options that would run a job twice or leave it unsent without a status."""
+ETA = "smsfleet_eta"
+"""Header that a worker puts in place of Celery's `eta` on a task published by name: it is scheduled by us."""
+
+UNKEPT_OPTIONS = ("producer", "connection", "router", "retry", "retry_policy", "add_to_parent")
+"""Celery options that mean the publishing process: a scheduled job is published by another."""
 
 
 _messages = Messages(app, runtime)
@@ -43,12 +53,16 @@ class SendSms(Task):  # type: ignore[misc]
         sender: registered sender ID, at most 11 characters or 16 digits; empty for the account's own.
         lane: `high` (OTP), `normal` or `bulk`.
         idempotency_key: 1-64 of `A-Z a-z 0-9 _ . : -`; the same key again returns the first job, sent once.
+            The same key with another content is refused.
         encoding: `auto`, `gsm` or `ucs2`.
         transliterate: `off`, `typographic` (quotes, dashes, spaces ... become GSM) or `lossy` (every script
             becomes ASCII), kept only where it makes the text GSM; the setting when not given.
         long_messages: `udh`, `payload` or `sar`; the setting when not given.
-        validity: a time after which it is not sent any more.
-        schedule_delivery_time: a time at which the gateway is to deliver it.
+        at: a time at which it is to be sent, at most 30 days ahead, by the clock of Redis. Celery's `eta` and
+            `countdown` mean the same.
+        validity: a time after which it is not sent any more, from `at` on. Celery's `expires` means the same,
+            its seconds counted from now.
+        schedule_delivery_time: a time at which the gateway is to deliver it, from `at` on.
         on_ambiguous: `resend`, `hold`, `hold_then_resend` or `fail`, for an outcome that nobody knows; the
             lane's setting when not given.
         max_segments: most segments of the text (1-255); the setting when not given.
@@ -65,7 +79,8 @@ class SendSms(Task):  # type: ignore[misc]
         callback: `task:NAME@QUEUE` or `https://...`: called about each status; the setting when not given.
 
     Raises InvalidArgument (InvalidDestination, InvalidSender, InvalidText, TextTooLong) for what can never be
-    sent, StoreUnavailable when Redis cannot take the job; in both cases nothing is stored.
+    sent, IdempotencyConflict (an InvalidArgument too) for a key that was used for something else,
+    StoreUnavailable when Redis cannot take the job; in all cases nothing is stored.
     """
 
     abstract = True
@@ -85,18 +100,20 @@ class SendSms(Task):  # type: ignore[misc]
         **options: Any,
     ) -> AsyncResult:
         """Store the job, then publish its id; see the class for arguments and errors."""
-        for option, advice in REFUSED_OPTIONS.items():
-            if options.get(option) is not None:
-                raise InvalidArgument(f"{option}={options[option]!r} is refused: {advice}")
-        request, key = bind(*(args or ()), **(kwargs or {}))
-        job_id = checked_key(task_id, "task_id") if task_id else key or new_job_id()
+        if options and (times := moments.of_celery(options)):
+            kwargs = _with_times(kwargs or {}, times)
+        asked = bind(*(args or ()), **(kwargs or {}))
+        request = asked.request
+        job_id = checked_key(task_id, "task_id") if task_id else asked.key or new_job_id()
         given = {"producer": producer, "link": link, "link_error": link_error, "shadow": shadow, **options}
-        asked = {name: value for name, value in given.items() if value is not None}
-        if shares_a_server() and not runs_eagerly() and "producer" not in asked:
-            return self.AsyncResult(self._publish_with_intake(job_id, request, key, asked))
-        new, job_id = take_in(job_id, request, key)
+        wanted = {name: value for name, value in given.items() if value is not None}
+        if request.due_ms is not None:
+            return self.AsyncResult(take_in_later(job_id, *asked, wanted))
+        if shares_a_server() and not runs_eagerly() and "producer" not in wanted:
+            return self.AsyncResult(self._publish_with_intake(job_id, asked, wanted))
+        new, job_id = take_in(job_id, *asked)
         if new:
-            self._publish_after_intake(job_id, asked.pop("queue", QUEUES[request.lane]), asked)
+            self._publish_after_intake(job_id, wanted.pop("queue", QUEUES[request.lane]), wanted)
         return self.AsyncResult(job_id)
 
     async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult:
@@ -105,27 +122,30 @@ class SendSms(Task):  # type: ignore[misc]
 
         return await asyncio.to_thread(self.delay, *args, **kwargs)
 
-    def _publish_with_intake(
-        self, job_id: str, request: SmsRequest, key: str | None, options: dict[str, Any]
-    ) -> str:
+    def _publish_with_intake(self, job_id: str, asked: Asked, options: dict[str, Any]) -> str:
         """Broker and store are one server: intake and publish in one script; the (first) job's id."""
-        queue = options.pop("queue", QUEUES[request.lane])
-        try:
-            message = _messages.make(self._publish, job_id, queue, options)
-        except OperationalError as error:  # the first message of a process asks the broker, the same server
-            raise StoreUnavailable(f"Redis cannot be used now: {error}") from error
+        request = asked.request
+        message = self.envelope(job_id, request.lane, options)
         now = runtime()
         call = now.jobs.take_in_and_publish(
             job_id,
             lane=request.lane,
             destination=request.to,
             content=request.to_json(),
-            idempotency_key=key,
-            queue=message.queue,
-            bell=bell(message.queue),
-            message=message.text,
+            idempotency_key=asked.key,
+            message=message,
+            fingerprint=asked.fingerprint,
         )
-        return now.store.run(call).job_id
+        return _no_conflict(now.store.run(call), asked).job_id
+
+    def envelope(self, job_id: str, lane: str, options: dict[str, Any]) -> Envelope:
+        """The job's message for a broker that is a list of the store's server; raises StoreUnavailable."""
+        queue = options.pop("queue", QUEUES[lane])
+        try:
+            message = _messages.make(self._publish, job_id, queue, options)
+        except OperationalError as error:  # the first message of a process asks the broker, the same server
+            raise StoreUnavailable(f"Redis cannot be used now: {error}") from error
+        return Envelope(message.queue, bell(message.queue), message.text)
 
     def _publish_after_intake(self, job_id: str, queue: str, options: dict[str, Any]) -> None:
         try:
@@ -139,8 +159,18 @@ class SendSms(Task):  # type: ignore[misc]
         return super().apply_async((), {}, task_id=job_id, **options)
 
 
-def bind(*args: Any, **kwargs: Any) -> tuple[SmsRequest, str | None]:
-    """The checked request and the idempotency key of a call of send_sms; raises InvalidArgument."""
+class Asked(NamedTuple):
+    """A call of send_sms, checked."""
+
+    request: SmsRequest
+    key: str | None
+    """its idempotency key"""
+    fingerprint: str | None
+    """of what is asked; only with a key"""
+
+
+def bind(*args: Any, **kwargs: Any) -> Asked:
+    """A call of send_sms, checked; raises InvalidArgument, and with `at` StoreUnavailable."""
     try:
         return _bind(*args, **kwargs)
     except TypeError as error:
@@ -163,7 +193,7 @@ def _bind(  # noqa: PLR0913 - the arguments of send_sms, as far as settings fill
     long_messages: str | None = None,
     client: str = "",
     **options: Any,
-) -> tuple[SmsRequest, str | None]:
+) -> Asked:
     now = runtime()
     settings = now.settings
     request = SmsRequest.checked(
@@ -177,10 +207,18 @@ def _bind(  # noqa: PLR0913 - the arguments of send_sms, as far as settings fill
         default_country_code=settings.default_country_code,
         reference_octets=settings.reference_octets,
         rules=now.rules,
-        now_ms=time.time_ns() // 1_000_000,
+        # A due time is one of the store's clock, by which it is judged.
+        now_ms=now.store.run(server_time_ms()) if options.get("at") is not None else _now_ms(),
         **options,
     )
-    return request, None if idempotency_key is None else checked_key(idempotency_key)
+    if idempotency_key is None:
+        return Asked(request, None, None)
+    given = {"transliterate": transliterate, "long_messages": long_messages, **options}
+    return Asked(request, checked_key(idempotency_key), fingerprint(request, given))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _follows_other_rules() -> bool:
@@ -192,8 +230,20 @@ def _follows_other_rules() -> bool:
     return now.rules is not before
 
 
-def take_in(job_id: str, request: SmsRequest, key: str | None) -> tuple[bool, str]:
-    """Store a job; whether it is new, and the id of the (first) job. Raises StoreUnavailable."""
+def _with_times(kwargs: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with those of Celery's options; nothing may be said twice."""
+    for name in times:
+        if kwargs.get(name) is not None:
+            raise InvalidArgument(f"{name}={kwargs[name]!r} is refused beside eta, countdown or expires")
+    return {**kwargs, **times}
+
+
+def take_in(job_id: str, request: SmsRequest, key: str | None, mark: str | None = None) -> tuple[bool, str]:
+    """Store a job; whether it is new, and the id of the (first) job.
+
+    Raises StoreUnavailable, and IdempotencyConflict when the key was used for another content: `mark` is the
+    fingerprint of this one.
+    """
     now = runtime()
     call = now.jobs.take_in(
         job_id,
@@ -201,8 +251,46 @@ def take_in(job_id: str, request: SmsRequest, key: str | None) -> tuple[bool, st
         destination=request.to,
         content=request.to_json(),
         idempotency_key=key,
+        fingerprint=mark,
     )
-    return now.store.run(call)
+    return _no_conflict(now.store.run(call), Asked(request, key, mark))[:2]
+
+
+def take_in_later(
+    job_id: str, request: SmsRequest, key: str | None, mark: str | None, options: dict[str, Any]
+) -> str:
+    """Store a job that is due later; the id of the (first) job. A worker publishes it with these options.
+
+    Raises as `take_in`, and InvalidArgument for options that cannot be kept.
+    """
+    assert request.due_ms is not None
+    kept = {name: value for name, value in options.items() if name not in UNKEPT_OPTIONS}
+    try:
+        packed = dumps(kept) if kept else ""
+    except (EncodeError, TypeError, ValueError) as error:
+        raise InvalidArgument(f"a scheduled job cannot keep its options: {error}") from None
+    now = runtime()
+    call = now.jobs.take_in_later(
+        job_id,
+        lane=request.lane,
+        destination=request.to,
+        content=request.to_json(),
+        idempotency_key=key,
+        due_ms=request.due_ms,
+        options=packed,
+        fingerprint=mark,
+    )
+    return _no_conflict(now.store.run(call), Asked(request, key, mark)).job_id
+
+
+def _no_conflict(taken: TakenIn, asked: Asked) -> TakenIn:
+    if taken.other is not None and asked.fingerprint is not None:
+        named = ", ".join(differences(taken.other, asked.fingerprint))
+        raise IdempotencyConflict(
+            f"idempotency_key {asked.key!r} belongs to job {taken.job_id!r}, which was asked with other "
+            f"content ({named}): give another key for another SMS"
+        )
+    return taken
 
 
 def new_job_id() -> str:
@@ -215,6 +303,9 @@ def new_job_id() -> str:
 def _work(self: SendSms, *args: Any, **kwargs: Any) -> str:
     from smsfleet.tasks.work import work  # noqa: PLC0415 - the worker's side: applications never need it
 
+    eta = self.request.get(ETA)
+    if eta is not None and (args or kwargs):
+        kwargs.setdefault("at", eta)
     return work(self.request.id, *args, **kwargs)
 
 

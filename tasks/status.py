@@ -14,7 +14,7 @@ from smsfleet.store.calls import Call
 from smsfleet.store.records import Event, JobRecord, SegmentRecord
 from smsfleet.tasks.app import runtime
 from smsfleet.workers.request import is_key
-from smsfleet.workers.states import FINAL_STATES, OPEN_STATES, Part, part, together
+from smsfleet.workers.states import FINAL_STATES, OPEN_STATES, Part, of_reason, part, together
 
 __all__ = [
     "FINAL_STATES",
@@ -41,6 +41,12 @@ _LINES = {
     "T": ("timer", "hold over: queued again"),
     "O": ("operator", "queued again"),
     "G": ("operator", "given up: it may have been delivered"),
+    "K": ("application", "cancelled"),
+    "L": ("policy", "cancelled: not sent"),
+    "P": ("timer", "due: published"),
+    "B": ("worker", "set aside"),
+    "N": ("operator", "published again"),
+    "Y": ("operator", "dropped"),
     "M": ("receipt", "accepted: no other segment to its number was in doubt"),
 }
 
@@ -102,11 +108,14 @@ class JobStatus:
     """False: none was asked for, by the job or because the bind is a transmitter only, and none will come"""
     replaced: int
     """places of the text that transliteration changed"""
+    at: datetime | None
+    """when a scheduled job is due"""
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON: times in ISO 8601, UTC."""
         values = asdict(self)
         values["created"] = self.created.isoformat()
+        values["at"] = self.at and self.at.isoformat()
         for entry in values["timeline"]:
             entry["at"] = entry["at"].isoformat()
         return values
@@ -137,8 +146,14 @@ def reading(job_id: str) -> Generator[Call[Read], Read, JobStatus]:
     if isinstance(record, str):  # an alias; aliases never point to aliases
         record = yield now.jobs.read(record)
     if not isinstance(record, JobRecord):
-        raise UnknownJob(f"no job {job_id!r}: never taken in, or older than {now.settings.job_ttl_s} s")
+        raise no_job(job_id)
     return of_record(record)
+
+
+def no_job(job_id: str) -> UnknownJob:
+    """The error for an id that is no job's."""
+    ttl_s = runtime().settings.job_ttl_s
+    return UnknownJob(f"no job {job_id!r}: never taken in, or older than {ttl_s} s")
 
 
 def of_record(record: JobRecord) -> JobStatus:
@@ -153,7 +168,7 @@ def of_record(record: JobRecord) -> JobStatus:
         final=state in FINAL_STATES,
         status=status,
         status_name=None if status is None else message_status(status).name,
-        error=record.refusal or (errors[-1] if errors else None),
+        error=_reason(record) or (errors[-1] if errors else None),
         to=record.destination,
         lane=record.lane,
         client=record.client,
@@ -168,6 +183,7 @@ def of_record(record: JobRecord) -> JobStatus:
         receipts=record.receipts
         and not any(event.letter == "S" and event.code == 0 for event in record.history),
         replaced=record.replaced,
+        at=None if record.due_ms is None else _time(record.due_ms),
     )
 
 
@@ -194,10 +210,16 @@ def _segment(record: SegmentRecord) -> SegmentStatus:
 
 def _job_state(record: JobRecord) -> str:
     if record.refusal is not None:
-        return "CANCELLED" if record.refusal.startswith("cancelled:") else "REFUSED"
+        return of_reason(record.refusal)
     if not record.segments:
-        return "PENDING"
+        waits = record.due_ms is not None and not any(event.letter == "P" for event in record.history)
+        return "SCHEDULED" if waits else "PENDING"
     return together([_part(segment) for segment in record.segments], record.status)
+
+
+def _reason(record: JobRecord) -> str | None:
+    """Why it never became segments; of one that is set aside the reason behind that."""
+    return None if record.refusal is None else record.refusal.removeprefix("aside: ")
 
 
 def _line(event: Event) -> TimelineEntry:

@@ -29,12 +29,14 @@ from celery.worker import state
 from celery.worker.strategy import default as one_by_one
 from kombu.utils.url import maybe_sanitize_url, parse_url
 
+from smsfleet.config.errors import StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.keys import LANES
 from smsfleet.tasks import inspection
 from smsfleet.tasks.app import QUEUES, SEND_SMS, runtime
 from smsfleet.tasks.events import SampledEvents, WithEvents
 from smsfleet.tasks.publisher import AGAIN
+from smsfleet.tasks.sms import ETA
 from smsfleet.workers.outgoing import Outcome, Outgoing
 
 BATCH = 64
@@ -52,6 +54,9 @@ LANE_OF_QUEUE = {queue: lane for lane, queue in QUEUES.items()}
 SUSPECTS = "suspects"
 """The place of jobs that are handled alone, beside the lanes: one at a time in this process."""
 
+REVOKED = "revoked"
+"""The reason of a job that was revoked by Celery's means."""
+
 AGAIN_S = 5.0
 """After an unexpected failure: until the job is given back to the queue."""
 
@@ -63,7 +68,6 @@ class Item(NamedTuple):
     lane: str
     message: Any
     is_redelivered: bool
-    is_revoked: bool
 
     def info(self, hostname: str) -> dict[str, Any]:
         """What `inspect` shows of it: the fields of Celery's requests."""
@@ -106,13 +110,14 @@ class BulkStrategy:
         headers = message.headers
         plain = message.body in EMPTY_BODIES and not headers.get("stamped_headers") and not headers.get("eta")
         if not plain:
+            if headers.get("eta"):  # Celery would hold it here, and the broker give it to others meanwhile
+                headers[ETA], headers["eta"] = headers["eta"], None
             return self._one_by_one(message, body, ack, reject, callbacks, **options)
         job_id = headers["id"]
         info = message.delivery_info
         lane = LANE_OF_QUEUE.get(info.get("routing_key"), "normal")
         came_back = bool(info.get("redelivered") or headers.get(AGAIN))
-        item = Item(job_id, lane, message, came_back, job_id in self._revoked)
-        self._waiting.setdefault(lane, []).append(item)
+        self._waiting.setdefault(lane, []).append(Item(job_id, lane, message, came_back))
         self._event("task-received", job_id, name=self._name, args="()", kwargs="{}", retries=0)
         if not self._dispatch_due:
             self._dispatch_due = True
@@ -128,16 +133,18 @@ class BulkStrategy:
 
     def _next_batch(self, place: str) -> list[Item]:
         items = self._waiting[place]
-        if place == SUSPECTS or items[0].is_revoked:  # a revoked one is only closed
+        if place == SUSPECTS or items[0].job_id in self._revoked:  # a revoked one is only closed
             size = 1
         else:
-            size = next((at for at, item in enumerate(items[:BATCH]) if item.is_revoked), BATCH)
+            size = next((at for at, item in enumerate(items[:BATCH]) if item.job_id in self._revoked), BATCH)
         batch, self._waiting[place] = items[:size], items[size:]
         return batch
 
     def _start(self, place: str, batch: list[Item]) -> None:
         self._running[place] = self._running.get(place, 0) + 1
-        if place == SUSPECTS:
+        if batch[0].job_id in self._revoked:
+            future = self._executor.submit(self._close_revoked, batch[0])
+        elif place == SUSPECTS:
             future = self._executor.submit(self._handle_suspect, batch[0])
         else:
             for item in batch:
@@ -197,10 +204,7 @@ class BulkStrategy:
 
     def _handle(self, batch: Sequence[Item]) -> dict[str, Outcome]:
         """Handle a batch; a job that fails unexpectedly has no outcome, and never fails its neighbours."""
-        first = batch[0]
         try:
-            if first.is_revoked:
-                return {first.job_id: self._outgoing.cancel(first.job_id, first.lane, "revoked")}
             outcomes = self._outgoing.handle([item.job_id for item in batch if not item.is_redelivered])
             redelivered = [item.job_id for item in batch if item.is_redelivered]
             if redelivered:
@@ -215,6 +219,15 @@ class BulkStrategy:
             except Exception:  # noqa: BLE001
                 self._log.exception("a job failed unexpectedly: it comes again", job_id=item.job_id)
         return outcomes
+
+    def _close_revoked(self, item: Item) -> dict[str, Outcome]:
+        try:
+            return {item.job_id: self._outgoing.cancel(item.job_id, REVOKED)}
+        except StoreUnavailable as error:
+            self._log.warning(
+                "a revoked job is not closed yet: it comes again", job_id=item.job_id, error=error
+            )
+        return {}
 
     def _handle_suspect(self, item: Item) -> dict[str, Outcome]:
         try:

@@ -11,7 +11,7 @@ from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger, mask_string
 from smsfleet.config.targets import parse_target
 from smsfleet.tasks.app import runtime
-from smsfleet.tasks.sms import bind, take_in
+from smsfleet.tasks.sms import bind, take_in, take_in_later
 from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing, called_about
 from smsfleet.workers.request import checked_key, is_key
 
@@ -24,8 +24,12 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
     """
     if args or kwargs:
         try:
-            request, key = bind(*args, **kwargs)
-            _, job_id = take_in(checked_key(job_id, "task_id"), request, key)
+            asked = bind(*args, **kwargs)
+            checked_key(job_id, "task_id")
+            if asked.request.due_ms is not None:
+                take_in_later(job_id, *asked, {})
+                return Outcome.SCHEDULED
+            _, job_id = take_in(job_id, *asked)
         except InvalidArgument as error:
             return _refuse(job_id, error, kwargs)
     outcome = Outgoing(runtime()).handle([job_id])[job_id]

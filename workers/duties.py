@@ -1,8 +1,8 @@
 """The periodic duties: idempotent, bounded, run by every worker, needed from none.
 
-Segments whose delay or hold is over go back to the wire's side; segments in doubt are matched with their
-receipts; messages from handsets are handed over, and wait no longer for parts that do not come; jobs whose
-message was lost are published again. There is no beat process.
+Scheduled jobs are published when they are due; segments whose delay or hold is over go back to the wire's
+side; segments in doubt are matched with their receipts; messages from handsets are handed over, and wait no
+longer for parts that do not come; jobs whose message was lost are published again. There is no beat process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats
 from smsfleet.store.doubts import SUSPENDED, Pair
+from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import DAY_MS, LANES
+from smsfleet.store.lifecycle import Kept
 from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
@@ -41,6 +43,12 @@ class Publisher(Protocol):
 
     def hand_over(self, task: str, queue: str, mo_id: str) -> None:
         """Publish a task of an application for a message from a handset; raises StoreUnavailable."""
+
+    def envelope(self, lane: str, job_id: str, options: str) -> Envelope | None:
+        """The first message of a job that was kept back; None where the broker is another server."""
+
+    def publish_kept(self, lane: str, job_id: str, options: str) -> None:
+        """Publish a job that was kept back for the first time, where the broker is another server."""
 
 
 class Duties:
@@ -70,6 +78,7 @@ class Duties:
 
     def step(self) -> None:
         """One round."""
+        self.publish_due()
         self.promote()
         self.match()  # before a hold ends: what is matched is not sent again
         self.release_held()
@@ -79,6 +88,37 @@ class Duties:
         if now_ms >= self._sweep_at_ms:
             self._sweep_at_ms = now_ms + round(self._runtime.settings.sweep_s * 1000)
             self.sweep()
+
+    def publish_due(self) -> int:
+        """Publish scheduled jobs whose time has come, by the clock of the store alone; how many."""
+        store, lifecycle = self._runtime.store, self._runtime.lifecycle
+        published = 0
+        for _ in range(MOST_BATCHES):
+            due = store.run(lifecycle.due(BATCH))
+            if not due:
+                break
+            kept = store.run_all([lifecycle.kept(job_id) for job_id in due])
+            # What is gone is forgotten by the same script: it is in no lane any more.
+            published += self._publish(
+                [job or Kept(job_id, LANES[0], "") for job_id, job in zip(due, kept, strict=True)]
+            )
+        return published
+
+    def _publish(self, jobs: list[Kept]) -> int:
+        store, lifecycle, publisher = self._runtime.store, self._runtime.lifecycle, self._publisher
+        messages = [publisher.envelope(job.lane, job.job_id, job.options) for job in jobs]
+        words = store.run_all(
+            [
+                lifecycle.publish_due(job.job_id, job.lane, message)
+                for job, message in zip(jobs, messages, strict=True)
+            ]
+        )
+        # In line now: should the broker be away, or this process end, the sweeper publishes them.
+        in_line = [job for job, word in zip(jobs, words, strict=True) if word == 1]
+        for job, message in zip(jobs, messages, strict=True):
+            if message is None and job in in_line:
+                publisher.publish_kept(job.lane, job.job_id, job.options)
+        return len(in_line)
 
     def promote(self) -> int:
         """Put segments whose delay is over back into their outbound streams; how many."""

@@ -63,16 +63,16 @@ class Eraser:
             cursor, job_ids = store.run(self._search.scan(cursor, BATCH))
             for found in store.run_all([self._search.outline(job_id) for job_id in job_ids]):
                 if found and found.destination == self._number:
-                    self._job(found.job_id, found.lane, erased)
+                    self._job(found.job_id, erased)
             erased.named += [job_id for job_id in job_ids if self._erasure.is_in(job_id)]
             progress(BATCH)
             if cursor == 0:
                 return
 
-    def _job(self, job_id: str, lane: str, erased: Erased) -> None:
+    def _job(self, job_id: str, erased: Erased) -> None:
         store = self._runtime.store
         word = store.run(self._erasure.job(job_id))
-        if word == "pending" and Outgoing(self._runtime).cancel(job_id, lane, "erased") is Outcome.CANCELLED:
+        if word == "pending" and Outgoing(self._runtime).cancel(job_id, "erased") is Outcome.CANCELLED:
             erased.cancelled += 1
             word = store.run(self._erasure.job(job_id))
         if word == "erased":

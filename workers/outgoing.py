@@ -33,7 +33,7 @@ from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.segments import Segmented
-from smsfleet.workers.states import CANCELLED_STATUS
+from smsfleet.workers.states import EXPIRED_STATUS
 from smsfleet.workers.submit import SubmitOptions, bodies
 from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.times import absolute_time, validity_period
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 REFUSED_STATUS = command_status(ESME_RUNKNOWNERR).shown_status or 5
 """The Appendix B number that a job is shown with that never became segments: 005, error with message."""
+
+TOO_LATE = -4
+"""What `admit` says of such a job."""
 
 MOST_DEATHS = 3
 """So many workers may end while they handle a job whose message came back; then it is set aside."""
@@ -70,7 +73,13 @@ class Outcome(StrEnum):
     CLOSED = "closed"
     """refused or cancelled before"""
     CANCELLED = "cancelled"
-    """it was revoked before it was admitted"""
+    """it was revoked: nothing more of it is sent"""
+    SCHEDULED = "scheduled"
+    """it was published by name and is due later"""
+    EXPIRED = "expired"
+    """its validity was over before it was admitted"""
+    SET_ASIDE = "set aside"
+    """workers ended while they handled it: an operator decides"""
     SUSPECT = "suspect"
     """its handling was begun before and never came to an end: it is not handled together with others"""
     GIVEN_BACK = "given back"
@@ -151,16 +160,16 @@ class Outgoing:
     def handle_suspect(self, job_id: str, lane: str) -> Outcome:
         """Handle one job that may have ended a worker; alone, so that no other is suspected for it.
 
-        A job that ended `MOST_DEATHS` workers is refused, so that it cannot end another.
+        A job that ended `MOST_DEATHS` workers is set aside, so that it cannot end another.
         """
         if not is_key(job_id):
             return Outcome.UNKNOWN
         store, jobs = self._runtime.store, self._runtime.jobs
         if store.run(jobs.count_delivery(job_id)) > MOST_DEATHS:
-            self._refuse_with_warning(
-                job_id, lane, f"poison: {MOST_DEATHS} workers ended while they handled it"
-            )
-            return Outcome.REFUSED
+            reason = f"poison: {MOST_DEATHS} workers ended while they handled it"
+            if store.run(self._runtime.lifecycle.set_aside(job_id, lane, reason)) == 1:
+                self._log.error("job set aside: see smsfleet dead list", job_id=job_id, reason=reason)
+            return Outcome.SET_ASIDE
         forget = self._forgetting([job_id])
         outcome = self.handle([job_id], on_waiting=forget)[job_id]
         forget()
@@ -203,12 +212,15 @@ class Outgoing:
                 delay = min(delay * 2, RETRY_MOST_S)
         return outcomes
 
-    def cancel(self, job_id: str, lane: str, why: str) -> Outcome:
-        """Close a job that is not admitted yet."""
-        if self._refuse(job_id, lane, f"cancelled: {why}", CANCELLED_STATUS):
+    def cancel(self, job_id: str, why: str) -> Outcome:
+        """Send nothing more of a job; what is on its way or further stays as it is."""
+        if not is_key(job_id):
+            return Outcome.UNKNOWN
+        _, states = cancel_job(self._runtime, job_id, why)
+        if set(states) & set("cC"):
             self._log.info("job cancelled", job_id=job_id, why=why)
             return Outcome.CANCELLED
-        return Outcome.KNOWN
+        return Outcome.KNOWN if states else Outcome.UNKNOWN
 
     def _handle(
         self,
@@ -237,16 +249,18 @@ class Outgoing:
             day = self._clock_ms() // DAY_MS
             results, wait_ms = store.run(jobs.admit(admissions, self._runtime.pace, day))
             for admission, result in zip(admissions, results, strict=False):
-                if result == _ABOVE_QUOTA:
-                    outcomes[admission.job_id] = self._refuse_above_quota(admission, day)
-                else:
-                    outcomes[admission.job_id] = _RESULTS[result]
+                outcomes[admission.job_id] = self._outcome(admission, result, day)
             self._remember(encoded, results, admissions, day)
             admissions = admissions[len(results) :]
             if wait_ms and on_waiting:
                 on_waiting()
             if wait_ms and (self._stopping.wait(wait_ms / 1000) or self._clock() > give_back_at):
                 return
+
+    def _outcome(self, admission: Admission, result: int, day: int) -> Outcome:
+        if result == _ABOVE_QUOTA:
+            return self._refuse_above_quota(admission, day)
+        return self._expire(admission) if result == TOO_LATE else _RESULTS[result]
 
     def _encode(self, job_id: str, content: bytes) -> _Encoded:
         request = SmsRequest.from_json(content)
@@ -359,6 +373,12 @@ class Outgoing:
         self._refuse_with_warning(job_id, lane, f"{error.code}: {mask_string(str(error))}")
         return Outcome.REFUSED
 
+    def _expire(self, admission: Admission) -> Outcome:
+        reason = "expired: its validity was over before it was admitted"
+        self._refuse(admission.job_id, admission.lane, reason, EXPIRED_STATUS)
+        self._log.info("job expired", job_id=admission.job_id)
+        return Outcome.EXPIRED
+
     def _refuse_with_warning(self, job_id: str, lane: str, reason: str) -> None:
         self._refuse(job_id, lane, reason, REFUSED_STATUS)
         self._log.warning("job refused", job_id=job_id, reason=reason)
@@ -369,6 +389,19 @@ class Outgoing:
         (content,) = store.run(jobs.contents([job_id]))
         callback = called_about(content, self._runtime.settings)
         return store.run(jobs.refuse(job_id, lane, reason, status, callback)) == 1
+
+
+def cancel_job(runtime: Runtime, job_id: str, why: str) -> tuple[str, str]:
+    """Send nothing more of a job: the first job's id, and what became of it in the letters of cancel.lua."""
+    first, states = job_id, "=" + job_id
+    for _ in range(2):  # an id, or an alias of it; aliases never point to aliases
+        first = states[1:]
+        (content,) = runtime.store.run(runtime.jobs.contents([first]))
+        callback = called_about(content, runtime.settings)
+        states = runtime.store.run(runtime.lifecycle.cancel(first, why, callback))
+        if not states.startswith("="):
+            return first, states
+    return first, ""
 
 
 def called_about(content: bytes | None, settings: Settings) -> str:

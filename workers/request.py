@@ -12,7 +12,7 @@ from smsfleet.config.quotas import CLIENT
 from smsfleet.config.targets import parse_target
 from smsfleet.store.keys import LANES
 from smsfleet.store.records import POLICY_LETTER
-from smsfleet.workers import addresses
+from smsfleet.workers import addresses, moments
 from smsfleet.workers.binary import Binary
 from smsfleet.workers.options import PLAIN, TON_ALPHANUMERIC, WireOptions
 from smsfleet.workers.rules import NO_RULES, Rules
@@ -31,7 +31,7 @@ _KINDS = {
     "to": str, "text": str, "sender": str, "lane": str, "encoding": str, "validity_s": int, "asked_ms": int,
     "on_ambiguous": str, "max_segments": int, "transliterate": str, "long_messages": str,
     "binary": dict, "options": dict, "client": str,
-    "ignore_opt_out": bool, "callback": str,
+    "ignore_opt_out": bool, "callback": str, "due_ms": int,
 }  # fmt: skip
 """The JSON types of a stored request."""
 
@@ -48,7 +48,7 @@ class SmsRequest:
     validity_s: int | None = None
     """after this long it is not sent any more (and the gateway is told so)"""
     asked_ms: int | None = None
-    """when it was asked for, by the caller's clock (ms since the epoch); only with a validity"""
+    """from when the validity counts: when it is due, or was asked for by the caller's clock; only with one"""
     on_ambiguous: str | None = None
     """None: the lane's policy of the settings"""
     max_segments: int = DEFAULT_MAX_SEGMENTS
@@ -63,6 +63,8 @@ class SmsRequest:
     """send it to a number that opted out too"""
     callback: str = ""
     """who is called about its statuses; empty: whoever the setting names"""
+    due_ms: int | None = None
+    """when it is to be sent (ms since the epoch); None: at once"""
 
     @classmethod
     def checked(  # noqa: PLR0913 - the arguments of send_sms
@@ -74,6 +76,7 @@ class SmsRequest:
         lane: str = "normal",
         encoding: str = "auto",
         validity: When | None = None,
+        at: When | None = None,
         on_ambiguous: str | None = None,
         max_segments: int = DEFAULT_MAX_SEGMENTS,
         transliterate: str = "off",
@@ -92,6 +95,7 @@ class SmsRequest:
     ) -> SmsRequest:
         """The request, normalised: the destination in digits, times in numbers, octets as such.
 
+        `now_ms` is when it is asked for: with `at`, by the clock of the store. Other times count from `at`.
         `options` are those of `WireOptions.checked`. Raises InvalidDestination, InvalidSender, InvalidText,
         TextTooLong or InvalidArgument, each naming the value and the rule. Nothing is stored or sent by it.
         """
@@ -110,7 +114,9 @@ class SmsRequest:
             raise InvalidArgument(f"client {client!r} is refused: it must be 1-32 of A-Z a-z 0-9 _ . -")
         if type(ignore_opt_out) is not bool:
             raise InvalidArgument(f"ignore_opt_out {ignore_opt_out!r} is refused: it must be True or False")
-        validity_s = None if validity is None else int(seconds_ahead("validity", validity, now_ms))
+        due_ms = None if at is None else moments.due_ms(at, now_ms)
+        begins_ms = now_ms if due_ms is None else due_ms
+        validity_s = None if validity is None else int(seconds_ahead("validity", validity, begins_ms))
         if callback is not None:
             parse_target(callback)
         request = cls(
@@ -120,16 +126,17 @@ class SmsRequest:
             lane=lane,
             encoding=encoding,
             validity_s=validity_s,
-            asked_ms=None if validity_s is None else now_ms,
+            asked_ms=None if validity_s is None else begins_ms,
             on_ambiguous=on_ambiguous,
             max_segments=max_segments,
             transliterate=transliterate,
             long_messages=long_messages,
             binary=binary,
-            options=WireOptions.checked(now_ms=now_ms, **options) if options else PLAIN,
+            options=WireOptions.checked(now_ms=begins_ms, **options) if options else PLAIN,
             client=client,
             ignore_opt_out=ignore_opt_out,
             callback=callback or "",
+            due_ms=due_ms,
         )
         if rules is not NO_RULES:
             rules.check(request.to, request.sender)

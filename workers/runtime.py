@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from smsfleet.store.client import Store
     from smsfleet.store.doubts import Doubts
     from smsfleet.store.facts import Facts
+    from smsfleet.store.lifecycle import Lifecycle
     from smsfleet.store.mo import Mo
     from smsfleet.store.opt_out import OptOuts
 
@@ -75,6 +76,13 @@ class Runtime:
         """The calls about jobs."""
         settings = self.settings
         return Jobs(self.keys, job_ttl_s=settings.job_ttl_s, text_ttl_s=settings.text_ttl_s)
+
+    @cached_property
+    def lifecycle(self) -> Lifecycle:
+        """The calls about jobs that are kept back or not wanted any more."""
+        from smsfleet.store.lifecycle import Lifecycle  # noqa: PLC0415
+
+        return Lifecycle(self.keys, text_ttl_s=self.settings.text_ttl_s)
 
     @cached_property
     def facts(self) -> Facts:

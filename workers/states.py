@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from smsfleet.config.statuses import message_status
 
-OPEN_STATES = ("PENDING", "QUEUED", "SENDING", "HELD", "ACCEPTED")
+OPEN_STATES = ("SCHEDULED", "SET_ASIDE", "PENDING", "QUEUED", "SENDING", "HELD", "ACCEPTED")
 """States in which something is still expected, from the least to the most advanced."""
 
 FINAL_STATES = (
@@ -24,6 +24,12 @@ _STATE = {
 _SHOWN = {"E": 10, "C": 6, "F": 1}
 CANCELLED_STATUS = 6
 """The Appendix B number of a job that was cancelled: 006, by a user."""
+EXPIRED_STATUS = 10
+"""The Appendix B number of a job whose validity was over before it was sent."""
+
+_WITHOUT_SEGMENTS = {CANCELLED_STATUS: "CANCELLED", EXPIRED_STATUS: "EXPIRED"}
+
+_STATE_OF_REASON = {"cancelled": "CANCELLED", "expired": "EXPIRED", "aside": "SET_ASIDE"}
 
 _LABEL = re.compile(r"([A-Z])(\d*)")
 NO_SEGMENTS = "-"
@@ -53,9 +59,14 @@ def together(parts: Sequence[Part], status: int | None) -> str:
     return next((state for state, shown in parts if shown == status), parts[0].state)
 
 
+def of_reason(reason: str) -> str:
+    """The state of a job that never became segments, by its reason, `code: message`."""
+    return _STATE_OF_REASON.get(reason.partition(":")[0], "REFUSED")
+
+
 def of_labels(labels: str, status: int | None) -> str:
     """The state of a job whose segments have these labels: `A8`, or `A4:1 Q:2`; `-`: it has none."""
     if labels == NO_SEGMENTS:
-        return "CANCELLED" if status == CANCELLED_STATUS else "REFUSED"
+        return _WITHOUT_SEGMENTS.get(status, "REFUSED") if status else "REFUSED"
     parts = [part(letter, int(code) if code else None) for letter, code in _LABEL.findall(labels)]
     return together(parts, status)

@@ -22,7 +22,7 @@ def seconds_ahead(name: str, value: When, now_ms: int) -> float:
     Raises InvalidArgument, which names the value and the rule: for a time without its zone, for one that is
     over or too far, and for anything else.
     """
-    seconds = _seconds(name, value, now_ms)
+    seconds = seconds_from(name, value, now_ms)
     if not 1 <= seconds <= LONGEST_S:
         raise InvalidArgument(
             f"{name} of {seconds:g} s is refused: it must be from 1 s to {LONGEST_S} s (7 days, "
@@ -31,7 +31,11 @@ def seconds_ahead(name: str, value: When, now_ms: int) -> float:
     return seconds
 
 
-def _seconds(name: str, value: When, now_ms: int) -> float:
+def seconds_from(name: str, value: When, now_ms: int) -> float:
+    """How far `value` is from `now_ms`, below 0 when it is over.
+
+    Raises InvalidArgument, as `seconds_ahead`, for what is no time.
+    """
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -9,7 +9,7 @@
 --   that many submit_sm bodies
 -- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
 --   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed,
---   -3 it would exceed the quota of its client: nothing done
+--   -3 it would exceed the quota of its client: nothing done, -4 its deadline is over: nothing done
 -- The rate, the burst and the outbound limit are lower while the gateway throttles: lib_rate.lua.
 -- uses: lib_time lib_rate
 -- how long to wait at least for a stream that is full: while no binder empties it, asking faster only costs
@@ -54,7 +54,7 @@ while a <= #ARGV do
     n = tonumber(n)
   end
   local job, intake, watermark, outbound = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
-  local found = redis.call('HMGET', job, 'c', '1', 'e')
+  local found = redis.call('HMGET', job, 'c', '1', 'e', 'h')
   local result
   local cap, cost, client
   if quota ~= '' then cap, cost, client = string.match(quota, '^(%d*),(%d+),(.+)$') end
@@ -64,6 +64,8 @@ while a <= #ARGV do
     result = 0
   elseif found[3] then
     result = -2
+  elseif deadline ~= '' and now >= tonumber(deadline) then
+    result = -4
   elseif client and cap ~= '' and used_by(client) + tonumber(cost) > tonumber(cap) then
     result = -3
   else
@@ -79,7 +81,8 @@ while a <= #ARGV do
     end
     tokens = tokens - n
     lengths[outbound] = queued + n
-    local fields = { 'p', policy, 'h', string.format('%dQ;', math.max(0, now - tonumber(found[1]))) }
+    local history = (found[4] or '') .. string.format('%dQ;', math.max(0, now - tonumber(found[1])))
+    local fields = { 'p', policy, 'h', history }
     if client then
       fields[#fields + 1] = 'g'; fields[#fields + 1] = client
       if cap ~= '' then spend(client, tonumber(cost)) end
@@ -104,7 +107,7 @@ while a <= #ARGV do
     redis.call('HSET', job, unpack(fields))
     result = 1
   end
-  if result ~= -3 then -- that one is taken out of the intake when it is refused
+  if result > -3 then -- the others are taken out of the intake when they are closed
     if not handled[intake] then
       handled[intake] = {}
       ledgers[#ledgers + 1] = { intake = intake, watermark = watermark }

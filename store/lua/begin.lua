@@ -52,11 +52,9 @@ for a = 5, #ARGV, 4 do
   if not attempt and not held_back then
     local job = load_job(KEYS[k], ref, ARGV[a + 1])
     state = job and job.segment.state
-    if state == 'Q' and job.deadline and now >= job.deadline then
-      job.segment.state = 'E'
-      note(job, now, 'E')
+    if state == 'Q' and lapse(job, now) then
       save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[9], ARGV[3])
-      state = 'E'
+      state = job.segment.state
     elseif state == 'Q' and is_unwanted then
       job.segment.state = 'C'
       note(job, now, 'C opted out')

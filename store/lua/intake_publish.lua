@@ -11,11 +11,14 @@
 -- ARGV[3] now_ms (0: the server's clock)   ARGV[4] lane letter   ARGV[5] destination
 -- ARGV[6] content (JSON)   ARGV[7] ttl of the job in seconds
 -- ARGV[8] message, as the broker's client made it
--- returns {1, id}: taken in under id and published | {0, id}: this id or key is known, the job is `id`
+-- ARGV[9] fingerprint of what was asked; only with an idempotency key
+-- returns {1, id}: taken in under id and published | {0, id}: this id or key is known, the job is `id` |
+--   {-1, id, fingerprint}: the key is that of the job `id`, which was asked with another content: nothing was written
 -- uses: lib_time lib_intake
-local first = take_in(
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], server_ms(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local first, other = take_in(
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], server_ms(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[9]
 )
+if other then return { -1, first, other } end
 if first then return { 0, first } end
 -- who empties a queue waits on its bell afterwards: further messages need not ring it again
 if redis.call('LPUSH', KEYS[5], ARGV[8]) == 1 and redis.call('LLEN', KEYS[6]) == 0 then

@@ -4,8 +4,9 @@
 --
 -- Fields of a job:  c created (ms)  t destination  l lane (h n b)  p on_ambiguous and its limit (R1 H1 D1 F1)
 --   r places that transliteration changed (only above 0)  d 0: no receipt is asked for (else absent)
---   g client (if named)  n segments (only above 1)  x deadline (ms)  s status shown  e error  h history
---   k counts (only above 1)
+--   g client (if named)  n segments (only above 1)  x deadline (ms; 0: cancelled)  s status shown  e error  h history
+--   k counts (only above 1)  a due (ms; of a scheduled job)  o how it is to be published then (JSON)
+--   f fingerprint of what was asked, in the hash of its idempotency key
 --   b who is called about it ('*': whoever the account's setting names)  w channel of those that wait for it now
 --   A job that has b or w ends its k with '@', or has nothing else there: so jobs that have neither cost no more.
 --   1..n a segment each: <state><attempt>,<status>,<error>,<tries>,<ambiguous>,<duplicates>,<message_id>
@@ -127,9 +128,10 @@ local function load_job(key, ref, number)
   return job
 end
 
-local function note(job, now, entry)
+-- `whole`: the line is about the job, not about the segment
+local function note(job, now, entry, whole)
   local mark = ''
-  if job.counts then mark = '#' .. job.number end
+  if job.counts and not whole then mark = '#' .. job.number end
   local history = job.history .. string.format('%d', math.max(0, now - job.created)) .. mark .. entry .. ';'
   if #history > HISTORY_OCTETS then
     -- the beginning and the end say most: what is cut lies between, marked by '~'
@@ -198,6 +200,22 @@ local function save_job(job, now, content_key, status_stream, outbox, text_ttl)
     job.shown = shown
   end
   redis.call('HSET', job.key, unpack(fields))
+end
+
+-- What a segment becomes that waits when its job is cancelled: C, or F when it may have been delivered already.
+local function cancelled(segment)
+  details(segment)
+  return segment.ambiguous > 0 and 'F' or 'C'
+end
+
+-- End a segment that waits and may not be sent any more: its job's validity is over, or it was cancelled, which
+-- cancel.lua says by a deadline of 0. Returns whether it ended.
+local function lapse(job, now)
+  if not job.deadline or now < job.deadline then return false end
+  local s = job.segment
+  s.state = job.deadline > 0 and 'E' or cancelled(s)
+  note(job, now, s.state == 'C' and 'L' or s.state)
+  return true
 end
 
 -- A fact about the message at the gateway: the status only rises. Returns whether it rose.

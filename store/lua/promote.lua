@@ -2,7 +2,8 @@
 -- KEYS[1] waiting hash  KEYS[2] delayed sorted set  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
 -- KEYS[7] outbox stream  KEYS[8] rate hash; then two for each segment: job hash, content string
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds; then for each segment: ref, number
--- returns a word for each segment: queued | expired | early (its time has not come) | gone (not waiting any more)
+-- returns a word for each segment: queued | expired | cancelled | early (its time has not come) | gone (not waiting any
+--   more)
 -- They take tokens of the rate before new jobs do, half a second's at most: then new ones get some too.
 -- uses: lib_time lib_job lib_outbound
 local now = server_ms(ARGV[1])
@@ -23,11 +24,9 @@ for a = 3, #ARGV, 2 do
     redis.call('HDEL', KEYS[1], ref)
     if not job or job.segment.state ~= 'W' or not body then
       result = 'gone'
-    elseif job.deadline and now >= job.deadline then
-      job.segment.state = 'E'
-      note(job, now, 'E')
+    elseif lapse(job, now) then
       save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[7], ARGV[2])
-      result = 'expired'
+      result = job.segment.state == 'E' and 'expired' or 'cancelled'
     else
       redis.call('XADD', stream_of(job, { KEYS[4], KEYS[5], KEYS[6] }), '*', 'r', ref, 'b', body)
       job.segment.state = 'Q'

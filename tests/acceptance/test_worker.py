@@ -360,17 +360,28 @@ def test_a_job_that_ends_workers_is_set_aside_and_its_neighbours_are_sent(fleet:
     jobs.send(100)
 
     deaths = 0
-    while not job_status(poison.id).final:
+    while job_status(poison.id).state != "SET_ASIDE":
         path = f"{folder}{os.pathsep}{fleet.environment['PYTHONPATH']}"
         worker = fleet.launch("worker", PYTHONPATH=path)
-        wait_until(lambda w=worker: not w.running or job_status(poison.id).final, "the worker ends, or not")
+        wait_until(
+            lambda w=worker: not w.running or job_status(poison.id).state == "SET_ASIDE",
+            "the worker ends, or not",
+        )
         deaths += not worker.running
     jobs.wait_for_the_wire()
 
     assert MOST_DEATHS + 1 == deaths  # once as a fresh message, which nobody counted
-    assert ("REFUSED", True) == (job_status(poison.id).state, "poison" in (job_status(poison.id).error or ""))
+    assert "poison" in (job_status(poison.id).error or "")
     assert jobs.each_once() == jobs.times_on_the_wire()
     assert at_rest(fleet)
+
+    # The library was repaired: an operator gives it to the workers again.
+    end_workers(fleet)
+    start_worker(fleet)
+    assert "poison" in fleet.run("dead", "list").stdout
+    assert 0 == fleet.run("dead", "replay", "poison").returncode
+    wait_until(lambda: fleet.smsc.times_accepted()[number(9001), b"poison".hex()] == 1, "it is sent")
+    assert "0 set aside" in fleet.run("dead", "list").stdout
 
 
 def test_jobs_that_were_given_back_are_handled_together(fleet: Fleet) -> None:

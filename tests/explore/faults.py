@@ -150,6 +150,22 @@ FAULTS = (
         "what was held back is forgotten", _world("hold", receipts=(), orders=1),
         mistakes=frozenset({"forgets what it held back"}),
     ),
+    Fault(
+        "begin sends what was cancelled", _world("resend", receipts=(), link_losses=1, cancels=1), "begin",
+        "if state == 'Q' and lapse(job, now) then", "if state == 'Q' and job.deadline ~= 0 and lapse(job, now) then",
+    ),
+    Fault(
+        "cancel forgets what is on its way", _world("hold", receipts=(), temporary=1, cancels=1), "cancel",
+        "redis.call('HSET', KEYS[1], 'x', 0)", "",
+    ),
+    Fault(
+        "what may have been delivered counts as cancelled", _world("resend", receipts=(), kills=1, cancels=1),
+        "lib_job", "return segment.ambiguous > 0 and 'F' or 'C'", "return 'C'",
+    ),
+    Fault(
+        "cancel leaves the body", _world("hold", receipts=(), temporary=1, cancels=1), "cancel",
+        "redis.call('HDEL', KEYS[9], job.ref)", "",
+    ),
     Fault("octets before the intent", _world("hold", kills=1), mistakes=frozenset({"writes before begin"})),
     Fault("receipt acked before it is kept", _world("hold"), mistakes=frozenset({"acks before persisting"})),
     Fault("never reads from the start", _world("resend", kills=1), mistakes=frozenset({"reads new entries only"})),

@@ -56,6 +56,11 @@ QUICK = (
     _world("fail", 1, "", account=2, orders=1, link_losses=1),
     _world("resend", 2, "", account=1, orders=1),
     _world("hold", 1, "4", account=1, pauses=1, unheard=1),
+    _world("resend", 1, "", kills=1, cancels=1),
+    _world("hold_then_resend", 1, "4", link_losses=1, cancels=1),
+    _world("hold", 1, "", temporary=1, unheard=1, cancels=2),
+    _world("fail", 2, "", temporary=1, cancels=1),
+    _world("resend", 2, "", link_losses=1, cancels=1),
 )
 """What `make test` explores: seconds for each."""
 
@@ -81,6 +86,11 @@ _MORE = (
     *(_world(policy, 1, "", account=2, orders=1, kills=1, temporary=1) for policy in POLICIES),
     _world("hold", 2, "", account=2, orders=1, link_losses=1),
     _world("hold", 1, "4", account=2, stalls=1, kills=1),
+    *(_world(policy, 1, "", kills=1, pauses=1, temporary=1, cancels=1) for policy in POLICIES),
+    *(_world(policy, 1, "4", kills=1, stalls=1, cancels=1) for policy in POLICIES),
+    *(_world(policy, 2, "", kills=1, link_losses=1, cancels=1) for policy in POLICIES),
+    *(_world(policy, 1, "", "deadline, ", link_losses=1, temporary=1, cancels=1) for policy in POLICIES),
+    _world("hold", 1, "", kills=1, resends=1, stalls=1, cancels=2),
 )
 
 FULL = tuple(dict.fromkeys((*QUICK, *_MORE)))

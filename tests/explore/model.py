@@ -45,6 +45,8 @@ class Budget(NamedTuple):
     """replies of Redis to `take`, `begin` or `settle` that get lost after the script ran"""
     resends: int = 0
     """holds that an operator ends"""
+    cancels: int = 0
+    """calls of cancel by the application"""
 
     def spend(self, what: str) -> Budget:
         """One accident of this kind less."""
@@ -128,6 +130,10 @@ class Env(NamedTuple):
     resent: int = 0
     """by an operator"""
     late: bool = False
+    cancelled: tuple[int, ...] = ()
+    """segments of which a cancel said that they will never be sent, sorted"""
+    attempts: tuple[int, ...] = ()
+    """the attempts that the segments had when they were cancelled; empty: nobody cancelled the job"""
 
     def with_binder(self, index: int, **changes: Any) -> Env:
         """This world with one binder changed."""
@@ -204,6 +210,8 @@ def canonical(env: Env, fence: str, queued: Sequence[tuple[int, int]]) -> Any:
         env.looked,
         env.resent,
         env.late,
+        env.cancelled,
+        env.attempts,
     )
 
 

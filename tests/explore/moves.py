@@ -18,7 +18,7 @@ from tests.explore.model import (
 )
 from tests.explore.move import Move, Run, pure
 from tests.explore.redis_side import Picture, World, number_of, reference
-from tests.explore.surroundings import duty, relays, smsc, timers
+from tests.explore.surroundings import application, duty, relays, smsc, timers
 
 from smsfleet.config.errors import Fenced
 from smsfleet.store.keys import LANES
@@ -53,6 +53,7 @@ def moves(
     yield from relays(env, picture)
     yield from duty(env, picture, mistakes)
     yield from timers(env, picture, configuration)
+    yield from application(env, picture)
 
 
 # --- binders -------------------------------------------------------------------------------------

@@ -10,17 +10,18 @@ from tests.explore.redis_side import Picture, number_of, reference
 from smsfleet.config.statuses import APPENDIX_B, RANKED
 from smsfleet.store.records import JobRecord, SegmentRecord
 
-SETTLED = "ARFE"
+SETTLED = "ARFEC"
 """States in which nothing more is sent, unless a late acceptance changes the state."""
 
 _LEGAL = {
-    "Q": "SAE",
+    "Q": "SAECF",
     "S": "QAHFRW",
-    "W": "QEA",
+    "W": "QEACF",
     "H": "QAFWR",
     "F": "AR",
     "R": "A",
     "E": "A",
+    "C": "",
     "A": "",
 }
 """state -> the states that one step may lead to (semantics.md, "Segment states")."""
@@ -71,6 +72,7 @@ def after_a_move(
     _counted(job, picture)
     _not_burnt(job, configuration)
     _submitted_at_most(env, configuration)
+    _cancelled_is_kept(env, job)
     _receipts_kept(env, picture, job)
     _told_of_the_right_segment(env, picture)
 
@@ -142,6 +144,14 @@ def _submitted_at_most(env: Env, configuration: Configuration) -> None:
     for number, times in Counter(number for number, _ in env.accepted).items():
         most = configuration.most_submissions(env.resent)
         require(times <= most, f"segment {number} was accepted {times} times, at most {most} are promised")
+
+
+def _cancelled_is_kept(env: Env, job: JobRecord) -> None:
+    for number, _ in env.accepted:
+        require(number not in env.cancelled, f"segment {number} was accepted after a cancel had said never")
+    # What was on its way when the job was cancelled may arrive, but it is never begun again.
+    for segment, before in zip(job.segments, env.attempts, strict=False):
+        require(segment.attempt == before, f"segment {segment.number} began again after it was cancelled")
 
 
 def _receipts_kept(env: Env, picture: Picture, job: JobRecord) -> None:

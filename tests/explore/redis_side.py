@@ -19,6 +19,7 @@ from smsfleet.store.facts import Facts
 from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
 from smsfleet.store.keys import Keys, ref
 from smsfleet.store.lease import Lease
+from smsfleet.store.lifecycle import Lifecycle
 from smsfleet.store.records import JobRecord, read_job
 from smsfleet.store.scripts import Script
 from smsfleet.store.standing import Standings
@@ -188,6 +189,12 @@ class World:
         self._doubts = {
             now: Doubts(KEYS, text_ttl_s=60, index_ttl_s=691_200, now_ms=now) for now in (EARLY_MS, LATE_MS)
         }
+
+        self._lifecycles = {now: Lifecycle(KEYS, text_ttl_s=60, now_ms=now) for now in (EARLY_MS, LATE_MS)}
+
+    def lifecycle(self, now_ms: int) -> Lifecycle:
+        """The application's calls at this moment."""
+        return self._lifecycles[now_ms]
 
     def doubts(self, now_ms: int) -> Doubts:
         """The duty's calls at this moment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.explore import model
-from tests.explore.model import DAY, NO_CREDIT, PERMANENT, TEMPORARY, TO, Arrival, Configuration, Env
+from tests.explore.model import DAY, JOB, NO_CREDIT, PERMANENT, TEMPORARY, TO, Arrival, Configuration, Env
 from tests.explore.move import Move, pure
 from tests.explore.redis_side import Picture, World
 
@@ -164,6 +164,23 @@ def _matched(world: World, env: Env, pairs: list[Pair]) -> Env:
     if pairs:
         world.run(world.doubts(env.now_ms).match(pairs, DAY))
     return env
+
+
+def application(env: Env, picture: Picture) -> Iterator[Move]:
+    """The application cancels its job."""
+    if not env.budget.cancels:
+        return
+
+    def run(world: World) -> Env:
+        states = world.run(world.lifecycle(env.now_ms).cancel(JOB, "by request"))
+        told = {number for number, state in enumerate(states, start=1) if state == "C"}
+        attempts = tuple(segment.attempt for segment in picture.record.segments)
+        spent = env.spend("cancels")
+        return spent._replace(
+            cancelled=tuple(sorted({*env.cancelled, *told})), attempts=env.attempts or attempts
+        )
+
+    yield Move("the application cancels", run, progress=False)
 
 
 def timers(env: Env, picture: Picture, configuration: Configuration) -> Iterator[Move]:

@@ -20,6 +20,14 @@ async def eventually(condition: Callable[[], object], *, within_s: float = 5.0) 
     return time.monotonic() - started
 
 
+def wait_until(condition: Callable[[], object], what: str, *, within_s: float = 10.0) -> None:
+    """`eventually` for tests without a loop; fails with `what` it waits for."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+        time.sleep(POLL_S)
+
+
 async def remains(condition: Callable[[], object], *, for_s: float) -> None:
     """Watch that `condition()` stays true: for what must not happen, where no later event can prove it."""
     until = time.monotonic() + for_s

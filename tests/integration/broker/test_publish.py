@@ -15,7 +15,6 @@ import redis
 from celery import Celery, Task, group, signals
 from tests.integration.broker.conftest import messages
 
-from smsfleet.config.errors import InvalidArgument
 from smsfleet.tasks import job_status, send_sms
 from smsfleet.tasks.publisher import CeleryPublisher
 
@@ -168,16 +167,6 @@ def test_a_connection_that_the_server_closed_is_made_again(fleet_app: Celery, ra
     send_sms.delay(TO, TEXT)
 
     assert 2 == raw.llen("sms.normal")
-
-
-@pytest.mark.parametrize("option", [{"eta": "2030-01-01"}, {"countdown": 5}, {"expires": 60}])
-def test_options_that_would_delay_or_drop_a_message_are_refused_and_nothing_is_stored(
-    fleet_app: Celery, raw: redis.Redis, option: dict[str, Any]
-) -> None:
-    with pytest.raises(InvalidArgument, match=next(iter(option))):
-        send_sms.apply_async((TO, TEXT), **option)
-
-    assert 0 == raw.dbsize()
 
 
 def test_a_message_from_a_handset_is_handed_over_on_the_fleets_broker(

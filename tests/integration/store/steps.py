@@ -10,10 +10,11 @@ from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
 from smsfleet.store.doubts import Doubts, Pair
 from smsfleet.store.facts import Facts, ReceiptFact, ResponseFact, Verdict
-from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
+from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace, TakenIn
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
+from smsfleet.store.lifecycle import Lifecycle
 from smsfleet.store.mo import Mo
 from smsfleet.store.opt_out import OptOuts
 from smsfleet.store.records import JobRecord, SegmentRecord
@@ -63,6 +64,10 @@ class Fleet:
     @property
     def jobs(self) -> Jobs:
         return Jobs(self.keys, job_ttl_s=JOB_TTL_S, text_ttl_s=TEXT_TTL_S, now_ms=self.now_ms)
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        return Lifecycle(self.keys, text_ttl_s=TEXT_TTL_S, now_ms=self.now_ms)
 
     @property
     def wire(self) -> Wire:
@@ -133,6 +138,24 @@ class Fleet:
         jobs = Jobs(self.keys, job_ttl_s=JOB_TTL_S, text_ttl_s=TEXT_TTL_S, now_ms=now_ms or self.now_ms)
         call = jobs.take_in(job_id, lane=lane, destination=to, content=content, idempotency_key=key)
         return self.run(call)
+
+    def take_in_later(
+        self, job_id: str = "j1", due_ms: int = NOW_MS + 60_000, lane: str = "normal", **more: Any
+    ) -> TakenIn:
+        """A job that is due later."""
+        given = {"idempotency_key": None, "destination": TO, "content": "{}"} | more
+        return self.run(self.jobs.take_in_later(job_id, lane=lane, due_ms=due_ms, **given))
+
+    def cancel(self, job_id: str = "j1", callback: str = "") -> str:
+        """The letters of cancel.lua."""
+        return self.run(self.lifecycle.cancel(job_id, "by request", callback))
+
+    def intake(self, lane: str = "normal") -> list[bytes]:
+        """Jobs in line."""
+        return list(self.redis("ZRANGE", self.keys.intake[lane], 0, -1))
+
+    def scheduled(self) -> list[bytes]:
+        return list(self.redis("ZRANGE", self.keys.scheduled, 0, -1))
 
     def admit(self, *admissions: Admission, pace: Pace = PACE, day: int = DAY) -> Admitted:
         return self.run(self.jobs.admit(admissions, pace, day))

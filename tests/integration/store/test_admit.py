@@ -276,3 +276,18 @@ def test_the_count_of_a_day_is_forgotten_two_days_later(fleet: Fleet) -> None:
     fleet.admit(tagged("j1", 3, 6))
 
     assert QUOTA_TTL_S - 10 <= fleet.ttl_s(fleet.keys.quota(DAY)) <= QUOTA_TTL_S
+
+
+def test_a_job_whose_deadline_is_over_is_not_admitted_and_stays_in_line_until_it_is_closed(
+    fleet: Fleet,
+) -> None:
+    for job_id in ("late", "in-time"):
+        fleet.take_in(job_id)
+    fleet.now_ms = NOW_MS + 5
+    late, in_time = (
+        admission(job_id, deadline_ms=deadline)
+        for job_id, deadline in (("late", NOW_MS + 5), ("in-time", NOW_MS + 6))
+    )
+
+    assert fleet.admit(late, in_time).results == [-4, 1]
+    assert (fleet.outbound(), fleet.intake()) == ([b"in-time#1"], [b"late"])

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from tests.integration.store.steps import Fleet
 
-from smsfleet.store.jobs import TakenIn
+from smsfleet.store.jobs import Envelope, TakenIn
 
 
-def publish(fleet: Fleet, job_id: str, key: str | None = None) -> TakenIn:
+def publish(fleet: Fleet, job_id: str, key: str | None = None, mark: str | None = None) -> TakenIn:
     call = fleet.jobs.take_in_and_publish(
         job_id,
         lane="bulk",
         destination="27999100001",
         content="{}",
         idempotency_key=key,
-        queue="sms.bulk",
-        bell="bell.bulk",
-        message=f"m-{job_id}",
+        fingerprint=mark,
+        message=Envelope("sms.bulk", "bell.bulk", f"m-{job_id}"),
     )
     return fleet.run(call)
 
@@ -28,7 +27,7 @@ def queue(fleet: Fleet) -> list[bytes]:
 def test_a_new_job_is_taken_in_and_its_message_is_in_the_queue(fleet: Fleet) -> None:
     taken_in = [publish(fleet, "j1"), publish(fleet, "j2")]
 
-    assert taken_in == [(True, "j1"), (True, "j2")]
+    assert taken_in == [TakenIn(True, "j1"), TakenIn(True, "j2")]
     assert queue(fleet) == [b"m-j2", b"m-j1"]
     assert fleet.job("j1").lane == "bulk"
     assert fleet.store.run_all(fleet.jobs.waiting_intake()) == [0, 0, 2]
@@ -38,14 +37,14 @@ def test_a_known_id_is_not_published_again(fleet: Fleet) -> None:
     publish(fleet, "j1")
     before = fleet.everything()
 
-    assert publish(fleet, "j1") == (False, "j1")
+    assert publish(fleet, "j1") == TakenIn(False, "j1")
     assert fleet.everything() == before
 
 
 def test_a_known_key_publishes_nothing_and_gives_the_first_job(fleet: Fleet) -> None:
     publish(fleet, "j1", key="order-7")
 
-    assert publish(fleet, "j2", key="order-7") == (False, "j1")
+    assert publish(fleet, "j2", key="order-7") == TakenIn(False, "j1")
     assert queue(fleet) == [b"m-j1"]
     assert fleet.run(fleet.jobs.read("j2")) == "j1"
 
@@ -70,3 +69,11 @@ def test_a_bell_that_nobody_heard_is_not_rung_twice(fleet: Fleet) -> None:
     publish(fleet, "j2")
 
     assert fleet.redis("LLEN", "bell.bulk") == 1
+
+
+def test_a_key_that_was_used_for_something_else_publishes_nothing(fleet: Fleet) -> None:
+    publish(fleet, "j1", key="order-7", mark="first")
+    before = fleet.everything()
+
+    assert publish(fleet, "j2", key="order-7", mark="second") == TakenIn(False, "j1", "first")
+    assert fleet.everything() == before

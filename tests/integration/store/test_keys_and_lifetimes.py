@@ -13,8 +13,8 @@ from smsfleet.store.opt_out import OptedOut
 
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|receipts|dead|strays"
-    rb"|intake:\w+|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans|doubts|doubted"
-    rb"|rate|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
+    rb"|intake:\w+|scheduled|aside|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans"
+    rb"|doubts|doubted|rate|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
 )
 """The keys that store/keys.py lists as without a lifetime."""
 
@@ -54,6 +54,9 @@ def a_busy_day(fleet: Fleet) -> None:
     fleet.run(fleet.facts.give_up_orphans([b"orphaned"], 0))
     fleet.receipt(4, b"orphaned again")
     fleet.run(fleet.ledger.pause())
+    fleet.take_in_later("later", idempotency_key="key-later", fingerprint="x")
+    fleet.take_in("aside")
+    fleet.run(fleet.lifecycle.set_aside("aside", "normal", "poison: 3"))
 
 
 def test_every_key_has_a_lifetime_except_those_with_a_documented_reason(fleet: Fleet) -> None:
@@ -75,6 +78,8 @@ def test_the_documented_reasons_are_those_of_keys_py(repository) -> None:
         "journal",
         "intake:",
         "watermark:",
+        "scheduled",
+        "aside",
         "inflight",
         "waiting",
         "delayed",

@@ -109,7 +109,8 @@ def test_the_last_look_knows_the_sender_and_the_jobs_that_ignore_it(
 
 def test_what_is_in_flight_or_expired_stays_that(fleet: Fleet) -> None:
     fleet.send("j1")
-    fleet.take_in_and_admit("j2", deadline_ms=fleet.now_ms)
+    fleet.take_in_and_admit("j2", deadline_ms=fleet.now_ms + 1)
+    fleet.now_ms += 1
     add(fleet, OptedOut(TO))
 
     assert [-1, 0] == fleet.begin_backlog()

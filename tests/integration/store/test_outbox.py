@@ -70,7 +70,7 @@ def test_a_job_without_a_callback_leaves_nothing(fleet: Fleet) -> None:
 
 @pytest.mark.usefixtures("outbox")
 def test_what_is_kept_is_what_the_status_stream_says(fleet: Fleet) -> None:
-    """Every way to a change: errors, retries, an expiry, an unknown outcome, an operator, a late fact."""
+    """Every way to a change: errors, retries, an expiry, a cancel, an unknown outcome, an operator, a late fact."""
     (delayed,) = send(fleet, "delayed")
     fleet.answer(delayed, TEMPORARY)
     (rejected,) = send(fleet, "rejected")
@@ -79,8 +79,17 @@ def test_what_is_kept_is_what_the_status_stream_says(fleet: Fleet) -> None:
     fleet.lost(*send(fleet, "held"))
     fleet.run(fleet.facts.release_held([b"held#1"], "fail"))
     fleet.take_in("late")
-    fleet.admit(admission("late", deadline_ms=1)._replace(callback=TARGET))
+    fleet.admit(admission("late", deadline_ms=fleet.now_ms + 1)._replace(callback=TARGET))
+    fleet.now_ms += 1
     fleet.take_and_begin()
+    fleet.take_in("cancelled")
+    fleet.admit(admission("cancelled")._replace(callback=TARGET))
+    fleet.cancel("cancelled")
+    fleet.take_in("pending")
+    fleet.cancel("pending", TARGET)
+    fleet.take_in("dropped")
+    fleet.run(fleet.lifecycle.set_aside("dropped", "normal", "poison: 3"))
+    fleet.run(fleet.lifecycle.drop("dropped", "dropped: no", 5, TARGET))
     fleet.settle(b"failed#1", 0, b"M9")
     fleet.apply(fleet.read_responses())
     (poor,) = send(fleet, "poor")  # last: it pauses the account
@@ -92,7 +101,9 @@ def test_what_is_kept_is_what_the_status_stream_says(fleet: Fleet) -> None:
         (job.encode(), b"" if status is None else b"%d" % status, b"1" if final else b"0")
         for job, status, final, _ in said(events)
     ]
-    assert {"rejected", "failed", "held", "late"} == {job for job, *_ in said(events)}
+    assert {"rejected", "failed", "held", "late", "cancelled", "pending", "dropped"} == {
+        job for job, *_ in said(events)
+    }
 
 
 @pytest.mark.usefixtures("outbox")

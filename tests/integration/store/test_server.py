@@ -13,6 +13,7 @@ from smsfleet.cli.embedded import EmbeddedServer, free_port
 from smsfleet.config.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore, Store
+from smsfleet.store.jobs import TakenIn
 from smsfleet.store.server import findings, require_durable, server_info, server_time_ms
 from smsfleet.store.wire import START
 
@@ -56,7 +57,7 @@ def test_a_script_that_the_server_forgot_is_sent_again(fleet: Fleet) -> None:
     fleet.take_in("j1")
     fleet.redis("SCRIPT FLUSH")
 
-    assert fleet.take_in("j1") == (False, "j1")
+    assert fleet.take_in("j1") == TakenIn(False, "j1")
     fleet.redis("SCRIPT FLUSH")
     assert fleet.store.run_all(fleet.facts.forget_consumer("nobody")) == [1, 1]
 

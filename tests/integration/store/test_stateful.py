@@ -67,6 +67,10 @@ class TwoServers(RuleBasedStateMachine):
         self.heard: set[bytes] = set()
         self.receipts: defaultdict[bytes, set[int]] = defaultdict(set)
         self.resent: Counter[bytes] = Counter()
+        self.cancelled: set[str] = set()
+        """jobs that were cancelled"""
+        self.never: set[bytes] = set()
+        """segments of which a cancel said that they will never be sent"""
         self.before: dict[bytes, SegmentRecord] = {}
 
     def both(self, step: Callable[[Fleet], Any]) -> Any:
@@ -117,7 +121,9 @@ class TwoServers(RuleBasedStateMachine):
             entries = fleet.backlog(count) if backlog else fleet.take(count)
             return [(e.ref, attempt) for e, attempt in zip(entries, fleet.begin(entries), strict=True)]
 
-        self.sent += [(ref, attempt) for ref, attempt in self.both(step) if attempt > 0]
+        begun = [(ref, attempt) for ref, attempt in self.both(step) if attempt > 0]
+        assert not {ref.decode()[0] for ref, _ in begun} & self.cancelled
+        self.sent += begun
 
     @precondition(lambda self: self.old_tokens)
     @rule(which=pick, ref=st.sampled_from(REFS))
@@ -181,6 +187,15 @@ class TwoServers(RuleBasedStateMachine):
         if decision == "resend" and word == ["queued"]:
             self.resent[ref] += 1
 
+    @rule(job_id=st.sampled_from(sorted(JOBS)), often=st.integers(0, 3))
+    def application_cancels(self, job_id: str, often: int) -> None:
+        if often:  # else most runs would end here
+            return
+        states = self.both(lambda f: f.cancel(job_id))
+        self.cancelled.add(job_id)
+        self.never |= {ref for ref, s in zip(refs(job_id, JOBS[job_id]), states, strict=True) if s == "C"}
+        assert not set(states) & set("QWH")
+
     @rule(seconds=st.sampled_from([1.0, 5.0, HOLD_S]))
     def time_passes(self, seconds: float) -> None:
         for fleet in self.fleets:
@@ -208,6 +223,10 @@ class TwoServers(RuleBasedStateMachine):
         for ref, times in Counter(ref for ref, _ in self.accepted).items():
             again = self.policies[ref.decode()[0]] in ("resend", "hold_then_resend")
             assert times <= 1 + again + self.resent[ref]
+
+    @invariant()
+    def what_a_cancel_promised_holds(self) -> None:
+        assert not self.never & {ref for ref, _ in self.accepted}
 
     @invariant()
     def a_body_is_in_one_place(self) -> None:

@@ -123,9 +123,10 @@ def test_a_segment_that_was_accepted_late_is_not_sent_again(fleet: Fleet) -> Non
 
 def test_a_batch_begins_each_as_it_is(fleet: Fleet) -> None:
     flying = fleet.send("j1", policy="resend")
-    fleet.take_in_and_admit("j2", deadline_ms=NOW_MS)
+    fleet.take_in_and_admit("j2", deadline_ms=NOW_MS + 1)
     fleet.take_in_and_admit("j3")
     fleet.take()
+    fleet.now_ms += 1
 
     attempts = fleet.begin_backlog()
 

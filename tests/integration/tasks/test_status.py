@@ -12,6 +12,7 @@ from tests.integration.store.steps import NO_CREDIT, PERMANENT, TEMPORARY, Fleet
 from smsfleet.config.errors import UnknownJob
 from smsfleet.tasks import job_status
 from smsfleet.tasks.app import use_runtime
+from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -76,7 +77,9 @@ def _tuples(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_expired_segment_is_expired(fleet: Fleet) -> None:
-    fleet.take_in_and_admit(deadline_ms=1)
+    fleet.now_ms = epoch_ms()
+    fleet.take_in_and_admit(deadline_ms=fleet.now_ms + 1)
+    fleet.now_ms += 1
     fleet.take_and_begin()
 
     assert ("EXPIRED", 10) == (job_status("j1").state, job_status("j1").status)

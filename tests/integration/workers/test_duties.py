@@ -11,6 +11,7 @@ from tests.integration.workers.conftest import Outage, Stopping
 
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.store.client import Store
+from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import LANES
 from smsfleet.workers import duties as module
 from smsfleet.workers.duties import BATCH, TICK_S, Duties
@@ -29,6 +30,10 @@ class Recorder:
     asked: list[str] = field(default_factory=list)
     away: bool = False
     handed_over: list[tuple[str, str, str]] = field(default_factory=list)
+    kept: list[tuple[str, str, str]] = field(default_factory=list)
+    """jobs that were kept back and published then, with their options"""
+    shares: bool = False
+    """whether it is a list of the store's server"""
 
     def hand_over(self, task: str, queue: str, mo_id: str) -> None:
         if self.away:
@@ -43,6 +48,14 @@ class Recorder:
         if self.away:
             raise StoreUnavailable("the broker does not answer")
         self.published.append((lane, job_id))
+
+    def envelope(self, lane: str, job_id: str, options: str) -> Envelope | None:
+        return Envelope(f"queue.{lane}", f"bell.{lane}", f"{job_id} {options}") if self.shares else None
+
+    def publish_kept(self, lane: str, job_id: str, options: str) -> None:
+        if self.away:
+            raise StoreUnavailable("the broker does not answer")
+        self.kept.append((lane, job_id, options))
 
 
 @pytest.fixture
@@ -301,3 +314,69 @@ def test_the_loop_survives_an_outage_and_ends_when_it_is_asked_to(
 
     assert [TICK_S] * 5 == stopping.waits
     assert [ref] == fleet.outbound()
+
+
+# --- scheduled jobs --------------------------------------------------------------------------------
+
+
+def test_a_due_job_is_published_to_its_lane_with_its_options(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    fleet.take_in_later("j1", NOW_MS, "bulk", options="some")
+    fleet.take_in_later("later", epoch_ms() + HOUR_MS)
+
+    assert (1, 0) == (duties.publish_due(), duties.publish_due())
+    assert ([("bulk", "j1", "some")], [b"j1"], [b"later"]) == (
+        broker.kept, fleet.intake("bulk"), fleet.scheduled(),
+    )  # fmt: skip
+
+
+def test_a_broker_on_the_stores_server_gets_it_in_the_same_step(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    broker.shares = True
+    fleet.take_in_later("j1", NOW_MS, options="some")
+
+    assert 1 == duties.publish_due()
+    assert ([b"j1 some"], []) == (fleet.redis("LRANGE", "queue.normal", 0, -1), broker.kept)
+
+
+def test_the_workers_clock_does_not_matter(runtime: Runtime, broker: Recorder, fleet: Fleet) -> None:
+    fleet.take_in_later("due", NOW_MS)
+    fleet.take_in_later("later", epoch_ms() + HOUR_MS)
+
+    for clock_ms in (lambda: 0, lambda: epoch_ms() + 10 * HOUR_MS):
+        Duties(runtime, broker, clock_ms=clock_ms).publish_due()
+
+    assert [("normal", "due", "")] == broker.kept
+
+
+def test_while_the_broker_is_away_a_due_job_is_in_line_for_the_sweeper(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    fleet.take_in_later("j1", NOW_MS)
+    broker.away = True
+
+    with pytest.raises(StoreUnavailable):
+        duties.publish_due()
+
+    assert ([b"j1"], []) == (fleet.intake(), fleet.scheduled())
+
+
+def test_many_due_jobs_are_published_in_bounded_rounds(
+    duties: Duties, broker: Recorder, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "MOST_BATCHES", 3)
+    for number in range(7):
+        fleet.take_in_later(f"j{number}", NOW_MS + number)
+
+    assert [6, 1] == [duties.publish_due(), duties.publish_due()]
+    assert [f"j{number}" for number in range(7)] == [job_id for _, job_id, _ in broker.kept]
+
+
+def test_a_scheduled_job_that_is_gone_is_forgotten(duties: Duties, broker: Recorder, fleet: Fleet) -> None:
+    fleet.take_in_later("j1", NOW_MS)
+    fleet.redis("DEL", fleet.keys.job("j1"))
+
+    assert (0, [], []) == (duties.publish_due(), fleet.scheduled(), broker.kept)

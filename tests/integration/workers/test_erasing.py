@@ -8,6 +8,7 @@ from tests.integration.store.steps import TO, Fleet
 
 from smsfleet.store.outbox import Outbox
 from smsfleet.workers.erasing import Eraser
+from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 
@@ -20,6 +21,9 @@ def test_after_it_the_number_is_nowhere(runtime: Runtime, fleet: Fleet) -> None:
     fleet.answer(ref)
     fleet.receipt(4)
     fleet.take_in("pending")
+    fleet.take_in_later("later", epoch_ms() + 3_600_000)
+    fleet.take_in("aside")
+    fleet.run(fleet.lifecycle.set_aside("aside", "normal", "poison: 3"))
     fleet.take_in("theirs", to="27999100002")
     message(fleet, TO)
     message(fleet, "27999100002")
@@ -29,7 +33,8 @@ def test_after_it_the_number_is_nowhere(runtime: Runtime, fleet: Fleet) -> None:
 
     erased = Eraser(runtime, TO).run(looked.append)
 
-    assert (2, 1, [], []) == (erased.jobs, erased.cancelled, erased.open, erased.named)
+    assert (4, 3, [], []) == (erased.jobs, erased.cancelled, erased.open, erased.named)
+    assert [0, 0] == fleet.store.run_all(fleet.lifecycle.kept_back())
     assert {"messages": 1, "events": 1} == dict(erased.entries)
     assert not any(TO in str((key, value)) for key, value in fleet.everything().items())
     assert ("27999100002", 1) == (fleet.job("theirs").destination, fleet.redis("XLEN", fleet.keys.mo))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.integration.store.steps import Fleet
+from tests.integration.waiting import wait_until
 from tests.integration.workers.conftest import Outage, Stopping
 
 from smsfleet.config.errors import StoreError
@@ -17,7 +18,9 @@ from smsfleet.config.settings import load
 from smsfleet.smpp.pdu import SubmitSm
 from smsfleet.store.client import Store
 from smsfleet.store.live import Live
+from smsfleet.tasks.status import of_record
 from smsfleet.workers.outgoing import MOST_DEATHS, PATIENCE_S, RETRY_MOST_S, RETRY_S, Outcome, Outgoing
+from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 
@@ -96,20 +99,34 @@ def test_no_jobs_are_no_work(runtime: Runtime) -> None:
 def test_a_job_that_was_cancelled_is_closed(runtime: Runtime, fleet: Fleet) -> None:
     take_in(runtime, "j1")
 
-    assert Outcome.CANCELLED == outgoing(runtime).cancel("j1", "normal", "revoked")
-    assert Outcome.KNOWN == outgoing(runtime).cancel("j1", "normal", "revoked")
+    assert Outcome.CANCELLED == outgoing(runtime).cancel("j1", "revoked")
+    assert Outcome.CANCELLED == outgoing(runtime).cancel("j1", "revoked")
     assert {"j1": Outcome.CLOSED} == outgoing(runtime).handle(["j1"])
     assert ("cancelled: revoked", 6, [], []) == (
         fleet.job().refusal, fleet.job().status, fleet.outbound(), intake(fleet),
     )  # fmt: skip
 
 
-def test_a_job_that_is_admitted_cannot_be_cancelled_here(runtime: Runtime, fleet: Fleet) -> None:
-    take_in(runtime, "j1")
-    outgoing(runtime).handle(["j1"])
+def test_a_job_is_cancelled_by_its_key_and_its_later_ids(runtime: Runtime, fleet: Fleet) -> None:
+    for job_id in ("first", "second"):
+        fleet.take_in(job_id, key="order-1")
 
-    assert Outcome.KNOWN == outgoing(runtime).cancel("j1", "normal", "too late")
-    assert ("Q", None) == (fleet.states(), fleet.job().refusal)
+    assert Outcome.CANCELLED == outgoing(runtime).cancel("second", "revoked")
+    assert "cancelled: revoked" == fleet.job("first").refusal
+
+
+def test_segments_that_wait_are_cancelled_and_those_that_are_gone_are_not(
+    runtime: Runtime, fleet: Fleet
+) -> None:
+    take_in(runtime, "j1", "j2")
+    outgoing(runtime).handle(["j1"])
+    fleet.take_and_begin()
+    outgoing(runtime).handle(["j2"])
+
+    words = [outgoing(runtime).cancel(job_id, "revoked") for job_id in ("j1", "j2", "never", "a#1")]
+
+    assert [Outcome.KNOWN, Outcome.CANCELLED, Outcome.UNKNOWN, Outcome.UNKNOWN] == words
+    assert ("S", "C") == (fleet.states("j1"), fleet.states("j2"))
 
 
 @pytest.mark.parametrize(
@@ -204,13 +221,43 @@ def test_the_policy_is_the_jobs_own_or_its_lanes(
 
 
 def test_a_validity_is_told_to_the_gateway_and_to_the_binder(runtime: Runtime, fleet: Fleet) -> None:
-    request = SmsRequest.checked(TO, "Hello", validity=90, now_ms=1_000)
+    asked_ms = epoch_ms()
+    request = SmsRequest.checked(TO, "Hello", validity=90, now_ms=asked_ms)
     take_in_raw(runtime, "j1", request.to_json())
 
     outgoing(runtime).handle(["j1"])
 
     assert [b"000000000130000R"] == [submit.validity_period for submit in submits(fleet)]
-    assert 91_000 == fleet.job().deadline_ms
+    assert asked_ms + 90_000 == fleet.job().deadline_ms
+
+
+def test_a_job_whose_validity_was_over_before_a_worker_met_it_expires(runtime: Runtime, fleet: Fleet) -> None:
+    late = SmsRequest.checked(TO, "Hello", validity=90, now_ms=epoch_ms() - 90_000)
+    take_in_raw(runtime, "late", late.to_json())
+    take_in(runtime, "j1")
+
+    outcomes = outgoing(runtime).handle(["late", "j1"])
+
+    assert {"late": Outcome.EXPIRED, "j1": Outcome.ADMITTED} == outcomes
+    found = of_record(fleet.job("late"))
+    assert ("EXPIRED", 10, True, ()) == (found.state, found.status, found.final, found.segments)
+    assert ([b"j1#1"], []) == (fleet.outbound(), intake(fleet))
+    assert {"late": Outcome.CLOSED} == outgoing(runtime).handle(["late"])
+
+
+def test_a_job_that_waits_for_its_rate_expires_there(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(rate="0.01")
+    request = SmsRequest.checked(TO, "Hello", validity=90, now_ms=epoch_ms() - 89_000)
+    take_in(runtime, "j1")
+    take_in_raw(runtime, "late", request.to_json())
+    assert isinstance(runtime.stopping, Stopping)
+    asked_ms = epoch_ms()
+    # The wait for a token is over at once here: until the second of validity that is left is over too.
+    runtime.stopping.meanwhile = lambda: wait_until(lambda: epoch_ms() > asked_ms + 1_000, "it is late")
+
+    assert {"j1": Outcome.ADMITTED, "late": Outcome.EXPIRED} == outgoing(runtime).handle(["j1", "late"])
 
 
 def test_every_option_reaches_the_wire(runtime: Runtime, fleet: Fleet) -> None:
@@ -456,9 +503,9 @@ def test_a_job_that_ended_its_workers_is_set_aside(runtime: Runtime, fleet: Flee
     for _ in range(MOST_DEATHS):
         store.run(runtime.jobs.count_delivery("poison"))  # a worker takes it up, and ends
 
-    assert Outcome.REFUSED == outgoing(runtime).handle_suspect("poison", "normal")
+    assert Outcome.SET_ASIDE == outgoing(runtime).handle_suspect("poison", "normal")
     assert Outcome.ADMITTED == outgoing(runtime).handle_suspect("healthy", "normal")
-    assert (f"poison: {MOST_DEATHS} workers ended while they handled it", []) == (
+    assert (f"aside: poison: {MOST_DEATHS} workers ended while they handled it", []) == (
         fleet.job("poison").refusal, intake(fleet),
     )  # fmt: skip
 
@@ -555,8 +602,8 @@ def test_workers_that_end_set_the_job_aside_whether_it_was_handled_together_or_a
         store.run(runtime.jobs.count_delivery("poison"))
 
     assert {"poison": Outcome.SUSPECT} == outgoing(runtime).handle_redelivered(["poison"])
-    assert Outcome.REFUSED == outgoing(runtime).handle_suspect("poison", "normal")
-    assert f"poison: {MOST_DEATHS} workers ended while they handled it" == fleet.job("poison").refusal
+    assert Outcome.SET_ASIDE == outgoing(runtime).handle_suspect("poison", "normal")
+    assert f"aside: poison: {MOST_DEATHS} workers ended while they handled it" == fleet.job("poison").refusal
 
 
 def test_redelivered_jobs_that_wait_for_their_rate_have_ended_nobody(

@@ -55,6 +55,6 @@ def test_a_job_that_cannot_be_read_is_the_accounts(
 def test_a_job_that_is_cancelled_tells_whoever_is_called(fleet: Fleet, runtime: Runtime) -> None:
     take_in(runtime, "j1", callback=OWN)
 
-    outgoing(runtime).cancel("j1", "normal", "revoked")
+    outgoing(runtime).cancel("j1", "revoked")
 
     assert OWN.encode() == called(fleet)

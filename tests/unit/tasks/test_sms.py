@@ -38,21 +38,21 @@ def test_a_call_is_read_by_position_and_by_name_alike() -> None:
 
 
 def test_the_key_comes_beside_the_request() -> None:
-    request, key = bind(TO, "Hello", idempotency_key="order:1")
+    asked = bind(TO, "Hello", idempotency_key="order:1")
 
-    assert ("Hello", "order:1") == (request.text, key)
+    assert ("Hello", "order:1") == (asked.request.text, asked.key)
 
 
 def test_settings_fill_in_what_the_call_leaves_out() -> None:
-    request, key = bind("0999100001", "Hello")
+    request, key, mark = bind("0999100001", "Hello")
 
-    assert (TO, 2, None) == (request.to, request.max_segments, key)
+    assert (TO, 2, None, None) == (request.to, request.max_segments, key, mark)
 
 
 def test_the_call_beats_the_setting() -> None:
     text = "x" * 400
 
-    assert 3 == bind(TO, text, max_segments=3)[0].max_segments
+    assert 3 == bind(TO, text, max_segments=3).request.max_segments
     with pytest.raises(TextTooLong, match="3 segments"):
         bind(TO, text)
 
@@ -69,7 +69,7 @@ def test_the_ways_of_the_text_are_the_settings_or_the_calls() -> None:
 def test_times_become_numbers_so_that_the_job_is_json() -> None:
     at = datetime.now(UTC) + timedelta(hours=1)
 
-    request, _ = bind(TO, "Hello", schedule_delivery_time=at, validity=timedelta(hours=2))
+    request = bind(TO, "Hello", schedule_delivery_time=at, validity=timedelta(hours=2)).request
 
     stored = json.loads(request.to_json())
     assert 7200 == stored["validity_s"]

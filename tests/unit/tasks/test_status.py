@@ -71,7 +71,12 @@ def test_a_job_that_no_worker_took_up_is_pending() -> None:
 
 @pytest.mark.parametrize(
     ("refusal", "state"),
-    [("invalid-text: no", "REFUSED"), ("poison: 3", "REFUSED"), ("cancelled: revoked", "CANCELLED")],
+    [
+        ("invalid-text: no", "REFUSED"),
+        ("poison: 3", "REFUSED"),
+        ("cancelled: revoked", "CANCELLED"),
+        ("expired: too late", "EXPIRED"),
+    ],
 )
 def test_a_job_that_never_became_segments_says_why(refusal: str, state: str) -> None:
     found = of_record(record(status=5, refusal=refusal))
@@ -79,7 +84,7 @@ def test_a_job_that_never_became_segments_says_why(refusal: str, state: str) -> 
     assert (state, True, refusal) == (found.state, found.final, found.error)
 
 
-@pytest.mark.parametrize("last", OPEN_STATES[1:])
+@pytest.mark.parametrize("last", OPEN_STATES[OPEN_STATES.index("QUEUED") :])
 def test_an_open_job_is_as_far_as_its_segment_that_is_farthest_behind(last: str) -> None:
     letters = {"QUEUED": "Q", "SENDING": "S", "HELD": "H", "ACCEPTED": "A"}
     ahead = [segment(letters[state], 8) for state in OPEN_STATES[OPEN_STATES.index(last) :]]
