@@ -186,6 +186,20 @@ def refuse(*, destination: str, command_status: str, port: int, as_json: bool) -
     show_default=True,
     help="How several parts are told.",
 )
+@click.option(
+    "--encoding",
+    type=click.Choice(["auto", "gsm", "ucs2"]),
+    default="auto",
+    show_default=True,
+    help="auto: GSM where the text permits it.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["first_to_last", "last_to_first", "any"]),
+    default="first_to_last",
+    show_default=True,
+    help="In which order several parts come.",
+)
 @_CONTROL
 @_JSON
 def mo(*, port: int, as_json: bool, **message: str) -> None:
@@ -193,12 +207,14 @@ def mo(*, port: int, as_json: bool, **message: str) -> None:
     _do(port, "mo", message, as_json=as_json)
 
 
-@ctl.command(epilog="\b\nExample:\n  smsfleet simulator ctl credit 100\n")
+@ctl.command(
+    epilog="\b\nExamples:\n  smsfleet simulator ctl credit 100\n  smsfleet simulator ctl credit +50\n"
+)
 @click.argument("left")
 @_CONTROL
 @_JSON
 def credit(*, left: str, port: int, as_json: bool) -> None:
-    """Let so many further messages be accepted before 0x401; `none`: without end."""
+    """Let so many further messages be accepted before 0x401; `+50`: fifty more; `none`: without end."""
     _do(port, "credit", {"left": left}, as_json=as_json)
 
 

@@ -40,9 +40,16 @@ class RunningFleet:
         return found
 
 
+@pytest.fixture
+def smsfleet_fleet(smsfleet_session: RunningFleet) -> RunningFleet:
+    """A whole fleet, and this process' settings for it; its gateway knows nothing of the tests before."""
+    smsfleet_session.gateway.reset()
+    return smsfleet_session
+
+
 @pytest.fixture(scope="session")
-def smsfleet_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
-    """A whole fleet, and this process' settings for it; once for the run."""
+def smsfleet_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
+    """The fleet behind `smsfleet_fleet`; started once for the run, because that takes seconds."""
     before = {name: value for name, value in os.environ.items() if name.startswith("SMSFLEET_")}
     with Gateway() as gateway:
         fleet = SmallFleet(

@@ -14,9 +14,10 @@ from typing import NamedTuple
 from smsfleet.config.codes import ESME_RINVMSGID, ESME_ROK
 from smsfleet.simulator.logins import Logins
 from smsfleet.simulator.mailbox import Mailbox
+from smsfleet.simulator.manners import USUAL
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.receipts import FORMS, Receipt, ReceiptForm, date, is_wanted, text_receipt
-from smsfleet.simulator.rules import RuleBook
+from smsfleet.simulator.rules import Outcome, RuleBook
 from smsfleet.simulator.whims import Whims
 from smsfleet.smpp.constants import STATE_ACCEPTED, STATE_ENROUTE
 from smsfleet.smpp.message import SubmitSm
@@ -38,11 +39,13 @@ class QueryAnswer(NamedTuple):
     command_status: int
     message_state: int = 0
     final_date: bytes = b""
+    error_code: int = 0
 
 
 class _Message(NamedTuple):
     message_state: int
     done_at: float
+    err: str
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ class Smsc:
         self.counts = Counts()
         # Not for secrets: the ids only have to differ, and to be the same for the same seed.
         self._random = random.Random(options.seed)  # noqa: S311
-        self._whims: Whims | None = None
+        self._whims = Whims(options, self._random)
         self._messages: OrderedDict[bytes, _Message] = OrderedDict()
         self.adopt(options)
 
@@ -74,10 +77,8 @@ class Smsc:
         self.options = options
         self._rules = RuleBook(options.rules)
         self._receipt_form: ReceiptForm = FORMS.get(options.receipt_form, text_receipt)
-        before = self._whims
-        self._whims = Whims(options, self._random) if options.whimsical else None
-        if before is not None and self._whims is not None and self._whims.started_with == before.started_with:
-            self._whims.credit_left = before.credit_left
+        self._whims.adopt(options)
+        self._is_whimsical = options.whimsical
 
     def bind(self, connection: int, asked: BindRequested, *, now: float) -> int:
         """The command_status that answers a bind; 0: `connection` is bound until `leave`."""
@@ -91,7 +92,11 @@ class Smsc:
     @property
     def credit_left(self) -> int | None:
         """submit_sm that are still accepted; None: without end."""
-        return None if self._whims is None else self._whims.credit_left
+        return self._whims.credit_left
+
+    def refill(self) -> None:
+        """Begin again with the credit of the options."""
+        self._whims.credit_left = self.options.credit
 
     def leave(self, connection: int) -> None:
         """The connection has unbound or is gone."""
@@ -99,10 +104,10 @@ class Smsc:
 
     def submit(self, body: bytes, *, now: float) -> SubmitAnswer:
         """Accept or refuse a checked submit_sm body, and put its receipt down when one was asked for."""
-        options, whims = self.options, self._whims
+        options, is_whimsical = self.options, self._is_whimsical
         destination, registered_delivery = _to_be_judged(body)
         outcome = self._rules.outcome(destination)
-        refusal = outcome.command_status or (whims.refusal(now) if whims is not None else 0)
+        refusal = outcome.command_status or (self._whims.refusal(now) if is_whimsical else 0)
         if refusal:
             self.counts.refused += 1
             return SubmitAnswer(refusal, b"")
@@ -111,9 +116,10 @@ class Smsc:
         state = outcome.message_state
         done_at = now + options.receipt_delay_s
         messages = self._messages
-        messages[message_id] = _Message(STATE_ACCEPTED if state is None else state, done_at)
+        messages[message_id] = _Message(STATE_ACCEPTED if state is None else state, done_at, outcome.err)
         if len(messages) > options.known_messages:
             messages.popitem(last=False)
+        receipt: Receipt | None = None
         if (
             state is not None
             and registered_delivery
@@ -121,21 +127,27 @@ class Smsc:
             and is_wanted(registered_delivery, state)
         ):
             receipt = Receipt(message_id, state, outcome.err, now, done_at)
-            if whims is not None:
-                return self._whimsical(whims, receipt, SubmitSm.decode_body(body), now)
+        if is_whimsical or outcome.manner is not USUAL:
+            return SubmitAnswer(ESME_ROK, message_id, self._unusual(outcome, receipt, body, now))
+        if receipt is not None:
             deliver_sm = self._receipt_form(receipt, SubmitSm.decode_body(body)).encode_body()
             self.mailbox.post(deliver_sm, due=done_at, now=now, message_id=message_id)
-        elif whims is not None:
-            return SubmitAnswer(ESME_ROK, message_id, whims.answer_delay(first=False))
         return SubmitAnswer(ESME_ROK, message_id)
 
-    def _whimsical(self, whims: Whims, receipt: Receipt, message: SubmitSm, now: float) -> SubmitAnswer:
-        first = whims.comes_first()
-        for due, told in whims.receipts(receipt, now=now, first=first):
-            form = whims.form(self._receipt_form)
-            deliver_sm = form(told, message).encode_body()
-            self.mailbox.post(deliver_sm, due=due, now=now, message_id=told.message_id)
-        return SubmitAnswer(ESME_ROK, receipt.message_id, whims.answer_delay(first=first))
+    def _unusual(self, outcome: Outcome, receipt: Receipt | None, body: bytes, now: float) -> float | None:
+        """Post the receipts of an unusual message; how much later than others its answer comes."""
+        whims = self._whims
+        manner = whims.manner(outcome)
+        if receipt is not None:
+            due = now if manner.is_first else receipt.done_at + whims.receipt_spread()
+            message = SubmitSm.decode_body(body)
+            nobodys_id = whims.new_id() if manner.is_of_nobody else b""
+            for at, told, form in manner.receipts(receipt, now=now, due=due, nobodys_id=nobodys_id):
+                make = FORMS[form] if form else whims.form(self._receipt_form)
+                self.mailbox.post(
+                    make(told, message).encode_body(), due=at, now=now, message_id=told.message_id
+                )
+        return whims.answer_delay(manner, now)
 
     def query(self, message_id: bytes, *, now: float) -> QueryAnswer:
         """What is known of a message; an unknown id is refused with 0x0C."""
@@ -148,7 +160,9 @@ class Smsc:
         if message.message_state == STATE_ACCEPTED:
             return QueryAnswer(ESME_ROK, STATE_ACCEPTED)
         final_date = f"{date(int(message.done_at))}000+"  # absolute, UTC (SMPP 3.4 §7.1.1)
-        return QueryAnswer(ESME_ROK, message.message_state, final_date.encode())
+        # One octet (SMPP 3.4 §4.8.2); what does not fit is no code of a network.
+        error_code = int(message.err) if message.err.isdecimal() and int(message.err) < 256 else 0
+        return QueryAnswer(ESME_ROK, message.message_state, final_date.encode(), error_code)
 
 
 def _to_be_judged(body: bytes) -> tuple[bytes, int]:

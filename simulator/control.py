@@ -17,7 +17,7 @@ from typing import Any, Final
 from smsfleet.config.codes import by_name
 from smsfleet.config.errors import ConfigError, ServerError, SmsfleetError
 from smsfleet.simulator.options import FIXED, SimulatorOptions, parse
-from smsfleet.simulator.rules import Outcome, Rule
+from smsfleet.simulator.rules import Outcome
 from smsfleet.simulator.server import Simulator
 
 MAX_LINE_OCTETS: Final = 1 << 20
@@ -53,27 +53,35 @@ def change(simulator: Simulator, **words: str) -> dict[str, Any]:
 
 def refuse(simulator: Simulator, destination: str, status: str | int = 0) -> dict[str, Any]:
     """Answer submit_sm to a number, or to all that begin so, with a status; 0: accept again."""
-    if not (destination.isascii() and destination.isdecimal()):
-        raise ConfigError(f"destination {destination!r} must be digits")
     code = code_of(status)
-    rules = [rule for rule in simulator.options.rules if (rule.prefix, rule.suffix) != (destination, "")]
-    # Its own table: a whole number has more digits than any rule of the test ranges, a short one has fewer.
-    simulator.change(rules=(*rules, *([Rule(Outcome(code, None), destination)] if code else ())))
+    simulator.decide(destination, Outcome(code, None) if code else None)
     return {"destination": destination, "status": code}
 
 
-def receive(
-    simulator: Simulator, text: str, source: str, destination: str = "", form: str = "udh8"
+def receive(  # noqa: PLR0913, PLR0917 - what there is to a message
+    simulator: Simulator,
+    text: str,
+    source: str,
+    destination: str = "",
+    encoding: str = "auto",
+    form: str = "udh8",
+    order: str = "first_to_last",
 ) -> dict[str, Any]:
     """A handset sends a text."""
-    posted = simulator.receive(text, source=source, destination=destination, form=form)
+    posted = simulator.receive(
+        text, source=source, destination=destination, encoding=encoding, form=form, order=order
+    )
     return {"deliveries": [delivery.number for delivery in posted]}
 
 
 def credit(simulator: Simulator, left: str | int) -> dict[str, Any]:
-    """Let so many further submit_sm be accepted before 0x401; `none`: without end."""
-    simulator.change(credit=None)
-    simulator.change(**parse({"credit": str(left)}))
+    """Let so many further submit_sm be accepted before 0x401; `+5`: five more; `none`: without end."""
+    words = str(left)
+    wanted: int | None = parse({"credit": words})["credit"]
+    if words.startswith("+") and wanted is not None:
+        wanted += simulator.smsc.credit_left or 0
+    simulator.change(credit=wanted)
+    simulator.smsc.refill()
     return {"credit_left": simulator.smsc.credit_left}
 
 
@@ -156,15 +164,26 @@ def perform(simulator: Simulator, line: bytes) -> dict[str, Any]:
     """Do what one line asks; the reply. No line makes it raise."""
     try:
         asked = json.loads(line)
-        action = ACTIONS.get(asked.pop("do", ""))
+        name = asked.pop("do", "")
+        action = ACTIONS.get(name)
         if action is None:
             raise ConfigError(f"must ask to do one of {', '.join(ACTIONS)}")
         inspect.signature(action).bind(simulator, **asked)
-        return {"ok": True, **action(simulator, **asked)}
+        done = action(simulator, **asked)
     except (ValueError, AttributeError, TypeError) as error:
         return {"ok": False, "error": f"the request cannot be read: {error}"}
     except SmsfleetError as error:
         return {"ok": False, "error": str(error)}
+    if name != "status":
+        what = {key: value for key, value in asked.items() if key != "password"}
+        simulator.journal.write("ctl", at=simulator.now(), connection=0, do=name, **what)
+        simulator.journal.flush()
+    return {"ok": True, **done}
+
+
+def _is_request(line: bytes) -> bool:
+    """Whether it may be one of ours: a line of HTTP, by which a web page could reach a local port, is not."""
+    return line.lstrip().startswith((b"{", b"["))
 
 
 class Control:
@@ -189,7 +208,7 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while line := await reader.readline():
+            while (line := await reader.readline()) and _is_request(line):
                 writer.write(json.dumps(perform(self._simulator, line)).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError):  # ValueError: a line without end

@@ -4,12 +4,14 @@ One line is one event: `at` (seconds since the epoch), `event`, `connection` (co
 
 - bind: mode, system_id, system_type, interface_version, status (of the answer; the password is never kept)
 - submit_sm: destination, source, esm_class, data_coding, registered_delivery, short_message (hex; what
-  message_payload holds when that is used), status, message_id (empty when refused)
-- deliver_sm: delivery (its number), attempt
-- deliver_sm_resp: delivery, attempt, message_id (of a receipt), status
+  message_payload holds when that is used), status, message_id (empty when refused), answered (false: there
+  is never a submit_sm_resp), sar (reference, total, number; only where those TLVs are used)
+- deliver_sm, deliver_sm_unanswered: delivery (its number), attempt, message_id (of a receipt)
+- deliver_sm_resp: the same, and status
 - query_sm: message_id, status · refused: command, status, reason (a PDU that broke a rule)
 - enquire_link, enquire_link_resp, unbind: nothing more · connect: peer
 - disconnect: reason, lost (how many deliver_sm it leaves unanswered)
+- ctl: do (the action), and what it was given; connection 0
 
 The lines of one batch of PDUs are written with one system call, and before any answer to them: whatever the
 ESME was told is in the journal, even when either side is killed right after.
@@ -73,6 +75,12 @@ class Journal:
                 self.accepted[values["destination"], values["short_message"]] += 1
         if self._file is not None:
             self._unwritten.append(json.dumps(line, separators=(",", ":")))
+
+    def forget(self) -> None:
+        """Remember nothing of what was; the file keeps it."""
+        self.lines.clear()
+        self.accepted.clear()
+        self.counts.clear()
 
     def of(self, event: str) -> list[Line]:
         """The remembered lines of one kind of event."""

@@ -19,6 +19,8 @@ class Delivery:
     posted_at: float
     due: float
     attempts: int = 0
+    is_settled: bool = False
+    """the ESME has taken it or refused it for good: a further attempt is left out"""
 
 
 class Mailbox:
@@ -30,7 +32,9 @@ class Mailbox:
         self.expired = 0
         """how many were dropped because nobody fetched them in time"""
         self.given_up = 0
-        """how many were dropped because they were refused too often"""
+        """how many were dropped because they were sent back too often, or not answered"""
+        self.refused = 0
+        """how many were dropped because the ESME refused them for good"""
 
     def __len__(self) -> int:
         return len(self._agenda)
@@ -50,11 +54,17 @@ class Mailbox:
     def take(self, held_s: float, *, now: float) -> Delivery | None:
         """The next one that is due and not older than `held_s`; None when there is none."""
         while (delivery := self._agenda.pop(now)) is not None:
+            if delivery.is_settled:
+                continue
             if now - delivery.posted_at <= held_s:
                 delivery.attempts += 1
                 return delivery
             self.expired += 1
         return None
+
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        self._agenda = Agenda()
 
     def put_back(self, delivery: Delivery, *, due: float | None = None) -> None:
         """It was not acknowledged: deliver it again, at `due` or (None) as soon as somebody receives."""

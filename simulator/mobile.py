@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from smsfleet.config.errors import ConfigError
+from smsfleet.simulator import gsm
 from smsfleet.smpp.constants import (
     ESM_UDHI,
     TLV_MESSAGE_PAYLOAD,
@@ -19,10 +21,12 @@ from smsfleet.smpp.tlv import Tlv
 GSM, UCS2 = 0, 8
 """data_coding (guide §11)."""
 
-# The characters that GSM 03.38 has at ASCII's own place: all that a simulator needs.
-_SAME_IN_GSM: Final = frozenset(
-    "\n\r !\"#%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-)
+ENCODINGS: Final = ("auto", "gsm", "ucs2")
+"""`auto` is GSM where the text permits it, else UCS-2."""
+
+ORDERS: Final = ("first_to_last", "last_to_first", "any")
+"""In which order the parts of a text come; `any` is by chance."""
+
 _SINGLE: Final = {GSM: 160, UCS2: 140}
 _PART: Final = {GSM: {"udh8": 153, "udh16": 152, "sar": 153}, UCS2: {"udh8": 134, "udh16": 132, "sar": 134}}
 """Octets of one part beside its header."""
@@ -31,18 +35,23 @@ _Part = tuple[int, bytes, tuple[Tlv, ...]]
 """esm_class, short_message, TLVs."""
 
 
-def mobile_originated(
-    text: str, *, source: str, destination: str = "", form: str = "udh8", reference: int = 1
+def mobile_originated(  # noqa: PLR0913 - what there is to a message
+    text: str,
+    *,
+    source: str,
+    destination: str = "",
+    encoding: str = "auto",
+    form: str = "udh8",
+    reference: int = 1,
 ) -> list[bytes]:
     """The deliver_sm bodies of a text, in order; `form` (of FORMS) is that of a text of several parts.
 
-    Characters outside the common part of ASCII and GSM 03.38 make it UCS-2. Raises ConfigError for what
-    cannot be.
+    Raises ConfigError for what cannot be.
     """
-    if form not in FORMS:
-        raise ConfigError(f"form {form!r} of a message must be one of {', '.join(FORMS)}")
-    coding = GSM if set(text) <= _SAME_IN_GSM else UCS2
-    octets = text.encode("ascii") if coding == GSM else text.encode("utf-16-be", "surrogatepass")
+    require_one_of("form", form, FORMS)
+    require_one_of("encoding", encoding, ENCODINGS)
+    coding = UCS2 if encoding == "ucs2" or (encoding == "auto" and not gsm.is_gsm(text)) else GSM
+    octets = gsm.encode(text) if coding == GSM else text.encode("utf-16-be", "surrogatepass")
     if len(octets) <= _SINGLE[coding] and form != "payload":
         parts: list[_Part] = [(0, octets, ())]
     elif form == "payload":
@@ -62,13 +71,29 @@ def mobile_originated(
     ]
 
 
+def in_order(bodies: list[bytes], order: str, chance: random.Random) -> list[bytes]:
+    """The same bodies in another order, one of ORDERS. Raises ConfigError for a word that is none."""
+    require_one_of("order", order, ORDERS)
+    if order == "any":
+        return chance.sample(bodies, len(bodies))
+    return bodies if order == "first_to_last" else bodies[::-1]
+
+
+def require_one_of(name: str, value: str, words: Iterable[str]) -> None:
+    """Raise ConfigError that names the words that are possible."""
+    if value not in words:
+        raise ConfigError(f"{name} {value!r} of a message must be one of {', '.join(words)}")
+
+
 def _cut(octets: bytes, size: int, coding: int) -> list[bytes]:
-    """Pieces of at most `size` octets, no surrogate pair apart."""
+    """Pieces of at most `size` octets, no surrogate pair and no escaped character apart."""
     pieces = []
     while octets:
         piece = octets[:size]
         if coding == UCS2 and len(piece) == size and 0xD8 <= piece[-2] <= 0xDB:
             piece = piece[:-2]
+        if coding == GSM and len(piece) == size and piece[-1] == gsm.ESCAPE:
+            piece = piece[:-1]
         pieces.append(piece)
         octets = octets[len(piece) :]
     return pieces

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.profiles import PROFILES, ProfileName
+from smsfleet.simulator.mobile import ENCODINGS, ORDERS, mobile_originated
+from smsfleet.simulator.mobile import FORMS as MO_FORMS
 from smsfleet.simulator.receipts import FORMS
 from smsfleet.simulator.rules import Rule, default_rules
 
@@ -14,6 +16,16 @@ DAY_S: Final = 86_400.0
 
 QUERIES: Final = ("answered", "refused", "nacked")
 """How query_sm is answered: truly; with 0x03 in its response; with a generic_nack 0x03."""
+
+
+WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "queries": QUERIES,
+    "receipt_form": (*FORMS, "any"),
+    "mo_encoding": ENCODINGS,
+    "mo_form": tuple(MO_FORMS),
+    "mo_order": ORDERS,
+}
+"""The options that are one of some words."""
 
 
 def _option(default: Any, meaning: str, *, at_least: float = 0, at_most: float | None = None) -> Any:
@@ -55,10 +67,15 @@ class SimulatorOptions:
     answers_enquire_links: bool = _option(default=True, meaning="0: enquire_link is never answered")
     answers_unbinds: bool = _option(default=True, meaning="0: unbind is never answered (not in guide §8)")
     response_delay_s: float = _option(0.0, "before each submit_sm_resp leaves; the order is kept")
+    response_spread_s: float = _option(0.0, "each submit_sm_resp up to so much later: they come in any order")
     unanswered_share: float = _share("submit_sm that are accepted and never answered")
+    unanswered_every_s: float = _option(0.0, "submit_sm are accepted and not answered so often ...")
+    unanswered_for_s: float = _option(0.0, "... for so long, at the end of each such time")
     error_share: float = _share("submit_sm that are refused with error_status")
     error_status: int = _option(0x58, "command_status of error_share", at_least=1, at_most=0xFFFF_FFFF)
     throttle_per_s: float = _option(0.0, "above so many submit_sm in a second: 0x58; 0: no limit")
+    queue_full_every_s: float = _option(0.0, "submit_sm are answered with 0x14 so often ...")
+    queue_full_for_s: float = _option(0.0, "... for so long, at the end of each such time")
     credit: int | None = _option(None, "submit_sm that are accepted before 0x401; none: without end")
     rules: tuple[Rule, ...] = field(default_factory=default_rules, repr=False)
     queries: str = _option("answered", "query_sm: answered, refused (0x03) or nacked (generic_nack)")
@@ -72,13 +89,21 @@ class SimulatorOptions:
     receipt_first_share: float = _share("receipts that come 0.2 s before their submit_sm_resp")
     receipt_twice_share: float = _share("receipts that come twice")
     receipt_contradicted_share: float = _share("receipts that come after one that says UNDELIV")
+    receipt_intermediate_share: float = _share("receipts that come after one that says ENROUTE (0x20)")
     receipt_unknown_share: float = _share("messages with a further receipt, for an id that nobody was given")
     receipt_odd_share: float = _share("receipts with a stat word that nobody knows")
-    redelivery_delay_s: float = _option(5.0, "until a deliver_sm that was answered with an error comes again")
-    most_attempts: int = _option(0, "deliveries of one deliver_sm at the most; 0: no limit")
+    redelivery_delay_s: float = _option(5.0, "until a deliver_sm that was sent back (0x64) comes again")
+    deliver_timeout_s: float = _option(60.0, "until a deliver_sm without answer comes again; 0: never")
+    most_attempts: int = _option(0, "deliveries of one deliver_sm at the most; 0: as often as held_s permits")
     held_s: float = _option(7 * DAY_S, "how long receipts and messages are held (guide §4, §13)")
     deliver_window: int = _option(200, "unanswered deliver_sm of one connection", at_least=1)
     mo_every_s: float = _option(0.0, "a message from a handset so often; 0: none")
+    mo_text: str = _option("message {number}", "its text; {number} counts the messages")
+    mo_source: str = _option("27999100009", "the number of the handset")
+    mo_destination: str = _option("", "the number that it writes to")
+    mo_encoding: str = _option("auto", f"alphabet of the text: {', '.join(ENCODINGS)}")
+    mo_form: str = _option("udh8", f"how several parts are told: {', '.join(MO_FORMS)}")
+    mo_order: str = _option("first_to_last", f"order of several parts: {', '.join(ORDERS)}")
 
     # --- the link ---
     enquire_link_s: float = _option(0.0, "the simulator's own enquire_link; 0: none (guide §8 lists none)")
@@ -90,10 +115,21 @@ class SimulatorOptions:
     def __post_init__(self) -> None:
         for option in fields(self):
             _check(option.name, getattr(self, option.name), option.metadata)
-        if self.queries not in QUERIES:
-            raise ConfigError(f"queries {self.queries!r} must be one of {', '.join(QUERIES)}")
-        if self.receipt_form not in (*FORMS, "any"):
-            raise ConfigError(f"receipt_form {self.receipt_form!r} must be one of {', '.join(FORMS)}, any")
+        for name in ("unanswered", "queue_full"):
+            every_s, for_s = getattr(self, f"{name}_every_s"), getattr(self, f"{name}_for_s")
+            if for_s > every_s:
+                raise ConfigError(f"{name}_for_s {for_s} must be at most {name}_every_s {every_s}")
+        for name, words in WORDS.items():
+            if getattr(self, name) not in words:
+                raise ConfigError(f"{name} {getattr(self, name)!r} must be one of {', '.join(words)}")
+        if self.mo_every_s:  # what can never be sent is refused now, not when it is due
+            mobile_originated(
+                self.mo_text,
+                source=self.mo_source,
+                destination=self.mo_destination,
+                encoding=self.mo_encoding,
+                form=self.mo_form,
+            )
 
     @property
     def whimsical(self) -> bool:
@@ -101,7 +137,8 @@ class SimulatorOptions:
         whims = (
             self.unanswered_share, self.error_share, self.throttle_per_s, self.receipt_spread_s,
             self.receipt_first_share, self.receipt_twice_share, self.receipt_contradicted_share,
-            self.receipt_unknown_share, self.receipt_odd_share,
+            self.receipt_unknown_share, self.receipt_odd_share, self.receipt_intermediate_share,
+            self.response_spread_s, self.unanswered_for_s, self.queue_full_for_s,
         )  # fmt: skip
         return any(whims) or self.credit is not None or self.receipt_form == "any"
 

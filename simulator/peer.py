@@ -8,13 +8,19 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from smsfleet.config.codes import ESME_RINVCMDID
-from smsfleet.simulator.agenda import Agenda
+from smsfleet.simulator.answers import LateAnswers
 from smsfleet.simulator.behaviour import Smsc, SubmitAnswer
+from smsfleet.simulator.deliveries import Deliveries, Sent
 from smsfleet.simulator.journal import Journal
 from smsfleet.simulator.mailbox import Delivery
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.trickle import Trickle
-from smsfleet.smpp.constants import command_name
+from smsfleet.smpp.constants import (
+    TLV_SAR_MSG_REF_NUM,
+    TLV_SAR_SEGMENT_SEQNUM,
+    TLV_SAR_TOTAL_SEGMENTS,
+    command_name,
+)
 from smsfleet.smpp.events import CloseConnection, LinkLost, Nacked
 from smsfleet.smpp.message import SubmitSm
 from smsfleet.smpp.server import SmscSession
@@ -28,6 +34,9 @@ from smsfleet.smpp.server_events import (
     SubmitReceived,
     UnbindReceived,
 )
+
+SAR_TLVS = (TLV_SAR_MSG_REF_NUM, TLV_SAR_TOTAL_SEGMENTS, TLV_SAR_SEGMENT_SEQNUM)
+"""How parts of a text are told without a header, as the journal shows them."""
 
 
 class Host(Protocol):
@@ -59,18 +68,17 @@ class Peer(asyncio.Protocol):
         self.unanswered = 0
         """submit_sm that came and were not answered yet"""
         self.most_unanswered = 0
-        self._undelivered = 0
         self._host = host
         self._loop = asyncio.get_running_loop()
-        self.session: SmscSession[Delivery] = SmscSession(
+        self._deliveries = Deliveries(host.smsc, host.now, self._on_deliver_late)
+        self.session: SmscSession[Sent] = SmscSession(
             answer_enquire_links=host.smsc.options.answers_enquire_links
         )
         self._transport: asyncio.Transport | None = None
         self._trickle: Trickle | None = None
         self._why = "the ESME closed the connection"
         self._flush_due = False
-        self._late: Agenda[tuple[int, SubmitAnswer]] = Agenda()
-        self._late_timer: asyncio.TimerHandle | None = None
+        self._late = LateAnswers(host.now, self._answer, self.flush)
         self._enquiry_timer: asyncio.TimerHandle | None = None
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             BindRequested: self._on_bind,
@@ -114,16 +122,16 @@ class Peer(asyncio.Protocol):
         self._transport = None
         if self._trickle is not None:
             self._trickle.cancel()
-        for timer in (self._late_timer, self._enquiry_timer):
-            if timer is not None:
-                timer.cancel()
+        self._late.cancel()
+        if self._enquiry_timer is not None:
+            self._enquiry_timer.cancel()
         smsc = self._host.smsc
         smsc.leave(self.number)
-        lost = [event.token for event in self.session.connection_lost() if isinstance(event, LinkLost)]
-        for delivery in lost:
-            smsc.mailbox.put_back(delivery)
+        lost = self._deliveries.lost(
+            event.token for event in self.session.connection_lost() if isinstance(event, LinkLost)
+        )
         reason = self._why if exc is None else f"{exc.__class__.__name__}: {exc}"
-        self._write("disconnect", self._host.now(), reason=reason, lost=len(lost))
+        self._write("disconnect", self._host.now(), reason=reason, lost=lost)
         self._host.journal.flush()
         self._host.left(self)
 
@@ -135,13 +143,16 @@ class Peer(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing() or not self.session.can_deliver:
             return 0
-        return self._host.smsc.options.deliver_window - self._undelivered if self._host.delivers else 0
+        if not self._host.delivers:
+            return 0
+        return self._host.smsc.options.deliver_window - self._deliveries.awaited
 
     def deliver(self, delivery: Delivery) -> None:
         """Send one deliver_sm with the next octets."""
-        self._write("deliver_sm", self._host.now(), delivery=delivery.number, attempt=delivery.attempts)
-        self.session.deliver(delivery, delivery.body)
-        self._undelivered += 1
+        now = self._host.now()
+        sent = self._deliveries.send(delivery, now=now)
+        self._write_delivery("deliver_sm", sent, now)
+        self.session.deliver(sent, delivery.body)
         self.flush_soon()
 
     def flush_soon(self) -> None:
@@ -206,26 +217,13 @@ class Peer(asyncio.Protocol):
             return
         if options.response_delay_s or answer.delay_s or self._late:  # the order of equal delays is kept
             due = now + options.response_delay_s + answer.delay_s
-            self._late.add(due, (event.sequence_number, answer))
-            self._schedule_late(now)
+            self._late.add(due, event.sequence_number, answer)
         else:
             self._answer(event.sequence_number, answer)
 
     def _answer(self, sequence_number: int, answer: SubmitAnswer) -> None:
         self.unanswered -= 1
         self.session.submit_resp(sequence_number, answer.command_status, answer.message_id)
-
-    def _schedule_late(self, now: float) -> None:
-        if self._late_timer is None and self._late.next_due is not None:
-            self._late_timer = self._loop.call_later(max(0.0, self._late.next_due - now), self._answer_late)
-
-    def _answer_late(self) -> None:
-        self._late_timer = None
-        now = self._host.now()
-        while (late := self._late.pop(now)) is not None:
-            self._answer(*late)
-        self._schedule_late(now)
-        self.flush()
 
     def _on_bind(self, event: BindRequested, now: float) -> None:
         status = self._host.smsc.bind(self.number, event, now=now)
@@ -258,6 +256,7 @@ class Peer(asyncio.Protocol):
             message_id=event.message_id,
             final_date=answer.final_date,
             message_state=answer.message_state,
+            error_code=answer.error_code,
         )
 
     def _refuse_query(self, event: QueryReceived, now: float) -> None:
@@ -268,24 +267,13 @@ class Peer(asyncio.Protocol):
         else:
             self.session.query_resp(event.sequence_number, ESME_RINVCMDID)
 
-    def _on_deliver_answered(self, event: DeliverAnswered[Delivery] | Nacked[Delivery], now: float) -> None:
-        self._undelivered -= 1
-        delivery, status = event.token, event.command_status
-        refused = bool(status) or isinstance(event, Nacked)
-        self._write(
-            "deliver_sm_resp",
-            now,
-            delivery=delivery.number,
-            attempt=delivery.attempts,
-            message_id=delivery.message_id.decode("latin-1"),
-            status=status,
-        )
-        if refused:
-            smsc = self._host.smsc
-            if not smsc.options.most_attempts or delivery.attempts < smsc.options.most_attempts:
-                smsc.mailbox.put_back(delivery, due=now + smsc.options.redelivery_delay_s)
-            else:
-                smsc.mailbox.given_up += 1
+    def _on_deliver_answered(self, event: DeliverAnswered[Sent] | Nacked[Sent], now: float) -> None:
+        self._write_delivery("deliver_sm_resp", event.token, now, status=event.command_status)
+        self._deliveries.answered(event.token, event.command_status, now=now)
+        self._host.pump()
+
+    def _on_deliver_late(self, sent: Sent) -> None:
+        self._write_delivery("deliver_sm_unanswered", sent, self._host.now())
         self._host.pump()
 
     def _on_enquire_link(self, _event: EnquireLinkReceived, now: float) -> None:
@@ -323,7 +311,22 @@ class Peer(asyncio.Protocol):
     def _write(self, event: str, now: float, **values: Any) -> None:
         self._host.journal.write(event, at=now, connection=self.number, **values)
 
+    def _write_delivery(self, event: str, sent: Sent, now: float, **values: Any) -> None:
+        if not self._host.journal.is_on:
+            self._host.journal.count(event)
+            return
+        delivery = sent.delivery
+        self._write(
+            event,
+            now,
+            delivery=delivery.number,
+            attempt=sent.attempt,
+            message_id=delivery.message_id.decode("latin-1"),
+            **values,
+        )
+
     def _write_submit(self, message: SubmitSm, answer: SubmitAnswer, now: float) -> None:
+        sar = [message.tlv(tag) for tag in SAR_TLVS] if message.tlvs else []
         self._write(
             "submit_sm",
             now,
@@ -335,4 +338,6 @@ class Peer(asyncio.Protocol):
             short_message=message.user_data.hex(),
             status=answer.command_status,
             message_id=answer.message_id.decode("latin-1"),
+            answered=answer.delay_s is not None and self._host.smsc.options.answers_submits,
+            **({"sar": [int.from_bytes(value or b"") for value in sar]} if any(sar) else {}),
         )

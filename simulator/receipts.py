@@ -33,9 +33,6 @@ _ASKED: Final = 0x03
 
 _GOOD: Final = (STATE_ENROUTE, STATE_DELIVERED, STATE_ACCEPTED)
 
-ODD_WORD: Final = "BUFFRED"
-"""A stat word that no table lists."""
-
 
 class Receipt(NamedTuple):
     """What a receipt tells. Times are seconds since the epoch."""

@@ -6,6 +6,8 @@ The default table covers Clickatell's test number range (guide §3), 279991xxxxx
 - `8` and the command_status in decimal: 279991**81024** is answered 0x400, 279991**80088** 0x58 (Appendix A).
 - `7` and the message_state: 279991**70005** gets a receipt UNDELIV, **70003** EXPIRED (SMPP 3.4 §5.2.28).
 - `70000`: accepted, and never a receipt.
+- `9` and a row of `manners.MANNERS`: receipts in another form, twice, contradicted; 279991**90002** gets
+  UNDELIV, then DELIVRD.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import Final
 from smsfleet.config.codes import APPENDIX_A
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.statuses import MESSAGE_STATE_WORD
-from smsfleet.smpp.constants import STATE_DELIVERED
+from smsfleet.simulator.manners import MANNERS, USUAL, Manner
+from smsfleet.smpp.constants import STATE_DELIVERED, STATE_UNDELIVERABLE
 
 TEST_PREFIXES: Final = ("279991", "1999")
 """Clickatell's test number ranges (guide §3)."""
@@ -33,6 +36,8 @@ class Outcome:
     """the state that the receipt tells (SMPP 3.4 §5.2.28); None: the message is never heard of again"""
     err: str = "000"
     """the receipt's `err:`; the guide gives none, "000" is what the one public receipt has"""
+    manner: Manner = USUAL
+    """what is unusual about its answer and its receipts"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,9 @@ def default_rules() -> tuple[Rule, ...]:
         err = "000" if state == STATE_DELIVERED else FAILED_ERR
         outcomes[f"7{state:04d}"] = Outcome(0, state, err)
     outcomes["70000"] = Outcome(0, None)
+    for ending, manner in MANNERS.items():
+        outcomes[f"9{ending}"] = Outcome(manner=manner)
+    outcomes["90003"] = Outcome(0, STATE_UNDELIVERABLE, FAILED_ERR, MANNERS["0003"])
     return tuple(
         Rule(outcome, prefix, suffix) for prefix in TEST_PREFIXES for suffix, outcome in outcomes.items()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -10,17 +11,17 @@ from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
+from smsfleet.config.errors import ConfigError
 from smsfleet.simulator.behaviour import Smsc
 from smsfleet.simulator.journal import Journal
 from smsfleet.simulator.mailbox import Delivery
-from smsfleet.simulator.mobile import mobile_originated
+from smsfleet.simulator.mobile import in_order, mobile_originated
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.peer import Peer
+from smsfleet.simulator.rules import Outcome, Rule
+from smsfleet.simulator.schedule import Schedule
 
 BACKLOG = 100
-MO_SOURCE = "27999100009"
-"""Who sends the messages of `mo_every_s`."""
-
 CLOSE_S = 2.0
 """How long the connections may take to close at `stop`."""
 
@@ -54,8 +55,11 @@ class Simulator:
         self._pumping: asyncio.TimerHandle | None = None
         self._pump_at = float("inf")
         self._started_at = self.now()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._disconnecting = Schedule(self._disconnect_again)
+        self._texting = Schedule(self._receive_again)
         self._texts = 0
+        # Of its own, so that the ids do not depend on the parts of a text.
+        self._chance = random.Random(given.seed)  # noqa: S311
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -86,7 +90,8 @@ class Simulator:
         if self._server is not None:
             self._server.close()
             self._server = None
-        self._unschedule()
+        for schedule in (self._disconnecting, self._texting):
+            schedule.stop()
         for peer in list(self._peers.values()):
             peer.close("the simulator stops")
         try:
@@ -105,11 +110,27 @@ class Simulator:
 
     def change(self, **options: Any) -> None:
         """Go on with other options; `port` and what is set up with a connection keep their values."""
-        self.smsc.adopt(replace(self.options, **options))
-        for peer in self._peers.values():
-            peer.adopt(self.options)
-        self._schedule()
-        self.pump()
+        self._adopt(replace(self.options, **options))
+
+    def decide(self, destination: str, outcome: Outcome | None) -> None:
+        """What becomes of messages to a number, or to all that begin so; None: what the other rules say.
+
+        A whole number has more digits than any rule of the test ranges, a short beginning has fewer: then
+        those rules win. Raises ConfigError for what is no number.
+        """
+        if not (destination.isascii() and destination.isdecimal()):
+            raise ConfigError(f"destination {destination!r} must be digits")
+        rules = [rule for rule in self.options.rules if (rule.prefix, rule.suffix) != (destination, "")]
+        self.change(rules=(*rules, *([] if outcome is None else [Rule(outcome, destination)])))
+
+    def reset(self, options: SimulatorOptions) -> None:
+        """Begin anew with these options: what was is forgotten, who is bound stays."""
+        self.smsc.mailbox.clear()
+        self.journal.forget()
+        self._adopt(options)
+        self.smsc.refill()
+        self.resume_reading()
+        self.release()
 
     def inject(self, body: bytes) -> Delivery:
         """Deliver a deliver_sm body as soon as a receiver is bound; `number` is its number in the journal."""
@@ -118,13 +139,27 @@ class Simulator:
         self.pump()
         return delivery
 
-    def receive(self, text: str, *, source: str, destination: str = "", form: str = "udh8") -> list[Delivery]:
-        """A handset sends a text: deliver what carries it, in order; see `mobile_originated`."""
-        self._texts += 1
+    def receive(  # noqa: PLR0913 - what there is to a message
+        self,
+        text: str,
+        *,
+        source: str,
+        destination: str = "",
+        encoding: str = "auto",
+        form: str = "udh8",
+        order: str = "first_to_last",
+    ) -> list[Delivery]:
+        """A handset sends a text: deliver what carries it; see `mobile_originated` and `in_order`."""
         bodies = mobile_originated(
-            text, source=source, destination=destination, form=form, reference=self._texts
+            text,
+            source=source,
+            destination=destination,
+            encoding=encoding,
+            form=form,
+            reference=self._texts + 1,
         )
-        return [self.inject(body) for body in bodies]
+        self._texts += 1
+        return [self.inject(body) for body in in_order(bodies, order, self._chance)]
 
     def hold(self) -> None:
         """Keep receipts and messages back, whoever is bound, until `release`."""
@@ -163,7 +198,6 @@ class Simulator:
     def resume_reading(self) -> None:
         """Read again."""
         self._reading = True
-        self.delivers = True
         for peer in self._peers.values():
             peer.resume_reading()
 
@@ -193,6 +227,7 @@ class Simulator:
             "deliver_sm": mailbox.posted,
             "deliver_sm_held": len(mailbox),
             "deliver_sm_expired": mailbox.expired,
+            "deliver_sm_refused": mailbox.refused,
             "deliver_sm_given_up": mailbox.given_up,
             "events": dict(sorted(self.journal.counts.items())),
         }
@@ -225,29 +260,32 @@ class Simulator:
         self._pump_at = due
         self._pumping = asyncio.get_running_loop().call_later(max(0.0, due - self.now()), self._pump)
 
-    def _schedule(self) -> None:
-        """Begin what happens again and again, from now on."""
-        self._unschedule()
-        if self._server is None:
-            return
-        loop, options = asyncio.get_running_loop(), self.options
-        if options.disconnect_every_s:
-            self._timers.append(loop.call_later(options.disconnect_every_s, self._disconnect_again))
-        if options.mo_every_s:
-            self._timers.append(loop.call_later(options.mo_every_s, self._receive_again))
+    def _adopt(self, options: SimulatorOptions) -> None:
+        self.smsc.adopt(options)
+        for peer in self._peers.values():
+            peer.adopt(options)
+        self._schedule()
+        self.pump()
 
-    def _unschedule(self) -> None:
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+    def _schedule(self) -> None:
+        """Begin, change or end what happens again and again."""
+        if self._server is not None:
+            self._disconnecting.every(self.options.disconnect_every_s)
+            self._texting.every(self.options.mo_every_s)
 
     def _disconnect_again(self) -> None:
         self.disconnect("disconnected by the simulator's schedule")
-        self._schedule()
 
     def _receive_again(self) -> None:
-        self.receive(f"message {self._texts + 1}", source=MO_SOURCE)
-        self._schedule()
+        options = self.options
+        self.receive(
+            options.mo_text.replace("{number}", str(self._texts + 1)),
+            source=options.mo_source,
+            destination=options.mo_destination,
+            encoding=options.mo_encoding,
+            form=options.mo_form,
+            order=options.mo_order,
+        )
 
     def _accept(self) -> Peer:
         self._connections += 1

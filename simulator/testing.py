@@ -15,8 +15,10 @@ import pytest
 
 from smsfleet.config.errors import ServerError
 from smsfleet.simulator import control
+from smsfleet.simulator.handset import Message, messages
 from smsfleet.simulator.journal import Journal, Line
 from smsfleet.simulator.options import SimulatorOptions
+from smsfleet.simulator.rules import Outcome
 from smsfleet.simulator.server import Simulator
 
 T = TypeVar("T")
@@ -33,7 +35,8 @@ class Gateway:
 
     def __init__(self, options: SimulatorOptions | None = None) -> None:
         self._journal = Journal(remember=True)
-        self._simulator = Simulator(options or SimulatorOptions(seed=1, receipt_delay_s=0.0), self._journal)
+        self._options = options or SimulatorOptions(seed=1, receipt_delay_s=0.0)
+        self._simulator = Simulator(self._options, self._journal)
         self._loop = asyncio.new_event_loop()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="clickatell", daemon=True)
@@ -72,6 +75,10 @@ class Gateway:
         with self._changed:
             return [line for line in self._journal.lines if not event or line["event"] == event]
 
+    def messages(self, to: str = "") -> list[Message]:
+        """The whole texts that handsets would show: all, or those of one number."""
+        return [message for message in messages(self.lines("submit_sm")) if to in ("", message.to)]
+
     def wait_for(self, event: str, count: int = 1, *, within_s: float = WAIT_S) -> list[Line]:
         """The first `count` events of a kind, as soon as they are there. Raises TimeoutError."""
         with self._changed:
@@ -90,9 +97,21 @@ class Gateway:
         """Answer messages to a number, or to all that begin so, with a status; 0: accept them again."""
         self.do("refuse", destination=destination, status=status)
 
-    def receive(self, text: str, *, source: str, destination: str = "", form: str = "udh8") -> None:
-        """A handset sends a text (MO)."""
-        self.do("mo", text=text, source=source, destination=destination, form=form)
+    def decide(self, destination: str, outcome: Outcome | None) -> None:
+        """What becomes of messages to a number, or to all that begin so; None: as before."""
+        self._call(lambda: self._simulator.decide(destination, outcome))
+
+    def receive(self, text: str, *, source: str, **how: str) -> None:
+        """A handset sends a text (MO); `how` may be destination, encoding, form, order as in ctl."""
+        self.do("mo", text=text, source=source, **how)
+
+    def disconnect(self) -> None:
+        """Drop every connection without a word."""
+        self.do("disconnect")
+
+    def reset(self) -> None:
+        """Begin anew: with the first options, without rules, lines and deliveries; who is bound stays."""
+        self._call(lambda: self._simulator.reset(self._options))
 
     def change(self, **options: Any) -> None:
         """Set options of the simulator, by the names of SimulatorOptions."""

@@ -1,22 +1,26 @@
-"""What no rule of a destination explains: errors, limits, receipts out of order, twice, or of nobody.
+"""What no rule of a destination explains: errors, limits, silence, receipts out of order or of nobody.
 
-All of it follows from the options and the simulator's own random numbers: the same seed and the same messages
-give the same whims.
+All of it follows from the options, the simulator's own random numbers and the time: the same seed and the
+same messages at the same times give the same whims.
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterator
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from smsfleet.config.codes import ESME_RTHROTTLED
+from smsfleet.simulator.manners import ENROUTE_BEFORE, FAILED_BEFORE, Manner, Step
 from smsfleet.simulator.options import SimulatorOptions
-from smsfleet.simulator.receipts import FORMS, ODD_WORD, Receipt, ReceiptForm
-from smsfleet.smpp.constants import STATE_DELIVERED, STATE_UNDELIVERABLE
+from smsfleet.simulator.receipts import FORMS, ReceiptForm
+from smsfleet.simulator.rules import Outcome
+from smsfleet.smpp.constants import STATE_DELIVERED
 
 ESME_NOCR: Final = 0x401
+ESME_RMSGQFUL: Final = 0x14
+
 LATE_ANSWER_S: Final = 0.2
 """How much later than its receipt a submit_sm_resp comes, where the receipt comes first."""
 
@@ -29,14 +33,22 @@ class Whims:
         self._chance = chance
         self._forms = tuple(FORMS.values())
         self._lately: deque[float] = deque()
-        self.started_with = options.credit
+        self._since: float | None = None
         self.credit_left = options.credit
+
+    def adopt(self, options: SimulatorOptions) -> None:
+        """Go on with other options; what is left of the credit stays, unless it is another credit."""
+        if options.credit != self._options.credit:
+            self.credit_left = options.credit
+        self._options = options
 
     def refusal(self, now: float) -> int:
         """The command_status that refuses a message which its destination does not; 0: none."""
         options = self._options
         if self._happens(options.error_share):
             return options.error_status
+        if self._is_time(now, options.queue_full_every_s, options.queue_full_for_s):
+            return ESME_RMSGQFUL
         if options.throttle_per_s and self._is_too_fast(now):
             return ESME_RTHROTTLED
         if self.credit_left is not None:
@@ -45,36 +57,62 @@ class Whims:
             self.credit_left -= 1
         return 0
 
-    def comes_first(self) -> bool:
-        """Whether this message's receipt comes before its answer."""
-        return self._happens(self._options.receipt_first_share)
+    def manner(self, outcome: Outcome) -> Manner:
+        """What is unusual about a message: by its destination, and by chance."""
+        options, manner, happens = self._options, outcome.manner, self._happens
+        changes: dict[str, Any] = {}
+        earlier: tuple[Step, ...] = ()
+        if happens(options.receipt_intermediate_share):
+            earlier += (ENROUTE_BEFORE,)
+        if outcome.message_state == STATE_DELIVERED and happens(options.receipt_contradicted_share):
+            earlier += (FAILED_BEFORE,)
+        if earlier:
+            changes["earlier"] = manner.earlier + earlier
+        for name, share in (
+            ("is_first", options.receipt_first_share),
+            ("is_twice", options.receipt_twice_share),
+            ("is_odd", options.receipt_odd_share),
+            ("is_of_nobody", options.receipt_unknown_share),
+        ):
+            if happens(share):
+                changes[name] = True
+        if happens(options.unanswered_share):
+            changes["is_answered"] = False
+        return replace(manner, **changes) if changes else manner
 
-    def answer_delay(self, *, first: bool) -> float | None:
-        """How much later than others its answer comes; None: it never does."""
-        if self._happens(self._options.unanswered_share):
-            return None
-        return LATE_ANSWER_S if first else 0.0
-
-    def receipts(self, receipt: Receipt, *, now: float, first: bool) -> Iterator[tuple[float, Receipt]]:
-        """When each receipt of a message is due, and what it tells."""
+    def answer_delay(self, manner: Manner, now: float) -> float | None:
+        """How much later than others a message is answered; None: never."""
         options = self._options
-        due = now if first else receipt.done_at + options.receipt_spread_s * self._chance.random()
-        if self._happens(options.receipt_odd_share):
-            receipt = receipt._replace(word=ODD_WORD)
-        if receipt.message_state == STATE_DELIVERED and self._happens(options.receipt_contradicted_share):
-            yield due, receipt._replace(message_state=STATE_UNDELIVERABLE, err="001")
-        yield due, receipt
-        if self._happens(options.receipt_twice_share):
-            yield due, receipt
-        if self._happens(options.receipt_unknown_share):
-            yield due, receipt._replace(message_id=b"%032x" % self._chance.getrandbits(128))
+        if not manner.is_answered or self._is_time(now, options.unanswered_every_s, options.unanswered_for_s):
+            return None
+        delay_s = LATE_ANSWER_S if manner.is_first else 0.0
+        if options.response_spread_s:
+            delay_s += options.response_spread_s * self._chance.random()
+        return delay_s
+
+    def receipt_spread(self) -> float:
+        """How much later than usual a receipt comes."""
+        spread_s = self._options.receipt_spread_s
+        return spread_s * self._chance.random() if spread_s else 0.0
 
     def form(self, usual: ReceiptForm) -> ReceiptForm:
         """The form of one receipt."""
         return self._chance.choice(self._forms) if self._options.receipt_form == "any" else usual
 
+    def new_id(self) -> bytes:
+        """A message id that nobody was given."""
+        return b"%032x" % self._chance.getrandbits(128)
+
     def _happens(self, share: float) -> bool:
         return share > 0 and self._chance.random() < share
+
+    def _is_time(self, now: float, every_s: float, for_s: float) -> bool:
+        """Whether `now` is within the last `for_s` of any `every_s`, counted from the first whim."""
+        if not for_s:
+            return False
+        if self._since is None:
+            self._since = now
+        return (now - self._since) % every_s >= every_s - for_s
 
     def _is_too_fast(self, now: float) -> bool:
         lately = self._lately

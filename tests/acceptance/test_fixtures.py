@@ -31,4 +31,4 @@ def test_the_example_of_the_documents_passes(repository: Path, tmp_path: Path) -
     )
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "4 passed" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -34,11 +35,11 @@ from smsfleet.smpp.pdu import encode_query_sm, frame
 class Esme:
     """A bound ESME on a plain socket."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, command: int = BIND_TRANSCEIVER) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self._framer = Framer()
         self._frames: list[Frame] = []
-        assert 0 == ask(self.socket, frame(BIND_TRANSCEIVER, 1, BIND)).command_status
+        assert 0 == ask(self.socket, frame(command, 1, BIND)).command_status
 
     def read(self) -> Frame:
         while not self._frames:
@@ -46,6 +47,10 @@ class Esme:
             assert octets, "the gateway closed the connection"
             self._frames += self._framer.feed(octets)
         return self._frames.pop(0)
+
+    def answer(self, deliver_sm: Frame, status: int = 0) -> None:
+        assert DELIVER_SM == deliver_sm.command_id
+        self.socket.sendall(frame(DELIVER_SM_RESP, deliver_sm.sequence_number, b"\0", status))
 
     def submit(self, number: int = 2, body: bytes = MESSAGE) -> Frame:
         self.socket.sendall(frame(SUBMIT_SM, number, body))
@@ -87,7 +92,7 @@ def test_a_text_from_a_handset_comes_in_parts(clickatell: Gateway, esme: Esme) -
     for _ in range(2):
         part = esme.read()
         assert DELIVER_SM == part.command_id
-        esme.socket.sendall(frame(DELIVER_SM_RESP, part.sequence_number, b"\0"))
+        esme.answer(part)
         messages.append(DeliverSm.decode_body(part.body))
     assert b"0123456789" * 20 == b"".join(message.short_message[6:] for message in messages)
     assert [0, 0] == [line["status"] for line in clickatell.wait_for("deliver_sm_resp", 2)]
@@ -110,8 +115,7 @@ def test_a_deliver_sm_that_is_refused_comes_again_and_not_for_ever(clickatell: G
     clickatell.receive("STOP", source="27831234567")
 
     for _ in range(3):
-        came = esme.read()
-        esme.socket.sendall(frame(DELIVER_SM_RESP, came.sequence_number, b"\0", 0x64))
+        esme.answer(esme.read(), 0x64)
 
     assert [0x64] * 3 == [line["status"] for line in clickatell.wait_for("deliver_sm_resp", 3)]
     assert 1 == clickatell.do("status")["deliver_sm_given_up"]
@@ -209,11 +213,13 @@ def test_ctl_changes_a_running_simulator(smsfleet: Smsfleet, controlled: tuple[i
     ctl("set", "error_share=0")
     assert {"credit_left": 0} == ctl("credit", "0")
     assert 0x401 == esme.submit(3).command_status
+    assert {"credit_left": 2} == ctl("credit", "+2")
     ctl("credit", "none")
     assert {"destination": "27999100001", "status": 0x0B} == ctl("refuse", "27999100001", "ESME_RINVDSTADR")
     assert 0x0B == esme.submit(4).command_status
-    assert {"deliveries": [1]} == ctl("mo", "STOP", "--from", "27831234567")
-    assert DELIVER_SM == esme.read().command_id
+    words = ("--from", "27831234567", "--form", "sar", "--order", "last_to_first", "--encoding", "ucs2")
+    assert {"deliveries": [1, 2]} == ctl("mo", "x" * 100, *words)
+    assert [33, 67] == [len(DeliverSm.decode_body(esme.read().body).short_message) // 2 for _ in range(2)]
     found = ctl("status")
     assert (0, 3, 1) == (found["accepted"], found["refused"], found["bound"])
     assert "password" not in found["options"]
@@ -259,9 +265,20 @@ def test_no_simulator_is_one_line_that_says_how_to_start_one(smsfleet: Smsfleet)
 def test_lines_that_are_no_requests_are_answered(controlled: tuple[int, int]) -> None:
     with socket.create_connection(("127.0.0.1", controlled[1]), timeout=10) as connection:
         lines = connection.makefile("rb")
-        for line in (b"{}", b"[]", b"hello", b'{"do":"mo"}', b'{"do":"status","more":1}'):
+        for line in (b"{}", b"[]", b'{"do', b'{"do":"mo"}', b'{"do":"status","more":1}'):
             connection.sendall(line + b"\n")
             assert not json.loads(lines.readline())["ok"]
         connection.sendall(b'{"do":"status"}\n')
         assert json.loads(lines.readline())["ok"]
         lines.close()
+
+
+def test_what_a_web_page_can_send_to_a_local_port_is_not_done(controlled: tuple[int, int]) -> None:
+    esme = Esme(controlled[0])
+    with socket.create_connection(("127.0.0.1", controlled[1]), timeout=10) as connection:
+        connection.sendall(b'POST / HTTP/1.1\r\nHost: localhost\r\n\r\n{"do":"disconnect"}\n')
+        with contextlib.suppress(ConnectionResetError):  # it closes without reading the rest
+            assert b"" == connection.recv(1)
+
+    assert 0 == esme.submit().command_status
+    esme.socket.close()

@@ -10,6 +10,7 @@ import pytest
 from smsfleet.simulator.behaviour import QueryAnswer, Smsc
 from smsfleet.simulator.mailbox import Delivery
 from smsfleet.simulator.options import SimulatorOptions
+from smsfleet.simulator.rules import Outcome, Rule
 from smsfleet.smpp.pdu import DeliverSm, SubmitSm
 
 NOW = 1_414_101_173.0  # 2014-10-23 21:52:53 UTC, when the public receipt's message was submitted
@@ -133,7 +134,33 @@ def test_a_query_tells_the_state_of_a_known_message() -> None:
 
     answers = [gateway.query(message_id, now=NOW + elapsed) for elapsed in (5.9, 6.0)]
 
-    assert answers == [QueryAnswer(0, 1), QueryAnswer(0, 5, b"141023215259000+")]
+    assert answers == [QueryAnswer(0, 1), QueryAnswer(0, 5, b"141023215259000+", 1)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "answer"),
+    [
+        ("00001", QueryAnswer(0, 2, b"141023215259000+", 0)),
+        ("70003", QueryAnswer(0, 3, b"141023215259000+", 1)),
+        ("70001", QueryAnswer(0, 1)),
+        ("70000", QueryAnswer(0, 6)),
+        ("90002", QueryAnswer(0, 2, b"141023215259000+", 0)),
+        ("90003", QueryAnswer(0, 5, b"141023215259000+", 1)),
+    ],
+)
+def test_a_query_is_answered_as_the_last_receipt_is(ending: str, answer: QueryAnswer) -> None:
+    gateway = smsc()
+    message_id = gateway.submit(body(f"279991{ending}", registered_delivery=0), now=NOW).message_id
+
+    assert answer == gateway.query(message_id, now=NOW + 6)
+
+
+@pytest.mark.parametrize(("err", "error_code"), [("034", 34), ("0A1", 0), ("999", 0)])
+def test_the_error_code_of_a_query_is_one_octet(err: str, error_code: int) -> None:
+    gateway = smsc(rules=(Rule(Outcome(0, 5, err)),))
+    message_id = gateway.submit(body(), now=NOW).message_id
+
+    assert error_code == gateway.query(message_id, now=NOW + 6).error_code
 
 
 def test_a_query_for_an_unknown_message_is_refused() -> None:

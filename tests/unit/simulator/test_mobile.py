@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from smsfleet.config.errors import ConfigError
-from smsfleet.simulator.mobile import mobile_originated
+from smsfleet.simulator import gsm
+from smsfleet.simulator.mobile import ORDERS, in_order, mobile_originated
 from smsfleet.smpp.pdu import DeliverSm
 
 SOURCE = "27831234567"
@@ -30,10 +33,43 @@ def test_a_short_text_is_one_message_from_the_handset() -> None:
     )  # fmt: skip
 
 
-def test_what_gsm_has_elsewhere_makes_it_ucs2() -> None:
-    (message,) = parts("a@b")
+@pytest.mark.parametrize(
+    ("text", "encoding", "coding", "octets"),
+    [
+        ("a@b €", "auto", 0, b"a\0b \x1b\x65"),
+        ("Grüße", "auto", 0, b"Gr\x7e\x1ee"),
+        ("я", "auto", 8, b"\x04\x4f"),
+        ("hi", "ucs2", 8, b"\0h\0i"),
+        ("hi", "gsm", 0, b"hi"),
+    ],
+)
+def test_a_text_is_gsm_where_it_can_be(text: str, encoding: str, coding: int, octets: bytes) -> None:
+    (body,) = mobile_originated(text, source=SOURCE, encoding=encoding)
 
-    assert (8, "a@b") == (message.data_coding, message.short_message.decode("utf-16-be"))
+    message = DeliverSm.decode_body(body)
+    assert (coding, octets) == (message.data_coding, message.short_message)
+
+
+@pytest.mark.parametrize("at", range(148, 156))
+def test_no_escaped_character_is_cut(at: int) -> None:
+    text = "x" * at + "€" * 40
+
+    messages = parts(text)
+
+    assert text == "".join(gsm.decode(message.short_message[6:]) for message in messages)
+    assert all(len(message.short_message) <= 159 for message in messages)
+
+
+def test_parts_come_in_the_order_that_was_asked_for() -> None:
+    bodies = mobile_originated(LONG * 3, source=SOURCE)
+
+    orders = {order: in_order(bodies, order, random.Random(1)) for order in ORDERS}
+
+    assert bodies == orders["first_to_last"]
+    assert bodies == orders["last_to_first"][::-1] != orders["last_to_first"]
+    assert sorted(bodies) == sorted(orders["any"])
+    assert orders["any"] not in (bodies, bodies[::-1])
+    assert orders["any"] == in_order(bodies, "any", random.Random(1))
 
 
 @pytest.mark.parametrize(
@@ -81,5 +117,11 @@ def test_no_surrogate_pair_is_cut(at: int) -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="form 'pigeon'"):
         parts("x", "pigeon")
+    with pytest.raises(ConfigError, match="encoding 'morse'"):
+        mobile_originated("x", source=SOURCE, encoding="morse")
+    with pytest.raises(ConfigError, match="'я' is not in the GSM alphabet"):
+        mobile_originated("aя", source=SOURCE, encoding="gsm")
+    with pytest.raises(ConfigError, match="order 'sorted'"):
+        in_order([], "sorted", random.Random(1))
     with pytest.raises(ConfigError, match="at most 255"):
         parts("x" * 153 * 256)

@@ -47,12 +47,19 @@ def test_a_word_that_cannot_be_read_is_refused(words: dict[str, str], rule: str)
         ("port", 70_000, "port 70000 must be at most 65535"),
         ("queries", "never", "queries 'never' must be one of"),
         ("receipt_form", "haiku", "receipt_form 'haiku' must be one of"),
+        ("mo_order", "sorted", "mo_order 'sorted' must be one of"),
+        ("queue_full_for_s", 1.0, "queue_full_for_s 1.0 must be at most queue_full_every_s 0.0"),
         ("lockout_s", -1.0, "lockout_s -1.0 must be at least 0"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(name: str, value: object, rule: str) -> None:
     with pytest.raises(ConfigError, match=rule):
         SimulatorOptions(**{name: value})
+
+
+def test_a_scheduled_message_that_cannot_be_sent_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="not in the GSM alphabet"):
+        SimulatorOptions(mo_every_s=1.0, mo_text="я", mo_encoding="gsm")
 
 
 def test_the_default_is_not_whimsical() -> None:

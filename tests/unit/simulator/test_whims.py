@@ -51,6 +51,39 @@ def test_messages_above_a_rate_are_throttled_until_a_second_has_passed() -> None
     assert [0, 0, 0, 0x58] == [a.command_status for a in submit(gateway, 4, NOW + 1.2)]
 
 
+def test_the_queue_is_full_at_the_end_of_each_while() -> None:
+    gateway = smsc(queue_full_every_s=10.0, queue_full_for_s=2.0)
+
+    statuses = [submit(gateway, 1, NOW + at)[0].command_status for at in (0.0, 7.9, 8.1, 9.9, 10.1, 18.1)]
+
+    assert [0, 0, 0x14, 0x14, 0, 0x14] == statuses
+
+
+def test_nothing_is_answered_at_the_end_of_each_while() -> None:
+    gateway = smsc(unanswered_every_s=10.0, unanswered_for_s=1.0)
+
+    delays = [submit(gateway, 1, NOW + at)[0].delay_s for at in (0.0, 9.5, 10.5)]
+
+    assert [0.0, None, 0.0] == delays
+    assert 3 == gateway.counts.accepted
+
+
+def test_answers_are_spread_over_a_time() -> None:
+    delays = [answer.delay_s for answer in submit(smsc(response_spread_s=2.0), 50)]
+
+    assert all(delay_s is not None and 0.0 <= delay_s <= 2.0 for delay_s in delays)
+    assert 50 == len(set(delays))
+
+
+def test_other_options_leave_the_throttle_as_it_is() -> None:
+    gateway = smsc(throttle_per_s=2)
+    submit(gateway, 2)
+
+    gateway.adopt(SimulatorOptions(seed=1, throttle_per_s=2, receipt_delay_s=1.0))
+
+    assert [0x58] == [answer.command_status for answer in submit(gateway, 1)]
+
+
 def test_credit_is_used_up_and_topped_up() -> None:
     gateway = smsc(credit=2)
 
@@ -147,6 +180,15 @@ def test_a_receipt_comes_twice_contradicted_and_beside_one_of_nobody() -> None:
     assert own != found[3].message_id
 
 
+def test_an_intermediate_receipt_comes_in_between() -> None:
+    gateway = smsc(receipt_intermediate_share=1.0)
+    submit(gateway, 1)
+
+    found = [(due, receipt.stat, receipt.intermediate) for due, receipt in receipts(gateway)]
+
+    assert [(3.0, "ENROUTE", True), (6.0, "DELIVRD", False)] == found
+
+
 def test_an_odd_word_is_one_that_no_table_has() -> None:
     gateway = smsc(receipt_odd_share=1.0)
     submit(gateway, 1)
@@ -157,7 +199,11 @@ def test_an_odd_word_is_one_that_no_table_has() -> None:
 
 
 def test_the_same_seed_gives_the_same_whims() -> None:
-    options = {"error_share": 0.2, "receipt_spread_s": 5.0, "receipt_twice_share": 0.3, "receipt_form": "any"}
+    options = {
+        "error_share": 0.2, "receipt_spread_s": 5.0, "receipt_twice_share": 0.3, "receipt_form": "any",
+        "response_spread_s": 1.0, "unanswered_share": 0.1, "receipt_first_share": 0.2, "throttle_per_s": 90,
+        "receipt_intermediate_share": 0.2, "receipt_unknown_share": 0.1, "receipt_contradicted_share": 0.2,
+    }  # fmt: skip
     first, second, other = smsc(**options), smsc(**options), smsc(**options, seed=2)
 
     ran = [(submit(gateway, 100), receipts(gateway)) for gateway in (first, second, other)]
