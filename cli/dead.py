@@ -18,7 +18,8 @@ from smsfleet.store.keys import LANES
 from smsfleet.store.records import JobRecord
 from smsfleet.tasks.app import app, runtime
 from smsfleet.tasks.publisher import CeleryPublisher
-from smsfleet.workers.outgoing import REFUSED_STATUS, called_about
+from smsfleet.workers.admissions import called_about
+from smsfleet.workers.outgoing import REFUSED_STATUS
 from smsfleet.workers.request import is_key
 
 NOT_AS_WISHED = 1

@@ -7,7 +7,7 @@ replaced for later ones, because nothing else in them changes. Messages with opt
 another task, or while somebody listens to the publish signals, are always made in full.
 
 Depends on kombu 5.7 (`Producer._batch_local`, `Channel.basic_publish(_publish_batch=)`), pinned in
-pyproject.toml and guarded by tests/integration/test_publish.py.
+pyproject.toml and guarded by tests/integration/broker/test_publish.py.
 """
 
 from __future__ import annotations

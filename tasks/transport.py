@@ -11,8 +11,8 @@ broadcasts, TLS, Sentinel) is kombu's. URLs: `smsfleet+redis://`, `smsfleet+redi
 `smsfleet+sentinel://a;sentinel://b` and the others that kombu's transport knows.
 
 Depends on kombu 5.7's `transport.redis` (`Channel._brpop_start`, `_brpop_read`, `QoS.append`, `QoS.ack`,
-`unacked` layout), pinned in pyproject.toml; tests/integration/test_transport.py says what changed when an
-upgrade breaks it.
+`unacked` layout), pinned in pyproject.toml; tests/integration/broker/test_transport.py says what changed
+when an upgrade breaks it.
 """
 
 from __future__ import annotations

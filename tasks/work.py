@@ -12,7 +12,8 @@ from smsfleet.config.logs import logger, mask_string
 from smsfleet.config.targets import parse_target
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.sms import bind, take_in, take_in_later
-from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing, called_about
+from smsfleet.workers.admissions import called_about
+from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing
 from smsfleet.workers.request import checked_key, is_key
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smsfleet.config.codes import ESME_RUNKNOWNERR, command_status
 from smsfleet.config.errors import (
@@ -24,22 +22,15 @@ from smsfleet.config.errors import (
 )
 from smsfleet.config.logs import logger, mask_string
 from smsfleet.store.calls import Call
-from smsfleet.store.jobs import Admission, Quota
+from smsfleet.store.jobs import Admission
 from smsfleet.store.keys import DAY_MS
-from smsfleet.store.outbox import ACCOUNT
 from smsfleet.store.records import JobRecord
+from smsfleet.workers.admissions import Encoded, admission_of, called_about
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime
-from smsfleet.workers.segments import Segmented
 from smsfleet.workers.states import EXPIRED_STATUS
-from smsfleet.workers.submit import SubmitOptions, bodies
-from smsfleet.workers.tariff import segment_credits
-from smsfleet.workers.times import absolute_time, validity_period
-
-if TYPE_CHECKING:
-    from smsfleet.config.settings import Settings
 
 REFUSED_STATUS = command_status(ESME_RUNKNOWNERR).shown_status or 5
 """The Appendix B number that a job is shown with that never became segments: 005, error with message."""
@@ -52,9 +43,6 @@ MOST_DEATHS = 3
 
 PATIENCE_S = 30.0
 """How long a job may wait in a worker's hands for its rate token: well below the visibility timeout."""
-
-SOON_MS = 10_000
-"""A message that is due so soon is not scheduled: the gateway refuses a time that is over (0x61)."""
 
 RETRY_S = 0.5
 RETRY_MOST_S = 5.0
@@ -89,13 +77,6 @@ class Outcome(StrEnum):
 _ABOVE_QUOTA = -3
 
 _RESULTS = {1: Outcome.ADMITTED, 0: Outcome.KNOWN, -1: Outcome.UNKNOWN, -2: Outcome.CLOSED}
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    job_id: str
-    request: SmsRequest
-    segmented: Segmented
 
 
 class Outgoing:
@@ -262,14 +243,14 @@ class Outgoing:
             return self._refuse_above_quota(admission, day)
         return self._expire(admission) if result == TOO_LATE else _RESULTS[result]
 
-    def _encode(self, job_id: str, content: bytes) -> _Encoded:
+    def _encode(self, job_id: str, content: bytes) -> Encoded:
         request = SmsRequest.from_json(content)
         if self._runtime.rules is not NO_RULES:
             self._runtime.rules.check(request.to, request.sender)
-        return _Encoded(job_id, request, request.segmented(self._runtime.settings.reference_octets))
+        return Encoded(job_id, request, request.segmented(self._runtime.settings.reference_octets))
 
     def _remember(
-        self, encoded: list[_Encoded], results: Sequence[int], admissions: Sequence[Admission], day: int
+        self, encoded: list[Encoded], results: Sequence[int], admissions: Sequence[Admission], day: int
     ) -> None:
         """Replies to what was admitted can be linked to it. Nothing depends on that: it may fail."""
         runtime = self._runtime
@@ -287,7 +268,7 @@ class Outgoing:
         if sent:
             runtime.store.run(runtime.mo.remember(sent, day, runtime.settings.mo_reply_s))
 
-    def _wanted(self, encoded: list[_Encoded], outcomes: dict[str, Outcome]) -> list[_Encoded]:
+    def _wanted(self, encoded: list[Encoded], outcomes: dict[str, Outcome]) -> list[Encoded]:
         """Those whose recipients have not opted out; begin.lua looks again at the last moment."""
         opt_outs = self._runtime.opt_outs
         found = self._runtime.store.run_all(
@@ -302,7 +283,7 @@ class Outgoing:
                 wanted.append(job)
         return wanted
 
-    def _admissions(self, encoded: list[_Encoded], outcomes: dict[str, Outcome]) -> list[Admission]:
+    def _admissions(self, encoded: list[Encoded], outcomes: dict[str, Outcome]) -> list[Admission]:
         """Put the concatenation references in and build the submit_sm bodies."""
         settings = self._runtime.settings
         several = [job for job in encoded if job.segmented.reference_octets]
@@ -316,42 +297,11 @@ class Outgoing:
         admissions = []
         for job in encoded:
             try:
-                admissions.append(self._admission(job, references.get(job.job_id), settings))
+                reference = references.get(job.job_id)
+                admissions.append(admission_of(job, reference, settings, now_ms=self._clock_ms()))
             except (InvalidArgument, EncodeError) as error:
                 outcomes[job.job_id] = self._close(job.job_id, error)
         return admissions
-
-    def _admission(self, job: _Encoded, reference: int | None, settings: Settings) -> Admission:
-        request, segmented = job.request, job.segmented
-        if reference is not None:
-            segmented = segmented.with_reference(reference)
-        due_ms = request.options.schedule_ms
-        is_scheduled = due_ms is not None and due_ms > self._clock_ms() + SOON_MS
-        options = SubmitOptions(
-            destination=request.to,
-            source=request.sender,
-            validity_period=validity_period(request.validity_s) if request.validity_s else "",
-            schedule_delivery_time=absolute_time(due_ms) if due_ms and is_scheduled else "",
-            long_messages=request.long_messages,
-            wire=request.options,
-        )
-        return Admission(
-            job_id=job.job_id,
-            lane=request.lane,
-            on_ambiguous=request.on_ambiguous or settings.on_ambiguous(request.lane),  # type: ignore[arg-type]
-            max_ambiguous=1,
-            deadline_ms=request.deadline_ms,
-            bodies=bodies(options, segmented),
-            replaced=segmented.replaced,
-            receipts=request.options.registered_delivery != "none",
-            quota=self._quota(request, segmented) if request.client else None,
-            callback=request.callback or _account_of(settings),
-        )
-
-    def _quota(self, request: SmsRequest, segmented: Segmented) -> Quota:
-        cap = self._runtime.settings.caps.get(request.client)
-        cost = int(3 * segmented.segments * segment_credits(request.to))
-        return Quota(request.client, cost, None if cap is None else 3 * cap)
 
     def _refuse_above_quota(self, admission: Admission, day: int) -> Outcome:
         quota = admission.quota
@@ -402,16 +352,3 @@ def cancel_job(runtime: Runtime, job_id: str, why: str) -> tuple[str, str]:
         if not states.startswith("="):
             return first, states
     return first, ""
-
-
-def called_about(content: bytes | None, settings: Settings) -> str:
-    """Who is called about a job, as the store keeps it; its content may be gone or unreadable."""
-    try:
-        own = json.loads(content or b"{}").get("callback")
-    except (ValueError, AttributeError):
-        own = None
-    return own if isinstance(own, str) and own else _account_of(settings)
-
-
-def _account_of(settings: Settings) -> str:
-    return ACCOUNT if settings.callback else ""
