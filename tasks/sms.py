@@ -108,7 +108,10 @@ class SendSms(Task):  # type: ignore[misc]
         given = {"producer": producer, "link": link, "link_error": link_error, "shadow": shadow, **options}
         wanted = {name: value for name, value in given.items() if value is not None}
         if request.due_ms is not None:
-            return self.AsyncResult(take_in_later(job_id, *asked, wanted))
+            kept = {name: value for name, value in wanted.items() if name not in UNKEPT_OPTIONS}
+            if kept and shares_a_server():
+                self.envelope(job_id, request.lane, dict(kept))  # what Celery does not take is refused now
+            return self.AsyncResult(take_in_later(job_id, *asked, kept))
         if shares_a_server() and not runs_eagerly() and "producer" not in wanted:
             return self.AsyncResult(self._publish_with_intake(job_id, asked, wanted))
         new, job_id = take_in(job_id, *asked)
@@ -264,9 +267,8 @@ def take_in_later(
     Raises as `take_in`, and InvalidArgument for options that cannot be kept.
     """
     assert request.due_ms is not None
-    kept = {name: value for name, value in options.items() if name not in UNKEPT_OPTIONS}
     try:
-        packed = dumps(kept) if kept else ""
+        packed = dumps(options) if options else ""
     except (EncodeError, TypeError, ValueError) as error:
         raise InvalidArgument(f"a scheduled job cannot keep its options: {error}") from None
     now = runtime()
