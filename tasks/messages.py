@@ -15,13 +15,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 
 from celery import Celery, signals
 from kombu.connection import Connection
 from kombu.messaging import Producer
 
 from smsfleet.config.errors import SmsfleetError
+from smsfleet.store.jobs import Envelope
 
 _ID = "smsfleet-template-job-id"
 
@@ -36,14 +37,6 @@ _SEPARATOR = "\x06\x16"
 def bell(queue: str) -> str:
     """The bell of a queue, or of one of kombu's lists for its priorities: an idle worker waits on it."""
     return BELL + queue.split(_SEPARATOR, 1)[0]
-
-
-class Message(NamedTuple):
-    """One message, ready to be pushed."""
-
-    queue: str
-    """the list in Redis"""
-    text: str
 
 
 class _Capture:
@@ -70,9 +63,9 @@ class Messages:
         self._made_for: object = None
         self._producer: Any = None
         self._sends_sent_events = False
-        self._templates: dict[str, tuple[str, list[str]]] = {}
+        self._templates: dict[str, tuple[str, str, list[str]]] = {}
 
-    def make(self, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]) -> Message:
+    def make(self, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]) -> Envelope:
         """The message of one job.
 
         `publish(job_id, producer=, queue=, retry=, **options)` is Celery's own publishing of the task.
@@ -84,10 +77,10 @@ class Messages:
         template = self._templates.get(queue)
         if template is None:
             template = self._templates[queue] = self._template(producer, publish, queue)
-        key, parts = template
+        key, bell_of_it, parts = template
         tag = token_hex(16)  # kombu takes a UUID: as unique, and six times the work
         values = {"I": job_id, "T": tag, "R": self._app.thread_oid}
-        return Message(key, parts[0] + "".join(values[part[0]] + part[1:] for part in parts[1:]))
+        return Envelope(key, bell_of_it, parts[0] + "".join(values[part[0]] + part[1:] for part in parts[1:]))
 
     def _needs_all_of_celery(self) -> bool:
         return bool(
@@ -99,7 +92,7 @@ class Messages:
 
     def _capture(
         self, producer: Any, publish: Callable[..., Any], job_id: str, queue: str, options: dict[str, Any]
-    ) -> Message:
+    ) -> Envelope:
         capture = _Capture()
         local = producer._batch_local
         local.current = capture
@@ -114,18 +107,18 @@ class Messages:
                 "set SMSFLEET_BROKER_URL to a broker of its own until smsfleet supports this kombu"
             )
         key, text = pushes[0]
-        return Message(str(key), text)
+        return Envelope(str(key), bell(str(key)), text)
 
-    def _template(self, producer: Any, publish: Callable[..., Any], queue: str) -> tuple[str, list[str]]:
+    def _template(self, producer: Any, publish: Callable[..., Any], queue: str) -> tuple[str, str, list[str]]:
         """The lane's message with what differs cut out: a text, then pieces that begin with what comes there.
 
         `I` the job id, `T` the delivery tag, `R` reply_to, which is the thread's own.
         """
-        key, text = self._capture(producer, publish, _ID, queue, {})
+        key, bell_of_it, text = self._capture(producer, publish, _ID, queue, {})
         properties = json.loads(text)["properties"]
         for value, mark in ((_ID, "I"), (properties["delivery_tag"], "T"), (properties["reply_to"], "R")):
             text = text.replace(value, f"\0{mark}")
-        return key, text.split("\0")
+        return key, bell_of_it, text.split("\0")
 
     def _own_producer(self) -> Any:
         runtime = self._runtime()  # another one after a fork, and when a test brings its own

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import EncodeError, OperationalError
 from kombu.utils.json import loads
 
 from smsfleet.config.errors import StoreUnavailable
+from smsfleet.config.logs import logger
 from smsfleet.store.jobs import Envelope
 from smsfleet.tasks.app import QUEUES, SEND_SMS, shares_a_server
 from smsfleet.tasks.sms import send_sms
@@ -17,6 +18,10 @@ from smsfleet.workers.callbacks import TaskCall
 
 AGAIN = "smsfleet_again"
 """Header of a message that repeats an earlier one: a worker may have ended by that."""
+
+
+UNPUBLISHABLE = (EncodeError, TypeError, ValueError, KeyError, AttributeError)
+"""What Celery raises for options that it does not take; the SMS is sent all the same."""
 
 
 class CeleryPublisher:
@@ -52,11 +57,22 @@ class CeleryPublisher:
 
         Raises StoreUnavailable.
         """
-        return send_sms.envelope(job_id, lane, _read(options)) if shares_a_server() else None
+        if not shares_a_server():
+            return None
+        try:
+            return send_sms.envelope(job_id, lane, _read(options))
+        except UNPUBLISHABLE as error:
+            _warn(job_id, error)
+            return send_sms.envelope(job_id, lane, {})
 
     def publish_kept(self, lane: str, job_id: str, options: str) -> None:
         """Publish a job that was kept back for the first time; raises StoreUnavailable."""
-        self._send(job_id, **{"queue": QUEUES[lane], **_read(options)})
+        plain = {"queue": QUEUES[lane]}
+        try:
+            self._send(job_id, **{**plain, **_read(options)})
+        except UNPUBLISHABLE as error:
+            _warn(job_id, error)
+            self._send(job_id, **plain)
 
     def _send(self, job_id: str, **options: Any) -> None:
         try:
@@ -109,6 +125,11 @@ class CeleryCaller:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.connection.release()
+
+
+def _warn(job_id: str, error: Exception) -> None:
+    log = logger(__name__)
+    log.error("options of a scheduled job are refused: published without them", job_id=job_id, error=error)
 
 
 def _read(options: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from smsfleet.config.logs import logger
 from smsfleet.store.jobs import Envelope, TakenIn
 from smsfleet.store.server import server_time_ms
 from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runs_eagerly, runtime, shares_a_server
-from smsfleet.tasks.messages import Messages, bell
+from smsfleet.tasks.messages import Messages
 from smsfleet.workers import moments
 from smsfleet.workers.fingerprint import differences, fingerprint
 from smsfleet.workers.request import SmsRequest, checked_key
@@ -108,7 +108,10 @@ class SendSms(Task):  # type: ignore[misc]
         given = {"producer": producer, "link": link, "link_error": link_error, "shadow": shadow, **options}
         wanted = {name: value for name, value in given.items() if value is not None}
         if request.due_ms is not None:
-            return self.AsyncResult(take_in_later(job_id, *asked, wanted))
+            kept = {name: value for name, value in wanted.items() if name not in UNKEPT_OPTIONS}
+            if kept and shares_a_server():
+                self.envelope(job_id, request.lane, dict(kept))  # what Celery does not take is refused now
+            return self.AsyncResult(take_in_later(job_id, *asked, kept))
         if shares_a_server() and not runs_eagerly() and "producer" not in wanted:
             return self.AsyncResult(self._publish_with_intake(job_id, asked, wanted))
         new, job_id = take_in(job_id, *asked)
@@ -136,16 +139,16 @@ class SendSms(Task):  # type: ignore[misc]
             message=message,
             fingerprint=asked.fingerprint,
         )
-        return _no_conflict(now.store.run(call), asked).job_id
+        taken = now.store.run(call)
+        return (taken if taken.other is None else _no_conflict(taken, asked)).job_id
 
     def envelope(self, job_id: str, lane: str, options: dict[str, Any]) -> Envelope:
         """The job's message for a broker that is a list of the store's server; raises StoreUnavailable."""
         queue = options.pop("queue", QUEUES[lane])
         try:
-            message = _messages.make(self._publish, job_id, queue, options)
+            return _messages.make(self._publish, job_id, queue, options)
         except OperationalError as error:  # the first message of a process asks the broker, the same server
             raise StoreUnavailable(f"Redis cannot be used now: {error}") from error
-        return Envelope(message.queue, bell(message.queue), message.text)
 
     def _publish_after_intake(self, job_id: str, queue: str, options: dict[str, Any]) -> None:
         try:
@@ -264,9 +267,8 @@ def take_in_later(
     Raises as `take_in`, and InvalidArgument for options that cannot be kept.
     """
     assert request.due_ms is not None
-    kept = {name: value for name, value in options.items() if name not in UNKEPT_OPTIONS}
     try:
-        packed = dumps(kept) if kept else ""
+        packed = dumps(options) if options else ""
     except (EncodeError, TypeError, ValueError) as error:
         raise InvalidArgument(f"a scheduled job cannot keep its options: {error}") from None
     now = runtime()

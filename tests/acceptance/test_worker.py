@@ -339,13 +339,13 @@ def test_a_killed_workers_jobs_come_back_after_the_visibility_timeout(fleet: Fle
 
 POISON = """
 import os, signal
-from smsfleet.workers import outgoing
-segment = outgoing.segment
+from smsfleet.workers import request
+segment = request.segment
 def deadly(text, **options):
     if text.startswith("poison"):
         os.kill(os.getpid(), signal.SIGKILL)
     return segment(text, **options)
-outgoing.segment = deadly
+request.segment = deadly
 """
 """A sitecustomize: some texts end the process that encodes them, as a crash in a library would."""
 

@@ -15,7 +15,7 @@ from tests.integration.broker.test_publish import TEXT, TO, comparable
 from tests.integration.waiting import wait_until
 
 from smsfleet.config.errors import IdempotencyConflict
-from smsfleet.tasks import app, cancel, job_status, send_sms
+from smsfleet.tasks import app, cancel, job_status, publisher, send_sms
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.publisher import CeleryPublisher
 from smsfleet.workers.duties import Duties
@@ -123,3 +123,26 @@ def test_a_used_key_publishes_and_schedules_nothing_else(fleet_app: Celery, raw:
 
     assert 1 == raw.llen("sms.normal")
     assert 0 == raw.exists("{main}:scheduled")
+
+
+def test_options_that_celery_does_not_take_are_refused_at_the_call(
+    fleet_app: Celery, raw: redis.Redis
+) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        send_sms.apply_async((TO, TEXT), {"at": SOON}, headers="tenant")
+
+    assert [] == raw.keys("{main}:*")
+
+
+@pytest.mark.parametrize("options", ['{"headers": "tenant"}', '{"link": 5}', "{", "[1]"])
+@pytest.mark.parametrize("shares", [True, False], ids=["one server", "two servers"])
+def test_options_that_cannot_be_published_stop_no_duty_and_no_sms(
+    fleet_app: Celery, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch, options: str, shares: bool
+) -> None:
+    monkeypatch.setattr(publisher, "shares_a_server", lambda: shares)
+    send_sms.apply_async((TO, TEXT), {"at": SOON}, task_id="the-job")
+    raw.hset("{main}:job:the-job", "o", options)
+
+    publish_due("the-job")
+
+    assert ["the-job"] == [json.loads(text)["headers"]["id"] for text in messages(raw, "sms.normal")]

@@ -12,16 +12,17 @@ from celery import Celery
 from tests.integration.broker.conftest import fleet_app, raw  # noqa: F401 - fixtures
 
 from smsfleet.config.errors import SmsfleetError
+from smsfleet.store.jobs import Envelope
 from smsfleet.tasks import send_sms
 from smsfleet.tasks.app import runtime
-from smsfleet.tasks.messages import Message, Messages, bell
+from smsfleet.tasks.messages import Messages, bell
 
 pytestmark = pytest.mark.server
 
 ALL_CHARACTERS = "AZaz09_.:-"
 
 
-def make(messages: Messages, job_id: str, queue: str = "sms.normal", **options: Any) -> Message:
+def make(messages: Messages, job_id: str, queue: str = "sms.normal", **options: Any) -> Envelope:
     return messages.make(send_sms._publish, job_id, queue, options)
 
 

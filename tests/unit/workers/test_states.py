@@ -24,6 +24,7 @@ from smsfleet.workers.states import of_labels
         ("A4:1 E:1", 10, "EXPIRED"),
         ("-", 5, "REFUSED"),
         ("-", 6, "CANCELLED"),
+        ("-", 10, "EXPIRED"),
     ],
 )
 def test_labels_and_status_say_the_state(labels: str, status: int | None, state: str) -> None:
