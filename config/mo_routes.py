@@ -6,6 +6,7 @@ rule that matches counts; what no rule matches goes to the stream only.
 
     27821234567  VOTE,JA  task:polls.vote@polls
     27821234567  *        stream
+    27821234568  *        webhook:https://example.com/sms
     *            *        task:inbox.receive@inbox
 
 A task needs a queue of its own, which a worker of the application serves: the fleet's workers do not know it.
@@ -17,7 +18,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from smsfleet.config.targets import HookTarget, parse_target
+
 STREAM = "stream"
+
+WEBHOOK = "webhook:"
 
 ANY = "*"
 
@@ -35,7 +40,7 @@ class Route:
     keywords: frozenset[str]
     """in capitals; empty: any"""
     target: str
-    """`stream` or `task:NAME@QUEUE`"""
+    """`stream`, `task:NAME@QUEUE` or `webhook:URL`"""
 
     def matches(self, number: str, keyword: str) -> bool:
         """Whether a message to this number that begins with this word goes here."""
@@ -71,10 +76,12 @@ def _route(words: list[str]) -> Route:
     for word in listed:
         if not re.fullmatch(r"\w+", word):
             raise ValueError(f"{keywords!r} is no keyword: give words of letters and digits, A,B for several")
-    if target.startswith("webhook:"):
-        raise ValueError(f"{target!r}: webhooks for messages do not exist yet; use task:NAME@QUEUE")
-    if target != STREAM and not _TASK.fullmatch(target):
+    if target.startswith(WEBHOOK):
+        if not isinstance(parse_target(target.removeprefix(WEBHOOK)), HookTarget):
+            raise ValueError(f"{target!r} is no webhook: give webhook:https://...")
+    elif target != STREAM and not _TASK.fullmatch(target):
         raise ValueError(
-            f"{target!r} is no target: it must be stream or task:NAME@QUEUE, the queue not one of sms.*"
+            f"{target!r} is no target: it must be stream, task:NAME@QUEUE (the queue not one of sms.*) or "
+            "webhook:https://..."
         )
     return Route(number.removeprefix("+"), listed, target)

@@ -7,16 +7,19 @@ longer for parts that do not come; jobs whose message was lost are published aga
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Protocol
 
 from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
+from smsfleet.config.mo_routes import WEBHOOK
 from smsfleet.config.repeats import Repeats
 from smsfleet.store.doubts import SUSPENDED, Pair
 from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.store.lifecycle import Kept
+from smsfleet.store.outbox import Outbox
 from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
@@ -189,7 +192,7 @@ class Duties:
         return {to for to in store.run_all(doubts.destinations([*flying, *unapplied])) if to}
 
     def route(self) -> int:
-        """Hand messages from handsets over to the tasks that they are for, and answer them; how many."""
+        """Hand messages from handsets over to whom they are for, and answer them; how many."""
         store, mo = self._runtime.store, self._runtime.mo
         routed = 0
         for _ in range(MOST_BATCHES):
@@ -197,6 +200,8 @@ class Duties:
             for mo_id, target in due:
                 if target.startswith(REPLY):
                     self._reply(mo_id, target.removeprefix(REPLY))
+                elif target.startswith(WEBHOOK):
+                    self._call_about(mo_id, target.removeprefix(WEBHOOK))
                 else:
                     task, _, queue = target.removeprefix("task:").partition("@")
                     self._publisher.hand_over(task, queue, mo_id)
@@ -205,6 +210,14 @@ class Duties:
             if len(due) < BATCH:
                 break
         return routed
+
+    def _call_about(self, mo_id: str, url: str) -> None:
+        """A message becomes an event of the outbox, as a change of a job does; at least once."""
+        store = self._runtime.store
+        record = store.run(self._runtime.mo.read(mo_id))
+        if record is not None:
+            event = {**record.values, "kind": "mo", "mo_kind": record.values["kind"], "mo_id": mo_id}
+            store.run(Outbox(self._runtime.keys).put(url, json.dumps(event)))
 
     def _reply(self, mo_id: str, wish: str) -> None:
         """Tell a person that the wish is granted: a job like any other, once for each message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from typing import Any
@@ -211,6 +212,23 @@ def test_a_message_is_handed_over_to_the_task_of_its_route_once(routed: Runtime,
     assert record is not None
     assert ("polls.vote", "polls", "vote 3") == (task, queue, record.values["text"])
     assert 3 == len(kept(fleet))
+
+
+def test_a_message_with_a_webhook_is_an_event_of_the_outbox(
+    make_runtime: Callable[..., Runtime], fleet: Fleet
+) -> None:
+    runtime = make_runtime(mo_routes="* vote webhook:https://example.com/sms")
+    arrive(fleet, deliver(b"vote 3"), deliver(b"other"))
+    relay(runtime).step(1)
+
+    assert (1, 0) == (Duties(runtime, Recorder()).route(), Duties(runtime, Recorder()).route())
+
+    ((_, fields),) = fleet.redis("XRANGE", fleet.keys.outbox, "-", "+")
+    event = dict(zip(fields[::2], fields[1::2], strict=True))
+    said = json.loads(event[b"p"])
+    assert b"https://example.com/sms" == event[b"b"]
+    assert ("mo", "message", "vote 3", FROM) == (said["kind"], said["mo_kind"], said["text"], said["from"])
+    assert fleet.run(fleet.mo.read(said["mo_id"])) is not None
 
 
 def test_while_the_broker_is_away_a_message_waits(routed: Runtime, fleet: Fleet) -> None:

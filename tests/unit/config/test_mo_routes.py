@@ -48,9 +48,10 @@ def test_keywords_are_in_any_case() -> None:
         ("* * stream; 27x * stream", "rule 2: '27x' is no number"),
         ("* A,,B stream", "'A,,B' is no keyword"),
         ("* A-B stream", "'A-B' is no keyword"),
-        ("* * task:x", "'task:x' is no target: it must be stream or task:NAME@QUEUE"),
+        ("* * task:x", "'task:x' is no target: it must be stream, task:NAME@QUEUE"),
         ("* * task:x@sms.high", "the queue not one of sms."),
-        ("* * webhook:https://example.com", "webhooks for messages do not exist yet"),
+        ("* * webhook:example.com", "a URL with https://"),
+        ("* * webhook:task:a@b", "is no webhook"),
         ("* * mail:x", "'mail:x' is no target"),
     ],
 )
