@@ -16,7 +16,15 @@ from smsfleet.simulator.logins import Logins
 from smsfleet.simulator.mailbox import Mailbox
 from smsfleet.simulator.manners import USUAL
 from smsfleet.simulator.options import SimulatorOptions
-from smsfleet.simulator.receipts import FORMS, Receipt, ReceiptForm, date, is_wanted, text_receipt
+from smsfleet.simulator.receipts import (
+    FORMS,
+    Receipt,
+    ReceiptForm,
+    date,
+    error_number,
+    is_wanted,
+    text_receipt,
+)
 from smsfleet.simulator.rules import Outcome, RuleBook
 from smsfleet.simulator.whims import Whims
 from smsfleet.smpp.constants import STATE_ACCEPTED, STATE_ENROUTE
@@ -160,8 +168,7 @@ class Smsc:
         if message.message_state == STATE_ACCEPTED:
             return QueryAnswer(ESME_ROK, STATE_ACCEPTED)
         final_date = f"{date(int(message.done_at))}000+"  # absolute, UTC (SMPP 3.4 §7.1.1)
-        # One octet (SMPP 3.4 §4.8.2); what does not fit is no code of a network.
-        error_code = int(message.err) if message.err.isdecimal() and int(message.err) < 256 else 0
+        error_code = error_number(message.err, 1)  # one octet (SMPP 3.4 §4.8.2)
         return QueryAnswer(ESME_ROK, message.message_state, final_date.encode(), error_code)
 
 

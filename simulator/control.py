@@ -148,16 +148,16 @@ ACTIONS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
 
 def code_of(status: str | int) -> int:
     """A command_status by number (decimal or 0x...) or by name; raises ConfigError."""
-    if isinstance(status, int):
-        return status
     try:
-        return int(status, 0)
+        code = status if isinstance(status, int) else int(status, 0)
     except ValueError:
-        pass
-    try:
-        return by_name(status).code
-    except KeyError:
-        raise ConfigError(f"status {status!r} must be a number or a name of Appendix A") from None
+        try:
+            code = by_name(str(status)).code
+        except KeyError:
+            raise ConfigError(f"status {status!r} must be a number or a name of Appendix A") from None
+    if not 0 <= code <= 0xFFFF_FFFF:
+        raise ConfigError(f"status {status!r} must fit four octets (0 to 0xFFFFFFFF)")
+    return code
 
 
 def perform(simulator: Simulator, line: bytes) -> dict[str, Any]:

@@ -95,8 +95,14 @@ def _tlvs(receipt: Receipt) -> tuple[Tlv, ...]:
         (TLV_MESSAGE_STATE, bytes((receipt.message_state,))),
     )
     if receipt.message_state not in _GOOD:
-        tlvs += ((TLV_NETWORK_ERROR_CODE, b"\x03" + int(receipt.err).to_bytes(2)),)
+        tlvs += ((TLV_NETWORK_ERROR_CODE, b"\x03" + error_number(receipt.err, 2).to_bytes(2)),)
     return tlvs
+
+
+def error_number(err: str, octets: int) -> int:
+    """`err:` where a number of so many octets is told; 0 for what is none or does not fit."""
+    number = int(err) if err.isascii() and err.isdecimal() else 0
+    return number if number < 1 << 8 * octets else 0
 
 
 def _short_dates(receipt: Receipt, message: SubmitSm) -> DeliverSm:

@@ -235,6 +235,7 @@ def test_ctl_changes_a_running_simulator(smsfleet: Smsfleet, controlled: tuple[i
         (("set", "speed"), 2, "must be NAME=VALUE"),
         (("set", "error_share=2"), 78, "must be at most 1"),
         (("refuse", "27999100001", "ESME_NONSENSE"), 78, "a number or a name of Appendix A"),
+        (("refuse", "27999100001", "0x100000000"), 78, "must fit four octets"),
         (("refuse", "2799x", "1"), 78, "must be digits"),
     ],
 )

@@ -11,6 +11,7 @@ from tests.unit.simulator.test_behaviour import NOW, body
 from smsfleet.simulator.behaviour import Smsc, SubmitAnswer
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.receipts import FORMS
+from smsfleet.simulator.rules import Outcome, Rule
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.workers.receipts import Receipt, parse_receipt
 
@@ -123,6 +124,19 @@ def test_every_form_of_a_receipt_says_the_same(form: str) -> None:
         receipt.intermediate,
         receipt.flagged,
     )
+
+
+@pytest.mark.parametrize(
+    ("err", "octets"), [("034", b"\x03\x00\x22"), ("0A1", b"\x03\0\0"), ("99999", b"\x03\0\0")]
+)
+def test_an_err_that_is_no_number_is_told_as_none(err: str, octets: bytes) -> None:
+    gateway = smsc(receipt_form="tlvs_only", rules=(Rule(Outcome(0, 5, err)),))
+    submit(gateway, 1)
+
+    delivery = gateway.mailbox.take(1e9, now=LATER)
+
+    assert delivery is not None
+    assert octets == DeliverSm.decode_body(delivery.body).tlv(0x0423)
 
 
 def test_forms_differ() -> None:
