@@ -8,7 +8,6 @@ embedded server, a simulated Clickatell, a binder and a worker, once for the who
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,10 +15,8 @@ import pytest
 
 from smsfleet.cli.small_fleet import SmallFleet, wait_until_bound
 from smsfleet.simulator.testing import Gateway
-from smsfleet.tasks import JobStatus, job_status
+from smsfleet.tasks import JobStatus, wait_for_status
 from smsfleet.tasks.app import use_runtime
-
-POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +29,7 @@ class RunningFleet:
 
     def wait_for(self, job_id: str, *, within_s: float = 30.0) -> JobStatus:
         """The job as soon as nothing more is expected of it. Raises TimeoutError."""
-        deadline = time.monotonic() + within_s
-        while not (found := job_status(job_id)).final:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"job {job_id} is {found.state} after {within_s:g} s")
-            time.sleep(POLL_S)
-        return found
+        return wait_for_status(job_id, within_s)
 
 
 @pytest.fixture
