@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from smsfleet.binder import transport
+from smsfleet.binder.asker import Asker
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.ledger import BindLedger
 from smsfleet.binder.notes import Notes
@@ -30,6 +32,7 @@ from smsfleet.smpp.events import (
     Nacked,
     PeerUnbound,
     ProtocolViolation,
+    QueryAnswered,
     SubmitAnswered,
     TimedOut,
     UnexpectedResponse,
@@ -55,6 +58,7 @@ class LinkEvents:
         outbound: Outbound,
         ledger: BindLedger,
         journal: Notes,
+        asker: Asker,
     ) -> None:
         self._mode = mode
         self._report = report
@@ -63,6 +67,7 @@ class LinkEvents:
         self._outbound = outbound
         self._ledger = ledger
         self._journal = journal
+        self._asker = asker
         self._attempt = ""
         self._lost: list[Token] = []
         self.refusal = ""
@@ -123,6 +128,13 @@ class LinkEvents:
                     self._deliveries.add(link, sequence_number, body)
                 case LateAnswer((ref, attempt), status, message_id):
                     answers.add(Answer(ref, attempt, status, message_id))
+                case (
+                    QueryAnswered()
+                    | Nacked((_, transport.QUERY))
+                    | TimedOut((_, transport.QUERY))
+                    | LinkLost((_, transport.QUERY))
+                ):
+                    self._asker.hear(event)
                 case Nacked((ref, attempt), status):
                     # generic_nack refuses, whatever its status says
                     answers.add(Answer(ref, attempt, status or ESME_RUNKNOWNERR, b""))

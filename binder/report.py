@@ -89,6 +89,9 @@ class Report:
     answered: int = 0
     delivered: int = 0
     sent_back: int = 0
+    queries_per_s: float = 0.0
+    """query_sm a second at most; 0: it asks none"""
+    queried: int = 0
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from smsfleet.binder.asker import Asker
 from smsfleet.binder.cancellation import end, quell
 from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.facts import Answers, Deliveries
@@ -49,6 +50,7 @@ class Binder:
         lock: HostLock,
         timing: Timing,
         journal: Notes | None = None,
+        queries_per_s: float = 0.0,
         tap: Callable[[str], Hears | None] = lambda _mode: None,
         uniform: Callable[[float, float], float] = random.uniform,
         clock: Callable[[], float] = time.monotonic,
@@ -63,6 +65,7 @@ class Binder:
         self._deliveries = Deliveries(store, wire, epoch_ms)
         self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches, timing)
         self._answers = Answers(store, wire, self._outbound.advance, lambda: self._outbound.is_full)
+        self._asker = Asker(store, wire, leadership, self._outbound, queries_per_s)
         self._shared = Shared(
             gateway=gateway,
             ledger=ledger,
@@ -72,6 +75,7 @@ class Binder:
             deliveries=self._deliveries,
             timing=timing,
             journal=self._journal,
+            asker=self._asker,
             uniform=uniform,
             tap=tap,
             clock=clock,
@@ -176,5 +180,7 @@ class Binder:
         report.answered = self._answers.count
         report.delivered = self._deliveries.count
         report.sent_back = self._deliveries.refused
+        report.queries_per_s = self._asker.per_s
+        report.queried = self._asker.asked
         ttl_s = max(REPORT_TTL_S, 3 * self._timing.report_s)
         await self._store.run(self._wire.report(report.to_json(), ttl_s))

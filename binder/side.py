@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from smsfleet.binder.asker import Asker
 from smsfleet.binder.cancellation import end
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.leadership import Leadership
@@ -62,6 +63,7 @@ class Shared:
     deliveries: Deliveries
     timing: Timing
     journal: Notes
+    asker: Asker
     uniform: Callable[[float, float], float]
     tap: Callable[[str], Hears | None] = lambda _mode: None
     clock: Callable[[], float] = time.monotonic
@@ -103,7 +105,7 @@ class Side:
         self._wait_why = ""
         self._link: Link | None = None
         self._events = LinkEvents(options.bind_mode, self.report, shared.answers, shared.deliveries,
-            shared.outbound, shared.ledger, shared.journal)  # fmt: skip
+            shared.outbound, shared.ledger, shared.journal, shared.asker)  # fmt: skip
         self._log = logger(__name__)
 
     @property
@@ -261,14 +263,17 @@ class Side:
         await self._after_link(link, lost)
 
     async def _feed(self, link: Link) -> None:
-        """Submit until the link is gone; a receiver has nothing to submit."""
+        """Submit and ask until the link is gone; a receiver has nothing to submit."""
         if self.options.bind_mode == "receiver":
             await link.closed.wait()
             return
+        asking = asyncio.create_task(self._shared.asker.run(link))
         try:
             await self._shared.outbound.feed(link)
         except Fenced as error:
             self._shared.leadership.depose(str(error))
+        finally:
+            await end(asking)
 
     async def _drain(self, link: Link, feeder: asyncio.Task[None]) -> None:
         """Stopped, deposed, paused or disowned: submit nothing more, wait for what is open, unbind."""

@@ -16,9 +16,13 @@ from smsfleet.config.logs import logger
 from smsfleet.smpp.constants import SUBMIT_SM
 from smsfleet.smpp.events import CloseConnection, Event
 from smsfleet.smpp.session import Session, SessionOptions
+from smsfleet.store.queries import Query
 
 Token = tuple[bytes, int]
-"""A segment's ref and attempt."""
+"""A segment's ref and attempt; attempts count from 1."""
+
+QUERY = 0
+"""In the place of the attempt: the request was a query_sm."""
 
 PEER_CLOSED = "peer-closed"
 """The cause of an end that neither the session nor we gave."""
@@ -135,6 +139,18 @@ class Link(asyncio.Protocol):
         """Send one submit_sm with the next octets; raises NotBound or WindowFull."""
         self.session.submit(token, body, now=self._clock())
         self._unwritten[token] = None
+        self._flush_soon()
+
+    def query(self, query: Query) -> None:
+        """Send one query_sm with the next octets; raises NotBound, WindowFull or EncodeError."""
+        self.session.query(
+            (query.ref, QUERY),
+            query.message_id,
+            source_addr_ton=query.source_ton,
+            source_addr_npi=query.source_npi,
+            source_addr=query.source,
+            now=self._clock(),
+        )
         self._flush_soon()
 
     def deliver_resp(self, sequence_number: int, command_status: int = 0) -> None:

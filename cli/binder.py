@@ -110,6 +110,7 @@ def make_binder(  # noqa: PLR0913 - what tests and the rehearsal give their own
         lock=lock,
         timing=timing,
         journal=journal,
+        queries_per_s=smpp.queries_per_s,
         tap=tap,
         uniform=uniform,
         clock=clock or time.monotonic,

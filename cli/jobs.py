@@ -152,5 +152,7 @@ def _print_overview(found: dict[str, Any]) -> None:
         click.echo(f"lane      {lane:<7} {counts['intake']:>7} taken in, {counts['outbound']:>6} outbound")
     for name, count in found["waiting"].items():
         click.echo(f"{name:<11} {count}")
+    if found["queries"]["off"]:
+        click.echo(f"query_sm    switched off: {found['queries']['off']}")
     for finding in found["redis"]["findings"]:
         click.echo(f"redis     {finding}")

@@ -17,6 +17,7 @@ from smsfleet.config.errors import (
     BinderSilent,
     ConfigError,
     InvalidArgument,
+    NotAsked,
     ServerError,
     SmsfleetError,
     StoreMisconfigured,
@@ -29,6 +30,7 @@ EXIT_CODES: list[tuple[type[SmsfleetError], int]] = [
     (InvalidArgument, 2),
     (UnknownJob, 1),
     (UnknownMessage, 1),
+    (NotAsked, 1),
     (ConfigError, os.EX_CONFIG),
     (StoreMisconfigured, os.EX_CONFIG),
     (StoreUnavailable, os.EX_UNAVAILABLE),
@@ -65,6 +67,7 @@ class Group(click.Group):
         "optout": "smsfleet.cli.optout:optout",
         "callbacks": "smsfleet.cli.callbacks:callbacks",
         "erase": "smsfleet.cli.erase:erase",
+        "query": "smsfleet.cli.query:query",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

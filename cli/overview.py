@@ -64,6 +64,7 @@ def overview() -> dict[str, Any]:
                 strict=True,
             )
         ),
+        "queries": {"waiting": now.store.run(now.queries.waiting()), "off": now.store.run(now.queries.off())},
         "redis": {
             "version": info.get("valkey_version") or info.get("redis_version"),
             "findings": findings(info),

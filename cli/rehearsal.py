@@ -112,6 +112,7 @@ class Rehearsal:
             "SMSFLEET_SMPP_PASSWORD": options.password,
             "SMSFLEET_SMPP_SYSTEM_TYPE": options.system_type,
             "SMSFLEET_SMPP_BIND_MODE": self.bind_mode,
+            "SMSFLEET_SMPP_QUERY_RATE": "0",  # a look each second would be most of what happens in 48 hours
         }
         return load(common), load_smpp(bind)
 

@@ -207,6 +207,12 @@ class StillOpen(SmsfleetError, TimeoutError):
     code = "still-open"
 
 
+class NotAsked(SmsfleetError):
+    """query_sm is not asked: the gateway has refused it, or the binder's settings say so."""
+
+    code = "not-asked"
+
+
 class ServerError(SmsfleetError):
     """The embedded Redis or Valkey server is missing or did not start; the message says what to install."""
 

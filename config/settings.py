@@ -107,6 +107,14 @@ def _callback(value: str) -> str:
     return value
 
 
+def _ages(value: str) -> str:
+    ages = [part.strip() for part in value.split(",")]
+    for age in ages:
+        if not age.isascii() or not age.isdecimal() or not 1 <= int(age) <= 7 * DAYS:
+            raise ValueError(f"{age!r} is no whole number of seconds from 1 to {7 * DAYS}")
+    return ",".join(map(str, sorted({int(age) for age in ages})))
+
+
 LIVE = (
     "rate",
     "bulk_reserve",
@@ -141,6 +149,7 @@ Prefixes = Annotated[str, AfterValidator(_prefixes)]
 MoRoutes = Annotated[str, AfterValidator(_routes)]
 ReceiptTable = Annotated[str, AfterValidator(_table)]
 OptOutWords = Annotated[str, AfterValidator(_words)]
+Ages = Annotated[str, AfterValidator(_ages)]
 
 
 class Settings(EnvironmentSettings):
@@ -213,6 +222,13 @@ class Settings(EnvironmentSettings):
     )
     match_after_s: float = Field(
         20.0, ge=1, le=7 * DAYS, description="how old a receipt is when it may resolve an unknown outcome"
+    )
+    query_after_s: Ages = Field(
+        "3600,21600,86400,259200",
+        description="seconds, comma separated: the ages at which query_sm asks for what has no final receipt",
+    )
+    settle_after_s: float = Field(
+        3 * DAYS, ge=1, le=7 * DAYS, description="seconds at 003 after which no confirmation is awaited"
     )
     orphan_limit: int = Field(
         100_000,
@@ -338,6 +354,11 @@ class Settings(EnvironmentSettings):
     def caps(self) -> dict[str, int]:
         """The daily credits of each client that has a quota."""
         return read_quotas(self.quotas)
+
+    @property
+    def query_ages_ms(self) -> tuple[int, ...]:
+        """The ages at which query_sm is asked, in ms, ascending."""
+        return tuple(int(age) * 1000 for age in self.query_after_s.split(","))
 
     def live(self) -> dict[str, Any]:
         """The values of the settings in `LIVE`, by name."""

@@ -79,12 +79,21 @@ class SmppSettings(EnvironmentSettings):
     tls_server_name: str = Field(
         "", description="the name in the gateway's certificate, where it is not SMSFLEET_SMPP_HOST"
     )
+    query_rate: float = Field(
+        1.0, ge=0, le=100, description="query_sm per second at most; 0, the default of archive-2016: none"
+    )
     capture_pdus: int = Field(
         1000,
         ge=0,
         le=100_000,
         description="PDUs that the binder keeps for `smsfleet capture`, 1 KiB of memory for each; 0: none",
     )
+
+    @property
+    def queries_per_s(self) -> float:
+        """query_sm per second: none by default where the profile does not list query_sm."""
+        asked = "query_rate" in self.model_fields_set or PROFILES[self.profile].query_sm
+        return self.query_rate if asked else 0.0
 
     @model_validator(mode="before")
     @classmethod

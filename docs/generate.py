@@ -59,6 +59,7 @@ FUNCTIONS = {
     "_table": "`NAME=STATUS`, with commas between them",
     "_callback": "`task:NAME`, `task:NAME@QUEUE` or a URL",
     "_allowed": "names and networks",
+    "_ages": "1 to 604,800 each",
 }
 
 TABLE = "\n| variable | default | meaning | rule |\n|---|---|---|---|\n"

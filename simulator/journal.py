@@ -8,7 +8,7 @@ One line is one event: `at` (seconds since the epoch), `event`, `connection` (co
   is never a submit_sm_resp), sar (reference, total, number; only where those TLVs are used)
 - deliver_sm, deliver_sm_unanswered: delivery (its number), attempt, message_id (of a receipt)
 - deliver_sm_resp: the same, and status
-- query_sm: message_id, status · refused: command, status, reason (a PDU that broke a rule)
+- query_sm: message_id, source, status · refused: command, status, reason (a PDU that broke a rule)
 - enquire_link, enquire_link_resp, unbind: nothing more · connect: peer
 - disconnect: reason, lost (how many deliver_sm it leaves unanswered)
 - ctl: do (the action), and what it was given; connection 0

@@ -14,8 +14,8 @@ from smsfleet.simulator.rules import Rule, default_rules
 
 DAY_S: Final = 86_400.0
 
-QUERIES: Final = ("answered", "refused", "nacked")
-"""How query_sm is answered: truly; with 0x03 in its response; with a generic_nack 0x03."""
+QUERIES: Final = ("answered", "refused", "nacked", "silent")
+"""How query_sm is answered: truly; with 0x03 in its response; with a generic_nack 0x03; not at all."""
 
 
 WORDS: Final[dict[str, tuple[str, ...]]] = {
@@ -78,7 +78,7 @@ class SimulatorOptions:
     queue_full_for_s: float = _option(0.0, "... for so long, at the end of each such time")
     credit: int | None = _option(None, "submit_sm that are accepted before 0x401; none: without end")
     rules: tuple[Rule, ...] = field(default_factory=default_rules, repr=False)
-    queries: str = _option("answered", "query_sm: answered, refused (0x03) or nacked (generic_nack)")
+    queries: str = _option("answered", "query_sm: answered, refused (0x03), nacked (generic_nack) or silent")
     known_messages: int = _option(100_000, "newest message ids that query_sm knows", at_least=1)
 
     # --- receipts and messages (deliver_sm) ---

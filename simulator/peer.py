@@ -248,8 +248,7 @@ class Peer(asyncio.Protocol):
             self._refuse_query(event, now)
             return
         answer = self._host.smsc.query(event.message_id, now=now)
-        message_id = event.message_id.decode("latin-1")
-        self._write("query_sm", now, message_id=message_id, status=answer.command_status)
+        self._write_query(event, answer.command_status, now)
         self.session.query_resp(
             event.sequence_number,
             answer.command_status,
@@ -260,11 +259,11 @@ class Peer(asyncio.Protocol):
         )
 
     def _refuse_query(self, event: QueryReceived, now: float) -> None:
-        message_id = event.message_id.decode("latin-1")
-        self._write("query_sm", now, message_id=message_id, status=ESME_RINVCMDID)
-        if self._host.smsc.options.queries == "nacked":
+        how = self._host.smsc.options.queries
+        self._write_query(event, None if how == "silent" else ESME_RINVCMDID, now)
+        if how == "nacked":
             self.session.generic_nack(event.sequence_number, ESME_RINVCMDID)
-        else:
+        elif how == "refused":
             self.session.query_resp(event.sequence_number, ESME_RINVCMDID)
 
     def _on_deliver_answered(self, event: DeliverAnswered[Sent] | Nacked[Sent], now: float) -> None:
@@ -323,6 +322,15 @@ class Peer(asyncio.Protocol):
             attempt=sent.attempt,
             message_id=delivery.message_id.decode("latin-1"),
             **values,
+        )
+
+    def _write_query(self, event: QueryReceived, status: int | None, now: float) -> None:
+        self._write(
+            "query_sm",
+            now,
+            message_id=event.message_id.decode("latin-1"),
+            source=event.source_addr.decode("latin-1"),
+            status=status,
         )
 
     def _write_submit(self, message: SubmitSm, answer: SubmitAnswer, now: float) -> None:

@@ -82,7 +82,10 @@ class Nacked(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class TimedOut(Generic[T]):
-    """No response in time, outcome unknown: record the ambiguity. CloseConnection follows."""
+    """No response in time, outcome of a submit_sm unknown: record the ambiguity. CloseConnection follows.
+
+    A query_sm changes nothing at the gateway, and a gateway may not know it: the link stays.
+    """
 
     token: T
 

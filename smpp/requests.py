@@ -55,7 +55,7 @@ class Requests(Generic[T]):
         """submit_sm that were answered without an error, in time"""
         # Insertion order is deadline order, because every request gets the same time.
         self._in_flight: dict[int, _Request[T]] = {}
-        # Bounded by the window, because the session sends no more requests after the first timeout.
+        # Submits only, and bounded by the window: the session submits no more after the first timeout.
         self._timed_out: dict[int, _Request[T]] = {}
 
     def __len__(self) -> int:
@@ -114,16 +114,20 @@ class Requests(Generic[T]):
             _answer_query(token, command_status, body, events)
 
     def expire(self, now: float, events: list[Event[T]]) -> int:
-        """Report the requests whose time is over as TimedOut; return how many."""
+        """Report the requests whose time is over as TimedOut; return how many of them were submit_sm."""
         overdue = []
         for number, (_, token, deadline) in self._in_flight.items():
             if deadline > now:
                 break
             overdue.append(number)
             events.append(TimedOut(token))
+        submits = 0
         for number in overdue:
-            self._timed_out[number] = self._in_flight.pop(number)
-        return len(overdue)
+            request = self._in_flight.pop(number)
+            if request[0] == SUBMIT_SM:
+                submits += 1
+                self._timed_out[number] = request
+        return submits
 
     def lose(self) -> list[Event[T]]:
         """The connection is gone: LinkLost for each unanswered request, oldest first."""

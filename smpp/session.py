@@ -216,7 +216,7 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
             return events
         options = self.options
         if overdue := self._requests.expire(now, events):
-            reason = f"{overdue} requests unanswered for {options.response_timeout_s:g} s"
+            reason = f"{overdue} submit_sm unanswered for {options.response_timeout_s:g} s"
             self._close(CloseCause.RESPONSE_TIMEOUT, reason, events)
         if self._binding is not None and now >= self._binding.deadline:
             self._close(CloseCause.BIND_TIMEOUT, f"bind unanswered for {options.bind_timeout_s:g} s", events)

@@ -13,6 +13,7 @@ Keys without a TTL, and why:
 - `optedout`, `optedout:*`: who wants no more messages is to be known for ever.
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it; at
   most 100,000 destinations. `orphans`: a name goes with its list, and at most `orphan_limit` stay.
+- `answers`: as the other streams, applied within a second by the duties of any worker.
 - `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
 - `pause`: a pause that ended by itself would send what an operator holds back.
 """
@@ -96,6 +97,18 @@ class Keys:
         """hash: destination -> lost attempts and unknown message ids of it; see lib_doubt.lua"""
         self.doubted = prefix + b"doubted"
         """sorted set: destination -> when its doubts are looked at (ms)"""
+        self.queries = prefix + b"queries"
+        """list with a TTL: JSON of what the binder is to ask query_sm for; see store/queries.py"""
+        self.answers = prefix + b"answers"
+        """stream: raw answers to query_sm"""
+        self.query_off = prefix + b"query:off"
+        """string with a TTL: why nothing is asked any more"""
+        self.query_silent = prefix + b"query:silent"
+        """integer with a TTL: query_sm without any answer, one after the other"""
+        self.walk_query = prefix + b"walk:query"
+        """hash with a TTL: where the walk for segments without a receipt is; see store/walks.py"""
+        self.walk_settle = prefix + b"walk:settle"
+        """hash with a TTL: where the walk for segments that stay at 003 is"""
         self.rate = prefix + b"rate"
         """hash: the token bucket of the account, and its rate while that is lowered; see lib_rate.lua"""
         self.pause = prefix + b"pause"
@@ -120,6 +133,10 @@ class Keys:
     def captured(self, name: str) -> bytes:
         """String with a short TTL: JSON of the PDUs that a command asked for."""
         return self.prefix + b"captured:" + _octets(name)
+
+    def queried(self, name: str) -> bytes:
+        """List with a short TTL: what the gateway told a command that asked."""
+        return self.prefix + b"queried:" + _octets(name)
 
     def job(self, job_id: str | bytes) -> bytes:
         """hash: one job, its segments as packed fields."""
@@ -171,7 +188,11 @@ class Keys:
 
     def index(self, message_id: bytes, day: int) -> bytes:
         """hash: message id -> ref, for the ids accepted on `day` (days since the epoch)."""
-        return b"%sindex:%d:%03x" % (self.prefix, day, zlib.crc32(message_id) % INDEX_BUCKETS)
+        return self.index_bucket(day, zlib.crc32(message_id) % INDEX_BUCKETS)
+
+    def index_bucket(self, day: int, bucket: int) -> bytes:
+        """One of the `INDEX_BUCKETS` hashes of a day."""
+        return b"%sindex:%d:%03x" % (self.prefix, day, bucket)
 
     def quota(self, day: int) -> bytes:
         """Hash with a TTL: client -> thirds of a credit that were admitted on `day` (UTC)."""

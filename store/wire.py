@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call, fenced
 from smsfleet.store.keys import LANES, Keys
+from smsfleet.store.queries import Queries
 from smsfleet.store.scripts import script
 from smsfleet.store.standing import Standing, Standings
 
@@ -64,6 +65,8 @@ class Wire:
         self._hold_ms = round(hold_s * 1000)
         self._sending = "S" if receipts else "S0"
         self._now_ms = now_ms
+        self.queries = Queries(keys, text_ttl_s=text_ttl_s)
+        """what is to be asked by query_sm, and what was answered"""
         self._outbounds = keys.outbounds()
         self._lane_of = {key: number for number, key in enumerate(self._outbounds, start=1)}
 

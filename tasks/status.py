@@ -34,6 +34,8 @@ _LINES = {
     "A": ("response", "accepted"),
     "X": ("response", "refused"),
     "D": ("receipt", "receipt"),
+    "I": ("query", "asked by query_sm"),
+    "J": ("timer", "closed at 003: no handset confirmation came"),
     "U": ("binder", "outcome unknown: the link was lost before the answer"),
     "F": ("policy", "failed: it may have been delivered"),
     "E": ("binder", "validity over before it was sent"),
@@ -74,7 +76,7 @@ class TimelineEntry:
 
     at: datetime
     source: str
-    """application, worker, binder, response, receipt, timer, operator or policy"""
+    """application, worker, binder, response, receipt, query, timer, operator or policy"""
     event: str
     segment: int | None
     """None for a job of one segment"""
@@ -224,7 +226,7 @@ def _reason(record: JobRecord) -> str | None:
 
 def _line(event: Event) -> TimelineEntry:
     source, words = _LINES.get(event.letter, ("?", event.letter))
-    if event.letter in ("A", "D") and event.code is not None:
+    if event.letter in ("A", "D", "I") and event.code is not None:
         words = f"{words}: {message_status(event.code).label}"
     if event.letter == "S" and event.code == 0:
         words = f"{words}, without a receipt: the account is bound as a transmitter only"

@@ -2,7 +2,8 @@
 
 Scheduled jobs are published when they are due; segments whose delay or hold is over go back to the wire's
 side; segments in doubt are matched with their receipts; messages from handsets are handed over, and wait no
-longer for parts that do not come; jobs whose message was lost are published again. There is no beat process.
+longer for parts that do not come; jobs whose message was lost are published again; the gateway is asked for
+receipts that do not come. There is no beat process.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.store.lifecycle import Kept
 from smsfleet.store.outbox import Outbox
 from smsfleet.workers.inbox import REPLY, Inbox
+from smsfleet.workers.reconciliation import Reconciliation
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
@@ -62,6 +64,7 @@ class Duties:
     ) -> None:
         self._runtime = runtime
         self._publisher = publisher
+        self._reconciliation = Reconciliation(runtime)
         self._clock_ms = clock_ms
         self._sweep_at_ms = 0
         self._inbox = Inbox(runtime, clock_ms=clock_ms)
@@ -91,6 +94,7 @@ class Duties:
         if now_ms >= self._sweep_at_ms:
             self._sweep_at_ms = now_ms + round(self._runtime.settings.sweep_s * 1000)
             self.sweep()
+        self._reconciliation.step()
 
     def publish_due(self) -> int:
         """Publish scheduled jobs whose time has come, by the clock of the store alone; how many."""

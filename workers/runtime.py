@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from smsfleet.store.lifecycle import Lifecycle
     from smsfleet.store.mo import Mo
     from smsfleet.store.opt_out import OptOuts
+    from smsfleet.store.queries import Queries
+    from smsfleet.store.walks import Walks
 
 
 FOLLOW_S = 1.0
@@ -136,6 +138,20 @@ class Runtime:
     def routes(self) -> tuple[Route, ...]:
         """Where messages from handsets go."""
         return parse_routes(self.settings.mo_routes)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """The calls about query_sm."""
+        from smsfleet.store.queries import Queries  # noqa: PLC0415
+
+        return Queries(self.keys, text_ttl_s=self.settings.text_ttl_s)
+
+    @cached_property
+    def walks(self) -> Walks:
+        """The calls of the walks through the index."""
+        from smsfleet.store.walks import Walks  # noqa: PLC0415
+
+        return Walks(self.keys, text_ttl_s=self.settings.text_ttl_s)
 
     @cached_property
     def pace(self) -> Pace:

@@ -12,16 +12,18 @@ OPEN_STATES = ("SCHEDULED", "SET_ASIDE", "PENDING", "QUEUED", "SENDING", "HELD",
 """States in which something is still expected, from the least to the most advanced."""
 
 FINAL_STATES = (
-    "DELIVERED", "UNDELIVERED", "REJECTED", "REFUSED", "EXPIRED", "CANCELLED", "FAILED_UNKNOWN",
+    "DELIVERED", "UNCONFIRMED", "UNDELIVERED", "REJECTED", "REFUSED", "EXPIRED", "CANCELLED",
+    "FAILED_UNKNOWN",
 )  # fmt: skip
 """States in which nothing more is expected; a late positive fact may still turn a failure into a success."""
 
 _STATE = {
     "Q": "QUEUED", "W": "QUEUED", "S": "SENDING", "H": "HELD", "A": "ACCEPTED",
     "R": "REJECTED", "E": "EXPIRED", "C": "CANCELLED", "F": "FAILED_UNKNOWN",
+    "N": "UNCONFIRMED",
 }  # fmt: skip
 
-_SHOWN = {"E": 10, "C": 6, "F": 1}
+_SHOWN = {"E": 10, "C": 6, "F": 1, "N": 3}
 CANCELLED_STATUS = 6
 """The Appendix B number of a job that was cancelled: 006, by a user."""
 EXPIRED_STATUS = 10

@@ -25,7 +25,7 @@ local function accept(job, now, letter, message_id, index, orphan, at)
     spoil(at.doubts, at.doubted, destination_of(job), now)
   end
   local result = 'accepted'
-  if s.state == 'A' then
+  if s.state == 'A' or s.state == 'N' then
     details(s)
     s.duplicates = s.duplicates + 1
     result = 'duplicate'

@@ -11,11 +11,12 @@
 --   A job that has b or w ends its k with '@', or has nothing else there: so jobs that have neither cost no more.
 --   1..n a segment each: <state><attempt>,<status>,<error>,<tries>,<ambiguous>,<duplicates>,<message_id>
 -- States of a segment: Q queued, W queued but waiting for its time, S sending, H held, A accepted,
---   R rejected (its status is the one it is shown with), F failed unknown, E expired, C cancelled.
+--   R rejected (its status is the one it is shown with), F failed unknown, E expired, C cancelled,
+--   N accepted and closed at 003: no handset confirmation came in time.
 -- History: <ms since created>[#segment]<letter>[status or code][ raw], entries end with ';'; a '~' stands before
 --   the first entry after a gap.
 
-local LETTER_STATUS = { E = '10', C = '6', F = '1' }
+local LETTER_STATUS = { E = '10', C = '6', F = '1', N = '3' }
 local HISTORY_OCTETS = 480
 
 -- Most scripts look at state, attempt and status only: the rest stays packed until `details` is called.
@@ -222,7 +223,14 @@ end
 local function join(segment, status)
   if (RANK[status] or 0) > (RANK[segment.status] or 0) then
     segment.status = status
+    if segment.state == 'N' then segment.state = 'A' end -- closed too early: what came late decides
     return true
   end
   return false
+end
+
+-- When an entry of the history was written: the first that the pattern finds; `created` when it was cut or is none.
+local function noted_ms(history, mark, pattern, created)
+  local elapsed = string.match(history, '(%d+)' .. mark .. pattern)
+  return created + (tonumber(elapsed) or 0)
 end

@@ -12,7 +12,7 @@ from tests.benchmarks.harness import PYTHONPATH
 
 NAMES = (
     "codec", "encoding", "scripts", "memory", "orphans", "binder", "drain", "events", "individual", "lanes",
-    "takeover", "rate", "adversity",
+    "takeover", "walk", "rate", "adversity",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from tests.benchmarks import (
     rate,
     scripts,
     takeover,
+    walk,
 )
 from tests.benchmarks.harness import Result
 
@@ -44,6 +45,7 @@ TINY: dict[str, Callable[[], Result]] = {
     "takeover": lambda: takeover.measure(1, ttl_s=1.0),
     "rate": lambda: rate.measure(600),
     "adversity": lambda: adversity.measure(200),
+    "walk": lambda: walk.measure(1000),
 }
 
 

@@ -270,6 +270,7 @@ class Binders:
         server_name: str = "",
         lease_clock: Clock = boottime,
         tap: Callable[[str], Hears | None] = lambda _mode: None,
+        queries_per_s: float = 0.0,
         **session: Any,
     ) -> RunningBinder:
         """A binder of `account` for a gateway on `port`; `session` changes its SessionOptions."""
@@ -320,6 +321,7 @@ class Binders:
             timing=timing,
             journal=journal,
             tap=tap,
+            queries_per_s=queries_per_s,
         )
         running = RunningBinder(binder, store, leadership, asyncio.create_task(binder.run()))
         self._running.append(running)

@@ -10,9 +10,11 @@ from smsfleet.store.capture import CaptureBox, CaptureRequest
 from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.journal import JournalEntry, JournalLog
 from smsfleet.store.opt_out import OptedOut
+from smsfleet.store.queries import Heard, Queries, Query
+from smsfleet.store.walks import Walks
 
 KEPT = re.compile(
-    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|status|mo|receipts|dead|strays"
+    rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|answers|status|mo|receipts|dead|strays"
     rb"|intake:\w+|scheduled|aside|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans"
     rb"|doubts|doubted|rate|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
 )
@@ -26,9 +28,9 @@ def a_busy_day(fleet: Fleet) -> None:
     fleet.run(fleet.jobs.next_references(["27999100001"], 256))
     fleet.run(fleet.wire.report("{}", 5.0))
     fleet.run(JournalLog(fleet.keys).append(JournalEntry(1, "run", 1, "start")))
-    box, asked = CaptureBox(fleet.keys), CaptureRequest("reply", 1)
-    fleet.run(box.ask(asked))
-    fleet.run(box.reply(asked, "[]"))
+    box, wanted = CaptureBox(fleet.keys), CaptureRequest("reply", 1)
+    fleet.run(box.ask(wanted))
+    fleet.run(box.reply(wanted, "[]"))
     accepted, delayed, held, credit, flying = (
         fleet.send(f"j{number}", lane=lane)[0]
         for number, lane in enumerate(("high", "normal", "bulk", "high", "high"))
@@ -57,6 +59,20 @@ def a_busy_day(fleet: Fleet) -> None:
     fleet.take_in_later("later", idempotency_key="key-later", fingerprint="x")
     fleet.take_in("aside")
     fleet.run(fleet.lifecycle.set_aside("aside", "normal", "poison: 3"))
+    queries, walks = Queries(fleet.keys, text_ttl_s=60), Walks(fleet.keys, text_ttl_s=60)
+    asked = Query(b"j0#1", b"M1", reply="reply")
+    fleet.run(queries.tell(asked, "answered"))
+    fleet.run(queries.apply([Heard(fact, 4, " DELIVRD") for fact in fleet.run(queries.read(1))]))
+    fleet.run(queries.tell(asked, "silent"))
+    fleet.run(queries.ask([asked]))
+    waiting = fleet.ttl_s(fleet.keys.queries)
+    fleet.run(queries.switch_off("why"))
+    fleet.run(queries.count_silent())
+    assert waiting > 0
+    for walk in (fleet.keys.walk_query, fleet.keys.walk_settle):
+        turn = fleet.run(walks.turn(walk))
+        assert turn is not None
+        fleet.run(walks.end_turn(walk, turn, 1_000))
 
 
 def test_every_key_has_a_lifetime_except_those_with_a_documented_reason(fleet: Fleet) -> None:
@@ -76,6 +92,7 @@ def test_the_documented_reasons_are_those_of_keys_py(repository) -> None:
         "streams",
         "status",
         "journal",
+        "answers",
         "intake:",
         "watermark:",
         "scheduled",

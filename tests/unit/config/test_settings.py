@@ -126,6 +126,8 @@ TAKEN = [
     (shared, "ON_AMBIGUOUS_BULK", ["resend", "hold", "hold_then_resend", "fail"]),
     (shared, "HOLD_S", ["1", "604800"]),
     (shared, "MATCH_AFTER_S", ["1", "604800"]),
+    (shared, "QUERY_AFTER_S", ["1", "3600,21600,604800"]),
+    (shared, "SETTLE_AFTER_S", ["1", "604800"]),
     (shared, "MAX_ATTEMPTS", ["1", "100"]),
     (shared, "BACKOFF_S", ["0.1", "3600"]),
     (shared, "BACKOFF_MAX_S", ["0.1", "86400"]),
@@ -169,6 +171,7 @@ TAKEN = [
     (of_bind, "RECONNECT_MAX_S", ["30", "60"]),
     (of_bind, "DRAIN_S", ["0", "300"]),
     (of_bind, "CAPTURE_PDUS", ["0", "100000"]),
+    (of_bind, "QUERY_RATE", ["0", "0.1", "100"]),
     (of_bind, "PROFILE", ["guide-2.4.5", "archive-2016"]),
     (of_bind, "INTERFACE_VERSION", ["3.4"]),
     (of_bind, "TCP_USER_TIMEOUT_S", ["1", "600"]),
@@ -194,6 +197,8 @@ REFUSED = [
     (shared, "ON_AMBIGUOUS_BULK", ["never"]),
     (shared, "HOLD_S", ["0.9", "604801"]),
     (shared, "MATCH_AFTER_S", ["0.9", "604801"]),
+    (shared, "QUERY_AFTER_S", ["0", "604801", "1.5", "1h", "3600;7200", "-1", ",", "٣"]),
+    (shared, "SETTLE_AFTER_S", ["0.9", "604801"]),
     (shared, "MAX_ATTEMPTS", ["0", "101"]),
     (shared, "BACKOFF_S", ["0", "3601"]),
     (shared, "BACKOFF_MAX_S", ["0", "86401"]),
@@ -223,6 +228,7 @@ REFUSED = [
     (of_bind, "RECONNECT_MAX_S", ["29.9", "60.1"]),
     (of_bind, "DRAIN_S", ["-1", "301"]),
     (of_bind, "CAPTURE_PDUS", ["-1", "100001", "many"]),
+    (of_bind, "QUERY_RATE", ["-1", "101", "slow"]),
     (of_bind, "PROFILE", ["guide", "2.4.5"]),
     (of_bind, "INTERFACE_VERSION", ["3", "5.0", "0x34"]),
     (of_bind, "TCP_USER_TIMEOUT_S", ["0", "601"]),
@@ -475,6 +481,25 @@ def test_a_reload_changes_its_settings_and_no_other() -> None:
 def test_a_reload_with_a_bad_value_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"SMSFLEET_BULK_RESERVE='1\.5' is refused"):
         load({}).with_live({"bulk_reserve": 1.5})
+
+
+def test_ages_are_sorted_and_each_counts_once() -> None:
+    assert (1_000, 3_600_000) == load({"SMSFLEET_QUERY_AFTER_S": "3600, 1,3600"}).query_ages_ms
+
+
+@pytest.mark.parametrize(
+    ("given", "per_s"),
+    [
+        ({}, 1.0),
+        ({"SMSFLEET_SMPP_QUERY_RATE": "0"}, 0.0),
+        ({"SMSFLEET_SMPP_PROFILE": "archive-2016"}, 0.0),
+        ({"SMSFLEET_SMPP_PROFILE": "archive-2016", "SMSFLEET_SMPP_QUERY_RATE": "1"}, 1.0),
+    ],
+)
+def test_query_sm_is_asked_where_the_profile_lists_it_or_somebody_says_so(
+    given: dict[str, str], per_s: float
+) -> None:
+    assert per_s == load_smpp(BIND | given).queries_per_s
 
 
 def test_a_list_is_parted_by_commas_and_lines_and_a_file_of_it_may_have_remarks(tmp_path: Path) -> None:

@@ -383,7 +383,29 @@ def test_a_query_takes_a_place_in_the_window_and_can_be_nacked_or_time_out() -> 
 
     assert not session.can_submit
     assert [Nacked("a", 0x03)] == session.receive(frame(GENERIC_NACK, nacked, b"", 0x03), now=1.1)
-    assert TimedOut("b") == session.tick(now=61.0)[0]
+    assert TimedOut("b") in session.tick(now=61.0)
+
+
+def test_a_query_that_is_not_answered_leaves_the_link_and_its_place() -> None:
+    session = bound_session(window=1)
+    session.query("q", "m1", now=1.0)
+
+    outcomes = session.tick(now=61.0)
+
+    assert TimedOut("q") in outcomes
+    assert not any(isinstance(event, CloseConnection) for event in outcomes)
+    assert session.can_submit
+
+
+def test_a_submit_that_is_not_answered_ends_the_connection_whatever_queries_do() -> None:
+    session = bound_session(window=2)
+    session.query("q", "m1", now=1.0)
+    session.submit("s", BODY, now=1.0)
+
+    outcomes = session.tick(now=61.0)
+
+    assert [TimedOut("q"), TimedOut("s")] == outcomes[:2]
+    assert any(isinstance(event, CloseConnection) for event in outcomes)
 
 
 def test_a_query_of_an_id_that_does_not_fit_sends_nothing() -> None:

@@ -49,6 +49,7 @@ def line(letter: str, code: int | None = None, raw: str = "", number: int | None
         ("A", 3, "ACCEPTED", False),
         ("A", 4, "DELIVERED", True),
         *(("A", number, "UNDELIVERED", True) for number in (5, 6, 7, 9, 10, 12, 14)),
+        ("N", 3, "UNCONFIRMED", True),
         ("R", 9, "REJECTED", True),
         ("E", 10, "EXPIRED", True),
         ("C", 6, "CANCELLED", True),
@@ -98,6 +99,12 @@ def test_a_closed_job_is_in_the_state_of_the_segment_that_decided_its_status() -
     assert ("REJECTED", True) == (found.state, found.final)
 
 
+def test_a_text_of_which_one_segment_was_never_confirmed_is_not_delivered() -> None:
+    found = of_record(record(segment("A", 4), segment("N", 3), status=3))
+
+    assert ("UNCONFIRMED", True, 3) == (found.state, found.final, found.status)
+
+
 @pytest.mark.parametrize(("letter", "number"), [("E", 10), ("C", 6), ("F", 1)])
 def test_a_segment_that_the_gateway_never_spoke_of_is_shown_by_its_state(letter: str, number: int) -> None:
     found = of_record(record(segment("A", 4), segment(letter, None), status=number))
@@ -136,6 +143,9 @@ def test_what_nobody_could_know_is_added_up() -> None:
         (("X",), ("worker", "refused")),
         (("D", 4, "DELIVRD 000"), ("receipt", "receipt: 004 received by recipient (DELIVRD 000)")),
         (("D", None, "SOMETHING"), ("receipt", "receipt (SOMETHING)")),
+        (("I", 4, "DELIVRD 000"), ("query", "asked by query_sm: 004 received by recipient (DELIVRD 000)")),
+        (("I", None, "refused 0x0000000C"), ("query", "asked by query_sm (refused 0x0000000C)")),
+        (("J",), ("timer", "closed at 003: no handset confirmation came")),
         (("U",), ("binder", "outcome unknown: the link was lost before the answer")),
         (("F",), ("policy", "failed: it may have been delivered")),
         (("E",), ("binder", "validity over before it was sent")),
