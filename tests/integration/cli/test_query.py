@@ -165,7 +165,7 @@ def test_what_the_gateway_refused_is_said_and_can_be_resumed(here: Here, fleet: 
     resumed, again = here("query", "--resume"), here("query", "--resume", "--json")
 
     assert (1, True) == (refused.exit_code, "switched off: generic_nack 0x03" in refused.stderr)
-    assert "query_sm  switched off: generic_nack 0x03" in shown.stdout
+    assert "query_sm    switched off: generic_nack 0x03" in shown.stdout
     assert ("query_sm is asked again\n", {"was_off": False}) == (resumed.stdout, json.loads(again.stdout))
     assert 0 == here("query", "j1", "--wait", "0").exit_code
 
