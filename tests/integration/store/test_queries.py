@@ -11,6 +11,7 @@ from tests.integration.store.steps import JOB_TTL_S, TEXT_TTL_S, Fleet
 from smsfleet.config.errors import RecordError
 from smsfleet.store.queries import ANSWERED, LIST_TTL_S, OFF_S, UNREADABLE, Heard, Queries, Query
 from smsfleet.store.walks import Known, Open, Walks
+from smsfleet.workers.states import of_labels
 
 HOUR_MS = 3_600_000
 SETTLE_AFTER_S = 72 * 3600.0
@@ -256,6 +257,24 @@ def test_a_job_that_stays_at_003_is_closed_there(fleet: Fleet) -> None:
     assert ("N", 3, "Q S A8 D3 J") == (fleet.states(), fleet.job().status, fleet.letters())
     assert (b"j1", b"3", b"1") == fleet.events()[-1]
     assert TEXT_TTL_S - 60 <= fleet.ttl_s(fleet.keys.content("j1")) <= TEXT_TTL_S
+
+
+def test_whoever_is_told_of_a_job_is_told_of_its_answer_and_of_its_end_at_003(fleet: Fleet) -> None:
+    ref = accepted(fleet)
+    fleet.redis("HSET", fleet.keys.job("j1"), "k", "@", "b", "task:orders.on_status")  # it has a callback
+
+    found = fleet.run(walks(fleet).open_segments([Known(b"M1", ref)]))
+    tell(fleet, ref, 3, " ACCEPTD")
+    fleet.now_ms += round(SETTLE_AFTER_S * 1000)
+    close(fleet, ref)
+
+    told = [
+        dict(zip(fields[::2], fields[1::2], strict=True))
+        for _, fields in fleet.redis("XRANGE", fleet.keys.outbox, "-", "+")
+    ]
+    assert [fleet.now_ms - round(SETTLE_AFTER_S * 1000)] == [row.accepted_ms for row in found]
+    assert [(b"3", b"0", b"A3"), (b"3", b"1", b"N")] == [(row[b"s"], row[b"f"], row[b"l"]) for row in told]
+    assert "UNCONFIRMED" == of_labels("N", 3)
 
 
 def test_a_late_receipt_still_moves_what_was_closed_at_003(fleet: Fleet) -> None:
