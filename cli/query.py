@@ -13,7 +13,10 @@ import click
 from smsfleet.config.errors import BinderSilent, InvalidArgument, NotAsked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smsfleet.tasks import JobStatus
+    from smsfleet.tasks.status import SegmentStatus
 
 POLL_S = 0.2
 
@@ -52,10 +55,12 @@ def query(*, job_id: str | None, wait: float, resume: bool, as_json: bool) -> No
     from smsfleet.tasks import job_status
 
     found = job_status(job_id)
-    wanted = [segment.number for segment in found.segments if segment.state == OPEN]
+    # An acceptance without a message id cannot be asked for.
+    asked_for = [segment for segment in found.segments if segment.state == OPEN and segment.message_id]
+    wanted = [segment.number for segment in asked_for]
     told: dict[int, str] = {}
     if wanted:
-        name = _ask(found)
+        name = _ask(found.job_id, asked_for)
         told = _wait_for(name, len(wanted), wait)
         found = job_status(job_id)
     _show(found, wanted, told, as_json=as_json)
@@ -63,7 +68,7 @@ def query(*, job_id: str | None, wait: float, resume: bool, as_json: bool) -> No
         sys.exit(1)
 
 
-def _ask(found: JobStatus) -> str:
+def _ask(job_id: str, segments: Sequence[SegmentStatus]) -> str:
     """Put the questions before all others; the name of their reply."""
     from smsfleet.store.keys import ref
     from smsfleet.store.walks import Known
@@ -74,9 +79,8 @@ def _ask(found: JobStatus) -> str:
     _require_asking()
     name = secrets.token_hex(8)
     known = [
-        Known(segment.message_id.encode("latin-1"), ref(found.job_id, segment.number).encode())
-        for segment in found.segments
-        if segment.state == OPEN
+        Known(segment.message_id.encode("latin-1"), ref(job_id, segment.number).encode())
+        for segment in segments
     ]
     asked = list(questions(now, known, name))
     if now.store.run(now.queries.ask(asked, first=True)) < 0:

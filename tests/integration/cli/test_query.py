@@ -112,6 +112,16 @@ def test_nothing_is_asked_for_a_job_that_is_final(here: Here, fleet: Fleet) -> N
     assert 0 == fleet.run(queries(fleet).waiting())
 
 
+def test_an_acceptance_without_a_message_id_cannot_be_asked_for(here: Here, fleet: Fleet) -> None:
+    (ref,) = fleet.send()
+    fleet.answer(ref, message_id=b"")
+
+    result = here("query", "j1")
+
+    assert (0, True) == (result.exit_code, "nothing to ask for" in result.stdout)
+    assert 0 == fleet.run(queries(fleet).waiting())
+
+
 def test_whoever_does_not_wait_leaves_the_question(here: Here, fleet: Fleet) -> None:
     accepted(fleet)
     fleet.run(queries(fleet).ask([Query(b"other#1", b"M9")]))
