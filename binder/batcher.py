@@ -18,7 +18,7 @@ class Batcher(Generic[T]):
 
     After a small batch of more than one it waits `pace_s`, so that a few more come together: many small
     writes cost many times as much as one. A lone item is not held back, nor what follows it, nor anything
-    while `waited_for` says that somebody needs it.
+    while `waited_for` says that somebody needs it. `on_handled` hears of each batch when it counts no longer.
     """
 
     def __init__(
@@ -27,8 +27,10 @@ class Batcher(Generic[T]):
         most: int,
         pace_s: float = 0.0,
         waited_for: Callable[[], bool] = lambda: False,
+        on_handled: Callable[[], None] = lambda: None,
     ) -> None:
         self._handle = handle
+        self._on_handled = on_handled
         self._most = most
         self._pace_s = pace_s
         self._waited_for = waited_for
@@ -77,6 +79,7 @@ class Batcher(Generic[T]):
             self._handling = []
             if not self._items:
                 self._idle.set()
+            self._on_handled()
             small = 1 < len(batch) + len(self._items) < self._most // SMALL
             if self._pace_s and small and not self._waited_for():
                 await asyncio.sleep(self._pace_s)

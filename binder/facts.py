@@ -42,8 +42,7 @@ class Answers:
     ) -> None:
         self._store = store
         self._wire = wire
-        self._on_settled = on_settled
-        self.batches: Batcher[Answer] = Batcher(self._settle, BATCH, PACE_S, waited_for)
+        self.batches: Batcher[Answer] = Batcher(self._settle, BATCH, PACE_S, waited_for, on_settled)
         self.count = 0
         self._log = logger(__name__)
 
@@ -59,7 +58,6 @@ class Answers:
                 delay = min(delay * 2, RETRY_MOST_S)
             else:
                 self.count += len(batch)
-                self._on_settled()
                 return
 
 

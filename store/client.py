@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -231,47 +231,34 @@ def _packed(words: Sequence[Any]) -> bytes:
     return packed
 
 
-class _Packing:
-    """Makes an asyncio connection pack its commands with hiredis, as redis-py's blocking one does.
-
-    In Python, as redis-py does it there, it was a third of the binder's work: `begin` has 1,200 arguments.
-    """
-
-    def pack_command(self, *words: Any) -> list[bytes]:
-        """One command in the protocol's form."""
-        return [_packed(words)]
-
-
 class AsyncStore:
     """Calls on a server, awaited."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
-        self._client.response_callbacks.clear()
-        self._command: Callable[..., Awaitable[Any]] = client.execute_command
-        self._loaded: set[str] = set()
-        """scripts that the server has been seen to know, by their SHA"""
+        self._pool: Any = client.connection_pool
+        self._idle: list[Any] = []
+        """redis-py's connections that nobody uses now, as in `Store`
+
+        Its own way through a pool has a task, a lock and counters for each call: time between an answer and
+        the next submit_sm.
+        """
 
     @classmethod
     def connect(cls, url: str, name: str = "client") -> AsyncStore:
         """A store on `url`; the connection is made by the first call."""
         from redis.asyncio.retry import Retry as AsyncRetry  # noqa: PLC0415
 
-        client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(name))
-        pool = client.connection_pool
-        pool.connection_class = type("PackingConnection", (_Packing, pool.connection_class), {})
-        return cls(client)
+        return cls(redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(name)))
 
     async def run(self, call: Call[T]) -> T:
         """Run one call; raises as `Store.run`."""
-        with translated():
-            reply = await _cancellable(self._execute(call))
-        return call.parse(reply)
+        return (await self.run_all((call,)))[0]
 
     async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
         """Run calls in one round trip; each is atomic, all together are not."""
         with translated():
-            replies = await _cancellable(self._execute_all(calls))
+            replies = await self._replies(calls) if calls else ()
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
 
     @asynccontextmanager
@@ -290,45 +277,50 @@ class AsyncStore:
 
     async def close(self) -> None:
         """Close the connections."""
+        while self._idle:
+            await self._idle.pop().disconnect()
         await self._client.aclose()
 
-    async def _execute(self, call: Call[Any]) -> Any:
+    async def _replies(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        commands = [_command(call) for call in calls]
+        async with asyncio.timeout(SOCKET_TIMEOUT_S):
+            connection = self._idle.pop() if self._idle else self._make_connection()
+            try:
+                await self._pool.ensure_connection(connection)
+                replies = await _exchange_async(connection, commands)
+                for number, reply in enumerate(replies):
+                    script = calls[number].script
+                    # A server that does not know the script has not run it.
+                    if script is not None and isinstance(reply, redis.exceptions.NoScriptError):
+                        loaded = ("SCRIPT LOAD", script.source)
+                        replies[number] = (await _exchange_async(connection, [loaded, commands[number]]))[1]
+            except BaseException:  # when cancelled, too: a reply that nobody read would be taken for the next
+                await connection.disconnect(nowait=True)
+                raise
+            self._idle.append(connection)
+        for reply in replies:
+            if isinstance(reply, redis.ResponseError):
+                raise reply
+        return replies
+
+    def _make_connection(self) -> Any:
+        connection = self._pool.make_connection()
+        connection.socket_timeout = (
+            None  # one for the whole call, instead of a task and a timer for each part
+        )
+        return connection
+
+
+async def _exchange_async(connection: Any, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    """As `_exchange`, awaited."""
+    await connection.send_packed_command([_packed(words) for words in commands], check_health=False)
+    replies = []
+    for _ in commands:
         try:
-            return await self._command(*_command(call))
-        except redis.exceptions.NoScriptError:
-            assert call.script is not None
-            await self._command("SCRIPT LOAD", call.script.source)
-            return await self._command(*_command(call))
-
-    async def _execute_all(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        for call in calls:
-            if call.script and call.script.sha not in self._loaded:
-                await self._command("SCRIPT LOAD", call.script.source)
-                self._loaded.add(call.script.sha)
-        pipeline = self._client.pipeline(transaction=False)
-        queue: Callable[..., Any] = pipeline.execute_command
-        for call in calls:
-            queue(*_command(call))
-        try:
-            return await pipeline.execute() if calls else []
-        except redis.exceptions.NoScriptError as error:
-            # Another server, or a restarted one: some of the calls may have run, so the caller must decide.
-            self._loaded.clear()
-            raise StoreUnavailable("Redis has lost its scripts: it was restarted") from error
-
-
-async def _cancellable(work: Awaitable[T]) -> T:
-    """Await, and end cancelled when a cancellation came meanwhile.
-
-    redis-py sends within `asyncio.wait_for`, which up to Python 3.11 loses a cancellation that comes just as
-    its awaitable ends.
-    """
-    task = asyncio.current_task()
-    asked = task.cancelling() if task else 0
-    result = await work
-    if task and task.cancelling() > asked:
-        raise asyncio.CancelledError
-    return result
+            replies.append(await connection.read_response())
+        except redis.ResponseError as error:
+            replies.append(error)
+    return replies
 
 
 def _command(call: Call[Any]) -> Sequence[Any]:
