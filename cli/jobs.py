@@ -1,8 +1,7 @@
-"""`smsfleet send` and `status`: what applications do, from a terminal."""
+"""`smsfleet send`: what applications do, from a terminal."""
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
@@ -93,66 +92,3 @@ def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **optio
     show(found, as_json=as_json)
     if wait and found.state != "DELIVERED":
         sys.exit(1)
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  smsfleet status                      the binder, the queues
-  smsfleet status JOB_ID               one job with its time-line, as `smsfleet job`
-  smsfleet status JOB_ID --json | jq .status
-"""
-)
-@click.argument("job_id", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(job_id: str | None, *, as_json: bool) -> None:
-    """Show one job, or, without a job, what the fleet is doing.
-
-    Exit code 1: no such job; or, without a job, the binder is not bound.
-    """
-    if job_id is not None:
-        from smsfleet.tasks import job_status
-
-        show(job_status(job_id), as_json=as_json)
-        return
-    from smsfleet.cli.overview import overview
-
-    found = overview()
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        _print_overview(found)
-    if found["binder"]["state"] != "bound":
-        sys.exit(1)
-
-
-def _print_overview(found: dict[str, Any]) -> None:
-    binder = found["binder"]
-    click.echo(f"binder    {binder['state']}" + (f": {binder['why']}" if binder.get("why") else ""))
-    if len(sides := binder.get("sides", [])) > 1:
-        click.echo("sides     " + ", ".join(f"{side['mode']} {side['state']}" for side in sides))
-    if binder.get("last_disconnect"):
-        click.echo(f"last      {binder['last_disconnect']}")
-    if "gateway" in binder:
-        click.echo(f"gateway   {binder['gateway']} as {binder['bind_mode']}, window {binder['window']}")
-        click.echo(
-            f"traffic   {binder['submitted']} submitted, {binder['answered']} answered, "
-            f"{binder['delivered']} deliver_sm stored, {binder['in_flight']} in flight"
-        )
-    from smsfleet.cli.pause import lines_of
-    from smsfleet.store.standing import Standing
-
-    standing = Standing.of_dict(found["standing"])
-    for line in lines_of(standing):
-        click.echo(f"paused    {line}")
-    if standing.rate is not None and standing.set_rate is not None:
-        lowered = f", lowered from {standing.set_rate:g}" if standing.rate < standing.set_rate else ""
-        click.echo(f"rate      {standing.rate:.4g}/s{lowered}; {standing.throttled} answers were throttled")
-    for lane, counts in found["lanes"].items():
-        click.echo(f"lane      {lane:<7} {counts['intake']:>7} taken in, {counts['outbound']:>6} outbound")
-    for name, count in found["waiting"].items():
-        click.echo(f"{name:<11} {count}")
-    if found["queries"]["off"]:
-        click.echo(f"query_sm    switched off: {found['queries']['off']}")
-    for finding in found["redis"]["findings"]:
-        click.echo(f"redis     {finding}")

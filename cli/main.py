@@ -50,7 +50,7 @@ class Group(click.Group):
         "simulator": "smsfleet.cli.simulator:simulator",
         "server": "smsfleet.cli.processes:server",
         "send": "smsfleet.cli.jobs:send",
-        "status": "smsfleet.cli.jobs:status",
+        "status": "smsfleet.cli.status:status",
         "job": "smsfleet.cli.job:job",
         "jobs": "smsfleet.cli.job:jobs",
         "cancel": "smsfleet.cli.cancel:cancel",

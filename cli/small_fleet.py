@@ -100,14 +100,15 @@ class SmallFleet:
 
 def wait_until_bound(fleet: SmallFleet) -> None:
     """Wait, and use the fleet in this process from now on. Raises ServerError."""
-    from smsfleet.cli.overview import overview
     from smsfleet.config.settings import load
+    from smsfleet.ops.snapshot import take
     from smsfleet.tasks.app import use_runtime
     from smsfleet.workers.runtime import Runtime
 
-    use_runtime(Runtime(load(fleet.settings)))
+    runtime = Runtime(load(fleet.settings))
+    use_runtime(runtime)
     deadline = time.monotonic() + BOUND_S
-    while overview()["binder"]["state"] != "bound":
+    while not take(runtime.store, runtime.settings.account).binder.is_bound:
         fleet.check()
         if time.monotonic() > deadline:
             raise ServerError(f"the binder is not bound after {BOUND_S:.0f} s; see {fleet.folder}/binder.log")

@@ -14,7 +14,7 @@ Keys without a TTL, and why:
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it; at
   most 100,000 destinations. `orphans`: a name goes with its list, and at most `orphan_limit` stay.
 - `answers`: as the other streams, applied within a second by the duties of any worker.
-- `rate`: one small hash for each account. `live`: what the operator has set, until the next reload.
+- `rate`, `tally`: one small hash for each account. `live`: what the operator has set, until the next reload.
 - `pause`: a pause that ended by itself would send what an operator holds back.
 """
 
@@ -109,6 +109,8 @@ class Keys:
         """hash with a TTL: where the walk for segments without a receipt is; see store/walks.py"""
         self.walk_settle = prefix + b"walk:settle"
         """hash with a TTL: where the walk for segments that stay at 003 is"""
+        self.tally = prefix + b"tally"
+        """hash: how many jobs came to each status; see tally.lua"""
         self.rate = prefix + b"rate"
         """hash: the token bucket of the account, and its rate while that is lowered; see lib_rate.lua"""
         self.pause = prefix + b"pause"

@@ -19,7 +19,7 @@ ROWS = [
     if line.startswith("| ")
 ]
 NAMED = sorted(set(re.findall(r"`([\w/.]+\.(?:py|lua|md))`", MAP)))
-ROOMS = ("binder", "cli", "config", "simulator", "smpp", "store", "tasks", "workers")
+ROOMS = ("binder", "cli", "config", "ops", "simulator", "smpp", "store", "tasks", "workers")
 
 
 def rows(first: str) -> list[list[str]]:

@@ -75,7 +75,7 @@ def test_a_job_may_be_sent_later(here: Here, raw: redis.Redis, at: str) -> None:
     assert "\nat        20" in result.stdout
     assert [] == messages(raw, "sms.normal")
     overview = json.loads(here("status", "--json").stdout)
-    assert 1 == overview["waiting"]["scheduled"]
+    assert 1 == overview["waiting"]["scheduled"]["count"]
 
 
 @pytest.mark.parametrize("at", ["tomorrow", "2030-01-01T00:00:00", "999999999999"])

@@ -129,9 +129,10 @@ def test_the_status_for_programs_is_json_whatever_the_exit_code(here: Here) -> N
 
     found = said(result)
     assert 1 == result.exit_code
-    assert ("main", "absent", None) == (found["account"], found["binder"]["state"], found["leader"])
+    assert ("main", "absent", None) == (found["account"], found["binder"]["state"], found["lease"]["holder"])
     assert {"high", "normal", "bulk"} == set(found["lanes"])
-    assert {0} == set(found["waiting"].values())
+    assert {0} == {stage["count"] for stage in found["waiting"].values()}
+    assert ["NoBinder", "NoWorkers"] == [alert["name"] for alert in found["alerts"]]
     assert [] == found["redis"]["findings"]
 
 
@@ -165,7 +166,7 @@ def test_a_binder_that_leads_and_reports_nothing_is_a_standby_that_took_over(
 def test_another_account_has_a_status_of_its_own(here: Here) -> None:
     here("send", TO, "Hello")
 
-    assert 0 == said(here("status", "--json", account="other"))["lanes"]["normal"]["intake"]
+    assert 0 == said(here("status", "--json", account="other"))["lanes"]["normal"]["queue"]["count"]
 
 
 def test_a_server_that_would_lose_jobs_stops_worker_and_binder(

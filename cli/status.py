@@ -1,0 +1,111 @@
+"""`smsfleet status`: one job, or what the whole fleet is doing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from smsfleet.cli.job import show
+
+if TYPE_CHECKING:
+    from smsfleet.ops.binder_view import BinderView
+    from smsfleet.ops.snapshot import Snapshot
+
+LABELS = {
+    "delayed": "delayed",
+    "held": "held",
+    "responses": "responses",
+    "deliveries": "deliveries",
+    "orphans": "orphans",
+    "callbacks": "callbacks",
+    "webhooks": "webhooks",
+    "scheduled": "scheduled",
+    "set_aside": "set aside",
+}
+"""The places that are shown, in their order; JSON has all of them."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  smsfleet status                      the binder, the queues, what is wrong
+  smsfleet status --json | jq -r '.alerts[] | [.severity, .name, .do] | @tsv'
+  smsfleet status JOB_ID               one job with its time-line, as `smsfleet job`
+  smsfleet status JOB_ID --json | jq .status
+"""
+)
+@click.argument("job_id", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; its fields are in docs/metrics.md.")
+def status(job_id: str | None, *, as_json: bool) -> None:
+    """Show one job, or, without a job, what the fleet is doing. `smsfleet top` goes on showing it.
+
+    Exit code 1: no such job; or, without a job, the binder is not bound.
+    """
+    if job_id is not None:
+        from smsfleet.tasks import job_status
+
+        show(job_status(job_id), as_json=as_json)
+        return
+    from smsfleet.ops.snapshot import take
+    from smsfleet.tasks.app import runtime
+
+    now = take(runtime().store, runtime().settings.account)
+    if as_json:
+        click.echo(json.dumps(now.as_dict(), indent=2))
+    else:
+        for line in _lines(now):
+            click.echo(line)
+    if not now.binder.is_bound:
+        sys.exit(1)
+
+
+def _lines(now: Snapshot) -> Iterator[str]:
+    from smsfleet.cli.pause import lines_of
+    from smsfleet.ops.alerts import alerts
+
+    yield from _of_binder(now.binder)
+    standing = now.standing
+    for line in lines_of(standing):
+        yield f"paused    {line}"
+    if standing.rate is not None and standing.set_rate is not None:
+        lowered = f", lowered from {standing.set_rate:g}" if standing.rate < standing.set_rate else ""
+        yield f"rate      {standing.rate:.4g}/s{lowered}; {standing.throttled} answers were throttled"
+    for name, lane in now.lanes.items():
+        oldest = f"; the oldest {lane.oldest_s:.0f} s" if lane.oldest_s else ""
+        yield (
+            f"lane      {name:<7} {lane.queue.count:>7} taken in, {lane.outbound.count:>6} outbound, "
+            f"{lane.in_flight.count:>4} in flight{oldest}"
+        )
+    for place, label in LABELS.items():
+        yield f"{label:<11} {now.waiting[place].count}"
+    yield f"dead        {now.kept['dead']}"
+    yield f"undelivered {now.kept['undelivered']}"
+    yield f"workers     {now.workers}"
+    if now.queries_off:
+        yield f"query_sm    switched off: {now.queries_off}"
+    for finding in now.redis.findings:
+        yield f"redis     {finding}"
+    for alert in alerts(now):
+        yield f"{alert.severity:<9} {alert.name}: {alert.what}. {_sentence(alert.do)}"
+
+
+def _of_binder(binder: BinderView) -> Iterator[str]:
+    yield f"binder    {binder.state}" + (f": {binder.why}" if binder.why else "")
+    if len(binder.sides) > 1:
+        yield "sides     " + ", ".join(f"{side.mode} {side.state}" for side in binder.sides)
+    if binder.last_disconnect:
+        yield f"last      {binder.last_disconnect}"
+    if binder.gateway:
+        yield f"gateway   {binder.gateway} as {binder.bind_mode}, window {binder.window}"
+        yield (
+            f"traffic   {binder.submitted} submitted, {binder.answered} answered, "
+            f"{binder.delivered} deliver_sm stored, {binder.in_flight} in flight"
+        )
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]

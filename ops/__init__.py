@@ -1,0 +1,1 @@
+"""What operators see: the account in one look, what is wrong with it, and its metrics."""

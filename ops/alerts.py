@@ -1,0 +1,240 @@
+"""What is wrong with an account, and what to do: each line is for somebody at three in the morning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from smsfleet.config.codes import command_status
+from smsfleet.ops.binder_view import ABSENT
+from smsfleet.ops.snapshot import Snapshot
+from smsfleet.store.standing import ACCOUNT
+
+UNBOUND_S = 90.0
+"""A reconnect takes 30 to 60 s (guide §5 step 4) and the bind itself a moment: longer is trouble."""
+
+LEDGER_FULL = 2
+"""Failed logins within 180 s after which no further one is tried (guide §9)."""
+
+OTP_S = 5.0
+"""A code that waits longer is of no use to the person who waits for it."""
+
+RECEIPTS_S = 60.0
+ENQUIRE_LINK_S = 90.0
+"""enquire_link goes out every 55 to 57 s, and is answered within 10 (guide §12)."""
+
+LATE_S = 30.0
+"""What is due is looked at every 0.5 s: so late is nothing that happens while a worker runs."""
+
+LATELY_S = 3600.0
+"""For so long an unknown outcome is told of."""
+
+MEMORY_SHARE = 0.9
+
+Severity: TypeAlias = Literal["critical", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that an operator should know. `ops/prometheus/alerts.yml` uses the same names."""
+
+    name: str
+    severity: Severity
+    """critical: nothing goes out, or something is lost; warning: look today; info: as somebody wished"""
+    what: str
+    do: str
+
+
+Judge: TypeAlias = Callable[[Snapshot], Iterator[Alert]]
+
+
+def alerts(now: Snapshot) -> list[Alert]:
+    """Everything that is wrong, the worst first."""
+    found = [alert for judge in JUDGES for alert in judge(now)]
+    return sorted(found, key=lambda alert: SEVERITIES.index(alert.severity))
+
+
+def _bind(now: Snapshot) -> Iterator[Alert]:
+    binder, logins = now.binder, now.logins
+    why = f": {binder.why}" if binder.why else ""
+    if binder.state == ABSENT:
+        yield Alert(
+            "NoBinder", "critical", "no binder runs: nothing goes out", "start `smsfleet binder`; see its log"
+        )
+    elif logins.stopped or binder.state == "refused":
+        yield Alert(
+            "BindRefused",
+            "critical",
+            f"the gateway refused the login{why}",
+            "mend the setting that is named and restart the binder; or `smsfleet bind retry`",
+        )
+    elif logins.paused_s is not None or binder.state == "paused":
+        yield Alert(
+            "BindPaused",
+            "warning",
+            "an operator has paused the bind: nothing goes out, receipts wait at the gateway",
+            "`smsfleet bind resume`",
+        )
+    elif not binder.is_bound and (binder.since_s is None or binder.since_s > UNBOUND_S):
+        yield Alert(
+            "Unbound",
+            "critical",
+            f"not bound{_for(binder.since_s)}, {binder.state}{why}",
+            "`smsfleet bind status` says what is waited for; is the gateway's port open?",
+        )
+    if logins.failed >= LEDGER_FULL and not logins.stopped and not binder.is_bound:
+        yield Alert(
+            "LedgerFull",
+            "warning",
+            f"{logins.failed} logins failed: the next one waits, so that the gateway does not lock us out",
+            "`smsfleet bind status` shows why they failed; do not restart the binder to hurry it",
+        )
+
+
+def _link(now: Snapshot) -> Iterator[Alert]:
+    for side in now.binder.sides:
+        ages = (side.bound_s, side.enquire_link_resp_s)
+        heard = min((age for age in ages if age is not None), default=0.0)
+        if side.state == "bound" and heard > ENQUIRE_LINK_S:
+            yield Alert(
+                "LinkSilent",
+                "critical",
+                f"the {side.mode} has had no answer to enquire_link for {heard:.0f} s",
+                "is the binder's process alive? its health check restarts it; see its log",
+            )
+
+
+def _pauses(now: Snapshot) -> Iterator[Alert]:
+    standing = now.standing
+    if gateway := standing.gateway:
+        row = command_status(gateway.command_status)
+        yield Alert(
+            "AccountPaused",
+            "critical",
+            f"the gateway refuses the account: {row.label}, {row.description}",
+            "buy credit, or ask Clickatell; single messages probe it; `smsfleet resume` goes on at once",
+        )
+    for name, held in standing.paused.items():
+        what = "the account" if name == ACCOUNT else f"lane {name}"
+        lane = "" if name == ACCOUNT else f" --lane {name}"
+        reason = f": {held.reason}" if held.reason else ""
+        yield Alert(
+            "Paused",
+            "info",
+            f"{what} is paused by an operator{reason}",
+            f"`smsfleet resume{lane}` sends again",
+        )
+
+
+def _throttling(now: Snapshot) -> Iterator[Alert]:
+    rate, set_rate = now.standing.rate, now.standing.set_rate
+    if rate is not None and set_rate is not None and rate < set_rate:
+        yield Alert(
+            "Throttled",
+            "warning",
+            f"the gateway throttles us: {rate:.4g} segments/s in place of {set_rate:g}",
+            "it rises again by itself; if it comes again and again, lower SMSFLEET_RATE or ask Clickatell",
+        )
+
+
+def _delays(now: Snapshot) -> Iterator[Alert]:
+    if not now.workers:
+        yield Alert(
+            "NoWorkers",
+            "critical",
+            "no worker runs: nothing is sent and no receipt is applied",
+            "start `smsfleet worker`; see its log",
+        )
+    oldest_s = now.lanes["high"].oldest_s
+    if oldest_s > OTP_S:
+        yield Alert(
+            "OldestOtp",
+            "critical",
+            f"the oldest message of the high lane waits{_for(oldest_s)}",
+            "is the account bound, paused, throttled? else start more workers",
+        )
+    receipts_s = now.waiting["deliveries"].oldest_s or 0.0
+    if receipts_s > RECEIPTS_S:
+        yield Alert(
+            "ReceiptsBehind",
+            "warning",
+            f"receipts are behind by {receipts_s:.0f} s, {now.waiting['deliveries'].count} wait",
+            "start more workers; nothing is lost",
+        )
+    for name in ("scheduled", "delayed", "held"):
+        late_s = -(now.waiting[name].due_s or 0.0)
+        if late_s > LATE_S:
+            yield Alert(
+                "DutiesLate",
+                "warning",
+                f"{name.replace('_', ' ')}: the first is {late_s:.0f} s late",
+                "the duties run in every worker: does one run, and what does its log say?",
+            )
+
+
+def _doubts(now: Snapshot) -> Iterator[Alert]:
+    binder, held = now.binder, now.waiting["held"].count
+    lately = binder.ambiguous_s is not None and binder.ambiguous_s < LATELY_S
+    if lately or held:
+        yield Alert(
+            "Ambiguous",
+            "warning",
+            f"{sum(binder.ambiguous.values())} segments had an unknown outcome since the binder started; "
+            f"{held} are held now",
+            "`smsfleet held list` shows and decides; a link that breaks often is the usual cause",
+        )
+    if now.queries_off:
+        yield Alert(
+            "QueriesOff",
+            "info",
+            f"query_sm is switched off: {now.queries_off}",
+            "receipts are not asked for; `smsfleet query --resume` tries it again",
+        )
+
+
+def _kept(now: Snapshot) -> Iterator[Alert]:
+    rows = (
+        ("DeadLetters", now.kept["dead"], "messages of the gateway cannot be read", "smsfleet dead list"),
+        ("Undelivered", now.kept["undelivered"], "events no webhook took", "smsfleet callbacks list"),
+        (
+            "SetAside",
+            now.waiting["set_aside"].count,
+            "jobs ended workers and are set aside",
+            "smsfleet dead list",
+        ),
+    )
+    for name, count, what, command in rows:
+        if count:
+            yield Alert(name, "warning", f"{count} {what}", f"`{command}` shows them")
+
+
+def _redis(now: Snapshot) -> Iterator[Alert]:
+    redis = now.redis
+    for finding in redis.findings:
+        what, _, do = finding.partition(": ")
+        name = "AofOff" if "append-only" in what else "RedisMisconfigured"
+        yield Alert(name, "critical", what, do)
+    if redis.limit_octets and redis.used_octets > MEMORY_SHARE * redis.limit_octets:
+        yield Alert(
+            "RedisFull",
+            "critical",
+            f"Redis has used {100 * redis.used_octets / redis.limit_octets:.0f} % of its maxmemory",
+            "raise maxmemory before it refuses jobs and receipts",
+        )
+
+
+def _credits(now: Snapshot) -> Iterator[Alert]:
+    """CreditsShort comes here with the module of credits: `now.credits` is None until then."""
+    del now
+    yield from ()
+
+
+JUDGES: tuple[Judge, ...] = (
+    _bind, _link, _pauses, _throttling, _delays, _doubts, _kept, _redis, _credits,
+)  # fmt: skip
+
+
+def _for(seconds: float | None) -> str:
+    return "" if seconds is None else f" for {seconds:.0f} s"

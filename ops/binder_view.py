@@ -1,0 +1,100 @@
+"""What the binder said of itself last, with ages in place of times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+ABSENT, SILENT = "absent", "standby"
+"""The states when no binder has reported lately: nobody leads; somebody leads and is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """One bind of the binder: a pair has two. Counts are since its process started."""
+
+    mode: str = ""
+    state: str = ""
+    why: str = ""
+    since_s: float | None = None
+    """for how long it has been in this state"""
+    bound_s: float | None = None
+    """for how long it has been bound; None: it is not"""
+    last_disconnect: str = ""
+    binds: int = 0
+    disconnects: int = 0
+    enquire_link_s: float | None = None
+    """since the last enquire_link of ours on this connection"""
+    enquire_link_resp_s: float | None = None
+    """since the last answer to one"""
+
+
+@dataclass(frozen=True, slots=True)
+class BinderView:
+    """The binder that leads. Counts are since its process started."""
+
+    state: str = ABSENT
+    """bound, standby, connecting, binding, waiting, refused, paused, draining, stopped or absent"""
+    why: str = ""
+    since_s: float | None = None
+    """for how long; None: nobody knows"""
+    gateway: str = ""
+    bind_mode: str = ""
+    host: str = ""
+    pid: int | None = None
+    last_disconnect: str = ""
+    window: int = 0
+    in_flight: int = 0
+    submitted: int = 0
+    answered: int = 0
+    delivered: int = 0
+    """deliver_sm that were stored"""
+    sent_back: int = 0
+    """deliver_sm that Redis could not take: the gateway keeps them"""
+    queried: int = 0
+    queries_per_s: float = 0.0
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """answers to submit_sm that refused it, by command_status as in `0x00000058`, or `other`"""
+    ambiguous: Mapping[str, int] = field(default_factory=dict)
+    """segments whose outcome nobody knew, by what became of them: `resent`, `held` or `failed`"""
+    ambiguous_s: float | None = None
+    """since the last of them"""
+    per_s: Mapping[str, float] = field(default_factory=dict)
+    """`submitted`, `answered` and `delivered` a second, between the last two reports"""
+    response_ms: Mapping[str, float] = field(default_factory=dict)
+    """`p50` and `p99` of the time from submit_sm to its answer, between the last two reports with answers"""
+    sides: tuple[SideView, ...] = ()
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether every side is bound."""
+        return self.state == "bound"
+
+
+def binder_view(reported: str | None, *, has_leader: bool, now_ms: int) -> BinderView:
+    """The record in the key `binder`; fields that another version writes or lacks do no harm."""
+    if reported is None:
+        if has_leader:
+            return BinderView(state=SILENT, why="the binder that leads has not reported yet")
+        return BinderView(why="no binder is running")
+    said = json.loads(reported)
+    sides = tuple(_view(SideView, side, now_ms) for side in said.pop("sides", ()))
+    view: BinderView = _view(BinderView, said | {"sides": sides}, now_ms)
+    return view
+
+
+def _view(kind: Any, said: dict[str, Any], now_ms: int) -> Any:
+    ages = {
+        f"{name}_s": _age_s(said.get(f"{name}_ms"), now_ms)
+        for name in ("since", "bound", "enquire_link", "enquire_link_resp", "ambiguous")
+    }
+    ages["bound_s"] = _age_s(said.get("bound_since_ms"), now_ms)
+    known = {item.name for item in fields(kind)}
+    return kind(**{name: value for name, value in (said | ages).items() if name in known})
+
+
+def _age_s(at_ms: int | None, now_ms: int) -> float | None:
+    # The binder's host may be ahead of the server by a little.
+    return None if at_ms is None else max(0, now_ms - at_ms) / 1000

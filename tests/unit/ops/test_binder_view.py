@@ -1,0 +1,40 @@
+"""What the binder left in Redis, as operators see it."""
+
+from __future__ import annotations
+
+import json
+
+from smsfleet.ops.binder_view import BinderView, SideView, binder_view
+
+NOW_MS = 1_700_000_000_000
+
+
+def test_without_a_report_nobody_leads_or_the_leader_is_silent() -> None:
+    assert "absent" == binder_view(None, has_leader=False, now_ms=NOW_MS).state
+    assert "standby" == binder_view(None, has_leader=True, now_ms=NOW_MS).state
+
+
+def test_times_become_ages() -> None:
+    said = {
+        "state": "bound", "since_ms": NOW_MS - 5000, "ambiguous_ms": NOW_MS - 1500,
+        "sides": [{"mode": "transceiver", "bound_since_ms": NOW_MS - 5000, "enquire_link_ms": NOW_MS - 7000}],
+    }  # fmt: skip
+
+    seen = binder_view(json.dumps(said), has_leader=True, now_ms=NOW_MS)
+
+    side = SideView("transceiver", bound_s=5.0, enquire_link_s=7.0)
+    assert BinderView("bound", since_s=5.0, ambiguous_s=1.5, sides=(side,)) == seen
+
+
+def test_a_host_whose_clock_is_ahead_gives_no_age_below_0() -> None:
+    seen = binder_view(
+        json.dumps({"state": "bound", "since_ms": NOW_MS + 40}), has_leader=True, now_ms=NOW_MS
+    )
+
+    assert 0.0 == seen.since_s
+
+
+def test_what_another_version_says_does_no_harm() -> None:
+    seen = binder_view(json.dumps({"state": "bound", "mood": "good"}), has_leader=True, now_ms=NOW_MS)
+
+    assert BinderView("bound") == seen
