@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smsfleet.store.records import JobRecord
 from smsfleet.tasks.status import of_record
@@ -47,6 +47,8 @@ class Tally:
     """message ids that were given, and for what"""
     times: Counter[Place] = field(default_factory=Counter)
     """how often each segment was accepted"""
+    others: set[str] = field(default_factory=set)
+    """message ids of texts that are not the storm's"""
     words: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """what the acknowledged receipts of each message id have told"""
     acknowledged: set[int] = field(default_factory=set)
@@ -78,18 +80,25 @@ class Tally:
             self.answers[told["status"]] += 1
             if told["status"] == 0:
                 self.acknowledged.add(told["delivery"])
-                self.words[told["message_id"]].add(told["stat"])
+                if told["message_id"] not in self.others:
+                    self.words[told["message_id"]].add(told["stat"])
                 self.acknowledged_at.append(told["at"])
                 self.last_at = told["at"]
         elif b'"event":"submit_sm"' in line:
             sent = json.loads(line)
-            self.first_at = self.first_at or sent["at"]
             if sent["status"] == 0:
-                place = _place(bytes.fromhex(sent["short_message"]), udhi=sent["esm_class"] & 0x40)
-                self.places[sent["message_id"]] = place
-                self.times[place] += 1
+                self._take_accepted(sent)
         elif b'"event":"bind"' in line:
             self.binds[json.loads(line)["status"]] += 1
+
+    def _take_accepted(self, sent: dict[str, Any]) -> None:
+        place = _place(bytes.fromhex(sent["short_message"]), udhi=sent["esm_class"] & 0x40)
+        if place is None:
+            self.others.add(sent["message_id"])
+            return
+        self.first_at = self.first_at or sent["at"]
+        self.places[sent["message_id"]] = place
+        self.times[place] += 1
 
     @property
     def nobodys(self) -> set[str]:
@@ -97,10 +106,9 @@ class Tally:
         return self.words.keys() - self.places.keys()
 
 
-def _place(octets: bytes, *, udhi: int) -> Place:
+def _place(octets: bytes, *, udhi: int) -> Place | None:
     found = _NUMBER.search(octets)
-    assert found is not None, f"not of this storm: {octets!r}"
-    return Place(int(found[1]), octets[octets[0]] if udhi else 1)
+    return found and Place(int(found[1]), octets[octets[0]] if udhi else 1)
 
 
 @dataclass(frozen=True)
