@@ -33,7 +33,7 @@ class _End(NamedTuple):
 
 
 class Asker:
-    """One question at a time is on its way, so that a gateway which stays silent holds up one place only.
+    """One question at a time is on its way, beside the window: a gateway that stays silent holds up nothing.
 
     What it means is left to the workers: each end is persisted as it was heard.
     """

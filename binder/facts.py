@@ -11,6 +11,7 @@ from smsfleet.binder.transport import Link
 from smsfleet.config.codes import ESME_ROK, ESME_RX_T_APPN
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.config.logs import logger
+from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
 from smsfleet.store.wire import Answer, Wire
 
@@ -65,6 +66,8 @@ class _Delivery(NamedTuple):
     link: Link
     sequence_number: int
     body: bytes
+    refused_because: str = ""
+    """it has its answer already, and is kept for an operator"""
 
 
 class Deliveries:
@@ -90,6 +93,12 @@ class Deliveries:
             self._octets = octets
             self.batches.add(_Delivery(link, sequence_number, body))
 
+    def bury(self, link: Link, sequence_number: int, body: bytes, reason: str) -> None:
+        """Keep one that was refused as malformed: the gateway will not send it again."""
+        if len(self.batches) < MOST_DELIVERIES and self._octets + len(body) <= MOST_OCTETS:
+            self._octets += len(body)
+            self.batches.add(_Delivery(link, sequence_number, body, reason))
+
     @property
     def waiting_octets(self) -> int:
         """Octets of the deliver_sm that are not answered yet."""
@@ -98,9 +107,9 @@ class Deliveries:
     async def _persist(self, batch: list[_Delivery]) -> None:
         now_ms = self._clock_ms()
         try:
-            await self._store.run_all([self._wire.deliver(delivery.body, now_ms) for delivery in batch])
+            await self._store.run_all([self._call(delivery, now_ms) for delivery in batch])
             command_status = ESME_ROK
-            self.count += len(batch)
+            self.count += sum(not delivery.refused_because for delivery in batch)
         except StoreUnavailable as error:
             # Some of the batch may be stored all the same: a receipt that comes twice changes nothing.
             # What waits goes back too: behind a silent store each batch would wait for a time-out of its own,
@@ -109,6 +118,12 @@ class Deliveries:
             self._log.warning("cannot persist deliver_sm: sent back", count=len(batch), error=error)
             command_status = ESME_RX_T_APPN
             self.refused += len(batch)
-        for link, sequence_number, body in batch:
+        for link, sequence_number, body, refused_because in batch:
             self._octets -= len(body)
-            link.deliver_resp(sequence_number, command_status)
+            if not refused_because:
+                link.deliver_resp(sequence_number, command_status)
+
+    def _call(self, delivery: _Delivery, now_ms: int) -> Call[bytes]:
+        if delivery.refused_because:
+            return self._wire.dead.bury(delivery.body, now_ms, delivery.refused_because)
+        return self._wire.deliver(delivery.body, now_ms)

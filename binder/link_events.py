@@ -154,7 +154,9 @@ class LinkEvents:
                         self._journal.note("enquire_link_received", mode=self._mode)
                 case CloseConnection(reason, cause):
                     self._log.info("closing the connection", mode=self._mode, reason=reason, cause=cause)
-                case DeliverRefused(_, status, reason):
+                case DeliverRefused(sequence_number, status, reason, body):
+                    why = f"refused with 0x{status:02X}: {reason}"
+                    self._deliveries.bury(link, sequence_number, body, why)
                     self._journal.note(
                         "rejected_pdu",
                         mode=self._mode,

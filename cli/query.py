@@ -39,9 +39,10 @@ Examples:
     "--wait", type=click.FloatRange(min=0), default=30.0, show_default=True,
     help="Seconds to wait for the gateway's answers.",
 )  # fmt: skip
+@click.option("--show-number", is_flag=True, help="Show the destination; else it is masked.")
 @click.option("--resume", is_flag=True, help="Ask again after the gateway has refused query_sm.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def query(*, job_id: str | None, wait: float, resume: bool, as_json: bool) -> None:
+def query(*, job_id: str | None, wait: float, resume: bool, show_number: bool, as_json: bool) -> None:
     """Ask the gateway (query_sm) for all segments of a job that are accepted and have no final status.
 
     What it tells is joined like a receipt. Workers do the same by themselves at the ages of
@@ -63,7 +64,7 @@ def query(*, job_id: str | None, wait: float, resume: bool, as_json: bool) -> No
         name = _ask(found.job_id, asked_for)
         told = _wait_for(name, len(wanted), wait)
         found = job_status(job_id)
-    _show(found, wanted, told, as_json=as_json)
+    _show(found, wanted, told, as_json=as_json, show_number=show_number)
     if wait and len(told) < len(wanted):
         sys.exit(1)
 
@@ -119,12 +120,16 @@ def _wait_for(name: str, count: int, wait: float) -> dict[int, str]:
         time.sleep(min(POLL_S, max(0.0, deadline - time.monotonic())))
 
 
-def _show(found: JobStatus, wanted: list[int], told: dict[int, str], *, as_json: bool) -> None:
+def _show(
+    found: JobStatus, wanted: list[int], told: dict[int, str], *, as_json: bool, show_number: bool
+) -> None:
     if as_json:
+        from smsfleet.cli.job import as_shown
+
         shown: dict[str, Any] = {
             "asked": wanted,
             "told": {str(number): said for number, said in sorted(told.items())},
-            "job": found.as_dict(),
+            "job": as_shown(found, show_number=show_number),
         }
         click.echo(json.dumps(shown, indent=2))
         return

@@ -18,15 +18,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from smsfleet.config.rules import ANY, read_rules
 from smsfleet.config.targets import HookTarget, parse_target
 
 STREAM = "stream"
 
 WEBHOOK = "webhook:"
 
-ANY = "*"
-
-_NUMBER = re.compile(r"\+?[0-9]{1,20}")
 _TASK = re.compile(r"task:[A-Za-z_][A-Za-z0-9_.-]*@(?!sms\.)[A-Za-z0-9_.:-]+")
 _FORM = "a rule is NUMBER KEYWORD TARGET, for example: 27821234567 VOTE task:polls.vote@polls"
 
@@ -55,23 +53,10 @@ def target_of(routes: tuple[Route, ...], number: str, keyword: str) -> str:
 @lru_cache(maxsize=8)
 def parse_routes(text: str) -> tuple[Route, ...]:
     """The rules of a text. Raises ValueError that names the line, the word and the rule."""
-    routes = []
-    for number, line in enumerate(re.split(r"[;\n]", text), start=1):
-        words = line.partition("#")[0].split()
-        if words:
-            try:
-                routes.append(_route(words))
-            except ValueError as error:
-                raise ValueError(f"rule {number}: {error}") from None
-    return tuple(routes)
+    return read_rules(text, _FORM, _route)
 
 
-def _route(words: list[str]) -> Route:
-    if len(words) != 3:
-        raise ValueError(f"{' '.join(words)!r} has {len(words)} words: {_FORM}")
-    number, keywords, target = words
-    if number != ANY and not _NUMBER.fullmatch(number):
-        raise ValueError(f"{number!r} is no number: give digits as the gateway writes them, or *")
+def _route(number: str, keywords: str, target: str) -> Route:
     listed = frozenset() if keywords == ANY else frozenset(word.upper() for word in keywords.split(","))
     for word in listed:
         if not re.fullmatch(r"\w+", word):
@@ -84,4 +69,4 @@ def _route(words: list[str]) -> Route:
             f"{target!r} is no target: it must be stream, task:NAME@QUEUE (the queue not one of sms.*) or "
             "webhook:https://..."
         )
-    return Route(number.removeprefix("+"), listed, target)
+    return Route(number, listed, target)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-ANY = "*"
+from smsfleet.config.rules import ANY, read_rules
 
 OUT: dict[str, frozenset[str]] = {
     language: frozenset(words.split())
@@ -83,24 +83,11 @@ def wish_of(rules: tuple[WordRule, ...], number: str, text: str | None, match: s
 @lru_cache(maxsize=8)
 def parse_words(text: str) -> tuple[WordRule, ...]:
     """The rules of a text. Raises ValueError that names the rule and the word."""
-    rules = []
-    for number, line in enumerate(re.split(r"[;\n]", text), start=1):
-        words = line.partition("#")[0].split()
-        if words:
-            try:
-                rules.append(_rule(words))
-            except ValueError as error:
-                raise ValueError(f"rule {number}: {error}") from None
-    return tuple(rules)
+    return read_rules(text, _FORM, _rule)
 
 
-def _rule(words: list[str]) -> WordRule:
-    if len(words) != 3:
-        raise ValueError(f"{' '.join(words)!r} has {len(words)} words: {_FORM}")
-    number = words[0].removeprefix("+")
-    if number != ANY and not re.fullmatch(r"[0-9]{1,20}", number):
-        raise ValueError(f"{words[0]!r} is no number: give digits as the gateway writes them, or *")
-    rule = WordRule(number, _words(words[1], OUT), _words(words[2], IN))
+def _rule(number: str, opt_out: str, opt_in: str) -> WordRule:
+    rule = WordRule(number, _words(opt_out, OUT), _words(opt_in, IN))
     both = rule.opt_out & rule.opt_in
     if both:
         raise ValueError(f"{', '.join(sorted(both))} would opt out and in")

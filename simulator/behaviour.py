@@ -139,7 +139,7 @@ class Smsc:
             return SubmitAnswer(ESME_ROK, message_id, self._unusual(outcome, receipt, body, now))
         if receipt is not None:
             deliver_sm = self._receipt_form(receipt, SubmitSm.decode_body(body)).encode_body()
-            self.mailbox.post(deliver_sm, due=done_at, now=now, message_id=message_id)
+            self.mailbox.post(deliver_sm, due=done_at, now=now, message_id=message_id, stat=receipt.stat)
         return SubmitAnswer(ESME_ROK, message_id)
 
     def _unusual(self, outcome: Outcome, receipt: Receipt | None, body: bytes, now: float) -> float | None:
@@ -147,14 +147,16 @@ class Smsc:
         whims = self._whims
         manner = whims.manner(outcome)
         if receipt is not None:
-            due = now if manner.is_first else receipt.done_at + whims.receipt_spread()
+            spread = whims.receipt_spread
+            due = now if manner.is_first else receipt.done_at + spread()
             message = SubmitSm.decode_body(body)
             nobodys_id = whims.new_id() if manner.is_of_nobody else b""
-            for at, told, form in manner.receipts(receipt, now=now, due=due, nobodys_id=nobodys_id):
+            for at, told, form in manner.receipts(
+                receipt, now=now, due=due, nobodys_id=nobodys_id, spread=spread
+            ):
                 make = FORMS[form] if form else whims.form(self._receipt_form)
-                self.mailbox.post(
-                    make(told, message).encode_body(), due=at, now=now, message_id=told.message_id
-                )
+                body = make(told, message).encode_body()
+                self.mailbox.post(body, due=at, now=now, message_id=told.message_id, stat=told.stat)
         return whims.answer_delay(manner, now)
 
     def query(self, message_id: bytes, *, now: float) -> QueryAnswer:

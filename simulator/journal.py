@@ -6,7 +6,7 @@ One line is one event: `at` (seconds since the epoch), `event`, `connection` (co
 - submit_sm: destination, source, esm_class, data_coding, registered_delivery, short_message (hex; what
   message_payload holds when that is used), status, message_id (empty when refused), answered (false: there
   is never a submit_sm_resp), sar (reference, total, number; only where those TLVs are used)
-- deliver_sm, deliver_sm_unanswered: delivery (its number), attempt, message_id (of a receipt)
+- deliver_sm, deliver_sm_unanswered: delivery (its number), attempt, message_id and stat (of a receipt)
 - deliver_sm_resp: the same, and status
 - query_sm: message_id, source, status · refused: command, status, reason (a PDU that broke a rule)
 - enquire_link, enquire_link_resp, unbind: nothing more · connect: peer

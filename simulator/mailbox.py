@@ -16,6 +16,8 @@ class Delivery:
     body: bytes
     message_id: bytes
     """the id that a receipt is about; empty for an incoming message"""
+    stat: str
+    """the word that a receipt tells"""
     posted_at: float
     due: float
     attempts: int = 0
@@ -44,10 +46,12 @@ class Mailbox:
         """When the next one may be delivered; None when there is none."""
         return self._agenda.next_due
 
-    def post(self, body: bytes, *, due: float, now: float, message_id: bytes = b"") -> Delivery:
+    def post(
+        self, body: bytes, *, due: float, now: float, message_id: bytes = b"", stat: str = ""
+    ) -> Delivery:
         """Take a deliver_sm body that may go out from `due` on."""
         self.posted += 1
-        delivery = Delivery(self.posted, body, message_id, now, due)
+        delivery = Delivery(self.posted, body, message_id, stat, now, due)
         self._agenda.add(due, delivery)
         return delivery
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,8 +31,10 @@ class Manner:
     """what other receipts tell before the last one, evenly over the time until then"""
     is_first: bool = False
     """the receipt comes before the submit_sm_resp"""
-    is_twice: bool = False
-    """the last receipt comes a second time"""
+    repeats: int = 0
+    """how often the last receipt comes again"""
+    later: tuple[Step, ...] = ()
+    """what other receipts tell after that"""
     is_odd: bool = False
     """the last receipt has a stat word that no table lists"""
     is_of_nobody: bool = False
@@ -41,31 +43,47 @@ class Manner:
     """False: there is never a submit_sm_resp"""
 
     def receipts(
-        self, receipt: Receipt, *, now: float, due: float, nobodys_id: bytes
+        self,
+        receipt: Receipt,
+        *,
+        now: float,
+        due: float,
+        nobodys_id: bytes,
+        spread: Callable[[], float] = lambda: 0.0,
     ) -> Iterator[tuple[float, Receipt, str]]:
-        """When each receipt of a message is due, what it tells, and the name of its form."""
+        """When each receipt of a message is due, what it tells, and the name of its form.
+
+        `spread` says how much later than `due` each one behind the last comes.
+        """
         for number, (state, form) in enumerate(self.earlier, start=1):
             at = now + (due - now) * number / (len(self.earlier) + 1)
-            err = "000" if state in _GOOD else "001"
-            yield at, receipt._replace(message_state=state, err=err, done_at=at), form or self.form
+            yield at, _telling(receipt, state, at), form or self.form
         last = receipt._replace(word=ODD_WORD) if self.is_odd else receipt
         yield due, last, self.form
-        if self.is_twice:
-            yield due, last, self.form
+        for _ in range(self.repeats):
+            yield due + spread(), last, self.form
+        for state, form in self.later:
+            at = due + spread()
+            yield at, _telling(receipt, state, at), form or self.form
         if self.is_of_nobody:
-            yield due, last._replace(message_id=nobodys_id), self.form
+            yield due + spread(), last._replace(message_id=nobodys_id), self.form
+
+
+def _telling(receipt: Receipt, state: int, at: float) -> Receipt:
+    err = "000" if state in _GOOD else "001"
+    return receipt._replace(message_state=state, err=err, done_at=at)
 
 
 _GOOD: Final = (STATE_ENROUTE, STATE_DELIVERED, STATE_ACCEPTED)
 
 USUAL: Final = Manner()
 
-FAILED_BEFORE: Final[Step] = (STATE_UNDELIVERABLE, "")
+FAILED: Final[Step] = (STATE_UNDELIVERABLE, "")
 ENROUTE_BEFORE: Final[Step] = (STATE_ENROUTE, "intermediate")
 
 MANNERS: Final[dict[str, Manner]] = {
-    "0001": Manner(is_twice=True),
-    "0002": Manner(earlier=(FAILED_BEFORE,)),
+    "0001": Manner(repeats=1),
+    "0002": Manner(earlier=(FAILED,)),
     "0003": Manner(earlier=((STATE_DELIVERED, ""),)),
     "0004": Manner(is_odd=True),
     "0005": Manner(is_of_nobody=True),

@@ -87,8 +87,10 @@ class SimulatorOptions:
     receipt_delay_s: float = _option(1.0, "from the acceptance to the receipt")
     receipt_spread_s: float = _option(0.0, "each receipt up to so much later: they come in any order")
     receipt_first_share: float = _share("receipts that come 0.2 s before their submit_sm_resp")
-    receipt_twice_share: float = _share("receipts that come twice")
+    receipt_twice_share: float = _share("receipts that come again, each by itself")
+    receipt_repeats: int = _option(1, "how often those of receipt_twice_share come again", at_least=1)
     receipt_contradicted_share: float = _share("receipts that come after one that says UNDELIV")
+    receipt_denied_share: float = _share("receipts that come before one that says UNDELIV")
     receipt_intermediate_share: float = _share("receipts that come after one that says ENROUTE (0x20)")
     receipt_unknown_share: float = _share("messages with a further receipt, for an id that nobody was given")
     receipt_odd_share: float = _share("receipts with a stat word that nobody knows")
@@ -137,8 +139,9 @@ class SimulatorOptions:
         whims = (
             self.unanswered_share, self.error_share, self.throttle_per_s, self.receipt_spread_s,
             self.receipt_first_share, self.receipt_twice_share, self.receipt_contradicted_share,
-            self.receipt_unknown_share, self.receipt_odd_share, self.receipt_intermediate_share,
-            self.response_spread_s, self.unanswered_for_s, self.queue_full_for_s,
+            self.receipt_denied_share, self.receipt_unknown_share, self.receipt_odd_share,
+            self.receipt_intermediate_share, self.response_spread_s, self.unanswered_for_s,
+            self.queue_full_for_s,
         )  # fmt: skip
         return any(whims) or self.credit is not None or self.receipt_form == "any"
 

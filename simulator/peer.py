@@ -321,6 +321,7 @@ class Peer(asyncio.Protocol):
             delivery=delivery.number,
             attempt=sent.attempt,
             message_id=delivery.message_id.decode("latin-1"),
+            **({"stat": delivery.stat} if delivery.stat else {}),
             **values,
         )
 

@@ -45,6 +45,11 @@ class Receipt(NamedTuple):
     word: str = ""
     """the stat word, where it is not the state's own"""
 
+    @property
+    def stat(self) -> str:
+        """The stat word."""
+        return self.word or MESSAGE_STATE_WORD[self.message_state]
+
 
 ReceiptForm = Callable[[Receipt, SubmitSm], DeliverSm]
 """How a receipt is put into a deliver_sm."""
@@ -67,7 +72,7 @@ def _text(receipt: Receipt, digits: int) -> bytes:
     text = (
         f"id:{receipt.message_id.decode('latin-1')} sub:001 dlvrd:{delivered:03d}"
         f" submit date:{submitted} done date:{done}"
-        f" stat:{receipt.word or MESSAGE_STATE_WORD[receipt.message_state]} err:{receipt.err} text:"
+        f" stat:{receipt.stat} err:{receipt.err} text:"
     )
     return text.encode("latin-1")
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from smsfleet.config.codes import ESME_RTHROTTLED
-from smsfleet.simulator.manners import ENROUTE_BEFORE, FAILED_BEFORE, Manner, Step
+from smsfleet.simulator.manners import ENROUTE_BEFORE, FAILED, Manner, Step
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.receipts import FORMS, ReceiptForm
 from smsfleet.simulator.rules import Outcome
@@ -65,12 +65,15 @@ class Whims:
         if happens(options.receipt_intermediate_share):
             earlier += (ENROUTE_BEFORE,)
         if outcome.message_state == STATE_DELIVERED and happens(options.receipt_contradicted_share):
-            earlier += (FAILED_BEFORE,)
+            earlier += (FAILED,)
         if earlier:
             changes["earlier"] = manner.earlier + earlier
+        if outcome.message_state == STATE_DELIVERED and happens(options.receipt_denied_share):
+            changes["later"] = (*manner.later, FAILED)
+        if happens(options.receipt_twice_share):
+            changes["repeats"] = options.receipt_repeats
         for name, share in (
             ("is_first", options.receipt_first_share),
-            ("is_twice", options.receipt_twice_share),
             ("is_odd", options.receipt_odd_share),
             ("is_of_nobody", options.receipt_unknown_share),
         ):

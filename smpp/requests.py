@@ -33,10 +33,15 @@ _Request: TypeAlias = tuple[int, T, float]
 
 
 class Requests(Generic[T]):
-    """At most `window` unanswered requests, each with the same time to be answered."""
+    """At most `window` unanswered submit_sm, each with the same time to be answered; query_sm beside them.
+
+    A query_sm takes no place in the window: a gateway that does not know it may never answer, and traffic is
+    not to wait for that. There are `window` of them at most, too.
+    """
 
     __slots__ = (
         "_in_flight",
+        "_queries",
         "_timed_out",
         "accepted",
         "last_sequence_number",
@@ -55,11 +60,13 @@ class Requests(Generic[T]):
         """submit_sm that were answered without an error, in time"""
         # Insertion order is deadline order, because every request gets the same time.
         self._in_flight: dict[int, _Request[T]] = {}
+        self._queries = 0
         # Submits only, and bounded by the window: the session submits no more after the first timeout.
         self._timed_out: dict[int, _Request[T]] = {}
 
     def __len__(self) -> int:
-        return len(self._in_flight)
+        """How many submit_sm are unanswered."""
+        return len(self._in_flight) - self._queries
 
     def __contains__(self, sequence_number: int) -> bool:
         return sequence_number in self._in_flight
@@ -86,13 +93,15 @@ class Requests(Generic[T]):
 
     def add(self, command_id: int, token: T, now: float) -> int:
         """Give a request its sequence_number and a place. Raises WindowFull."""
-        in_flight = self._in_flight
-        if len(in_flight) >= self.window:
+        is_submit = command_id == SUBMIT_SM
+        if (len(self) if is_submit else self._queries) >= self.window:
             raise WindowFull(f"{self.window} requests are unanswered; call again after one was answered")
         number = self.take_number()
-        in_flight[number] = (command_id, token, now + self.timeout_s)
-        if command_id == SUBMIT_SM:
+        self._in_flight[number] = (command_id, token, now + self.timeout_s)
+        if is_submit:
             self.submitted += 1
+        else:
+            self._queries += 1
         return number
 
     def answer(self, frame: Frame, _now: float, events: list[Event[T]]) -> None:
@@ -104,6 +113,7 @@ class Requests(Generic[T]):
             return
         del self._in_flight[number]
         asked, token, _ = request
+        self._queries -= asked != SUBMIT_SM
         if command_id == GENERIC_NACK:
             events.append(Nacked(token, command_status))
         elif asked == SUBMIT_SM:
@@ -127,6 +137,8 @@ class Requests(Generic[T]):
             if request[0] == SUBMIT_SM:
                 submits += 1
                 self._timed_out[number] = request
+            else:
+                self._queries -= 1
         return submits
 
     def lose(self) -> list[Event[T]]:
@@ -134,6 +146,7 @@ class Requests(Generic[T]):
         lost: list[Event[T]] = [LinkLost(token) for token in self.tokens()]
         self._in_flight.clear()
         self._timed_out.clear()
+        self._queries = 0
         return lost
 
     def _late(self, frame: Frame) -> Event[T]:

@@ -113,12 +113,12 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
 
     @property
     def in_flight(self) -> int:
-        """How many requests are unanswered."""
+        """How many submit_sm are unanswered."""
         return len(self._requests)
 
     @property
     def window_free(self) -> int:
-        """How many more requests the window takes, whatever the state."""
+        """How many more submit_sm the window takes, whatever the state."""
         return self._requests.window - len(self._requests)
 
     def traffic(self) -> dict[str, int]:
@@ -139,7 +139,7 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
         }
 
     def in_flight_tokens(self) -> list[T]:
-        """The tokens of the unanswered requests, oldest first."""
+        """The tokens of the unanswered submit_sm and query_sm, oldest first."""
         return self._requests.tokens()
 
     # --- what the caller asks for --------------------------------------------------------------
@@ -174,7 +174,7 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
         source_addr: Text = b"",
         now: float,
     ) -> int:
-        """Send one query_sm in the window and return its sequence_number; the source is the message's.
+        """Send one query_sm beside the window and return its sequence_number; the source is the message's.
 
         Raises NotBound, WindowFull or EncodeError.
         """

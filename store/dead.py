@@ -8,9 +8,12 @@ from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import Keys
 from smsfleet.store.scripts import script
 
+KEPT_DEAD = 10_000
+"""Entries of the stream; the oldest go first."""
+
 
 class Buried(NamedTuple):
-    """A deliver_sm that no relay could read."""
+    """A deliver_sm that no relay could read, or that the binder refused as malformed."""
 
     entry_id: str
     body: bytes
@@ -23,6 +26,11 @@ class Dead:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+
+    def bury(self, body: bytes, received_ms: int, why: str) -> Call[bytes]:
+        """Keep one that never was among the deliveries."""
+        fields = ("p", body, "t", received_ms, "why", why)
+        return Call(("XADD", self._keys.dead, "MAXLEN", "~", KEPT_DEAD, "*", *fields), bytes)
 
     def list(self, count: int) -> Call[list[Buried]]:
         """The oldest `count` of them."""

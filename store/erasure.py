@@ -75,6 +75,24 @@ class Erasure:
         """Forget webhook events; their places in the queues go when they are due."""
         return Call(("HDEL", self._keys.hooked, *event_ids), int)
 
+    def collecting(self) -> Call[list[bytes]]:
+        """Names of the messages whose parts wait for each other."""
+        return Call(("ZRANGE", self._keys.collecting, 0, -1), list)
+
+    def names_it(self, collecting: bytes) -> Call[bool]:
+        """Whether the message under this name is from or to the number."""
+        parts = self._keys.parts(collecting.decode())
+        return Call(("HGET", parts, "m"), lambda reply: bool(self._named.search(reply or b"")))
+
+    def drop_parts(self, collecting: bytes) -> list[Call[int]]:
+        """Forget the parts under this name; what comes of it afterwards is collected anew."""
+        keys = self._keys
+        # In this order: a part that comes in between goes with the others, and none waits without an end.
+        return [
+            Call(("ZREM", keys.collecting, collecting), int),
+            Call(("DEL", keys.parts(collecting.decode())), int),
+        ]
+
     def is_in(self, job_id: str) -> bool:
         """Whether an id holds the number: ids are the applications' own."""
         return self._number in job_id

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call
+from smsfleet.store.dead import KEPT_DEAD
 from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
 from smsfleet.store.scripts import script
 from smsfleet.store.wire import create_group
 
 KEPT_RAW = 10_000
 """Receipts that the stream `receipts` keeps."""
-
-KEPT_DEAD = 10_000
-"""Unreadable facts that the stream `dead` keeps."""
 
 KEPT_STRAYS = 10_000
 """Receipts without a response that the stream `strays` keeps when they were too many to wait."""

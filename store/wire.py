@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call, fenced
+from smsfleet.store.dead import Dead
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.queries import Queries
 from smsfleet.store.scripts import script
@@ -66,6 +67,7 @@ class Wire:
         self._sending = "S" if receipts else "S0"
         self._now_ms = now_ms
         self.queries = Queries(keys, text_ttl_s=text_ttl_s)
+        self.dead = Dead(keys)
         """what is to be asked by query_sm, and what was answered"""
         self._outbounds = keys.outbounds()
         self._lane_of = {key: number for number, key in enumerate(self._outbounds, start=1)}

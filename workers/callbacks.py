@@ -11,21 +11,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
-from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
+from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger
 from smsfleet.config.targets import HookTarget, TaskTarget, parse_target
 from smsfleet.store.calls import Call
 from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.store.outbox import ACCOUNT, Change, Events, Outbox, Ready
-from smsfleet.workers.relay import (
-    BLOCK_MS,
-    CLAIM_EVERY_S,
-    CLAIM_IDLE_MS,
-    PACE_S,
-    RETRY_MOST_S,
-    RETRY_S,
-    epoch_ms,
-)
+from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
+from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.states import of_labels
 
@@ -71,28 +64,15 @@ class Callbacks:
 
     def run(self) -> None:
         """Handle events until the runtime is stopping."""
-        stopping, store = self._runtime.stopping, self._runtime.store
-        delay, ready = RETRY_S, False
-        while not stopping.is_set():
-            try:
-                if not ready:
-                    store.run(self._outbox.create_group())
-                    ready = True
-                if 0 < self.step(BLOCK_MS) < BATCH:
-                    stopping.wait(PACE_S)  # the next few come together
-                delay = RETRY_S
-            except StoreUnavailable as error:
-                self._log.warning("callbacks wait for the store or the broker", error=error)
-                stopping.wait(delay)
-                delay = min(delay * 2, RETRY_MOST_S)
-            except StoreError as error:
-                if "NOGROUP" not in str(error):
-                    raise
-                ready = False  # an emptied server: make the group again
-        try:
-            store.run(self._outbox.forget_consumer(self._consumer))
-        except StoreError as error:
-            self._log.warning("left as a consumer", error=error)
+        consume(
+            self._runtime,
+            self._log,
+            groups=[self._outbox.create_group()],
+            step=self.step,
+            small=range(1, BATCH),
+            leave=[self._outbox.forget_consumer(self._consumer)],
+            away="callbacks wait for the store or the broker",
+        )
 
     def step(self, block_ms: int) -> int:
         """Read one batch, waiting up to `block_ms`, and handle it; how many events it had."""

@@ -52,6 +52,7 @@ class Eraser:
         erased = Erased()
         self._jobs(erased, progress)
         self._streams(erased)
+        self._parts(erased)
         self._hooked(erased)
         today = self._clock_ms() // DAY_MS
         self._runtime.store.run_all(self._erasure.counters(range(today - DAYS, today + 2)))
@@ -88,6 +89,17 @@ class Eraser:
                 after, named = store.run(self._erasure.entries(stream, after, BATCH))
                 if named:
                     erased.entries[name] += store.run(self._erasure.delete(stream, named))
+
+    def _parts(self, erased: Erased) -> None:
+        store = self._runtime.store
+        names = store.run(self._erasure.collecting())
+        for first in range(0, len(names), BATCH):
+            some = names[first : first + BATCH]
+            named = store.run_all([self._erasure.names_it(name) for name in some])
+            for name, is_theirs in zip(some, named, strict=True):
+                if is_theirs:
+                    store.run_all(self._erasure.drop_parts(name))
+                    erased.entries["messages"] += 1
 
     def _hooked(self, erased: Erased) -> None:
         store, cursor = self._runtime.store, 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.config.codes import command_status
-from smsfleet.config.errors import InvalidDestination, PduError, StoreError, StoreUnavailable
+from smsfleet.config.errors import InvalidDestination, PduError
 from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.pdu import DeliverSm
@@ -20,6 +20,7 @@ from smsfleet.store.calls import Call
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
+from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
 from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.orphans import Orphans
 from smsfleet.workers.receipts import Receipt, ReceiptError, oddities, parse_receipt
@@ -27,14 +28,6 @@ from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.verdicts import is_alarming, verdict
 
 BATCH = 100
-BLOCK_MS = 1000
-PACE_S = 0.02
-"""After a small batch: how long the next one is collected; small ones cost many times as much."""
-CLAIM_IDLE_MS = 15_000
-"""A fact that was read this long ago and not applied belongs to a relay that died."""
-CLAIM_EVERY_S = 5.0
-RETRY_S = 0.2
-RETRY_MOST_S = 5.0
 LOOK_AGAIN = 3
 LOGGED, LOGGED_S = 20, 60.0
 """Lines about what cannot be read, in so many seconds."""
@@ -70,28 +63,16 @@ class Relay:
 
     def run(self) -> None:
         """Apply facts until the runtime is stopping."""
-        stopping, store, facts = self._runtime.stopping, self._runtime.store, self._runtime.facts
-        delay, ready = RETRY_S, False
-        while not stopping.is_set():
-            try:
-                if not ready:
-                    store.run_all(facts.create_groups())
-                    ready = True
-                if 1 < self.step(BLOCK_MS) < BATCH:
-                    stopping.wait(PACE_S)
-                delay = RETRY_S
-            except StoreUnavailable as error:
-                self._log.warning("the store is away, trying again", error=error)
-                stopping.wait(delay)
-                delay = min(delay * 2, RETRY_MOST_S)
-            except StoreError as error:
-                if "NOGROUP" not in str(error):
-                    raise
-                ready = False  # an emptied server: make the groups again
-        try:
-            store.run_all(facts.forget_consumer(self._consumer))
-        except StoreError as error:
-            self._log.warning("left as a consumer", error=error)
+        facts = self._runtime.facts
+        consume(
+            self._runtime,
+            self._log,
+            groups=facts.create_groups(),
+            step=self.step,
+            small=range(2, BATCH),
+            leave=facts.forget_consumer(self._consumer),
+            away="the store is away, trying again",
+        )
 
     def step(self, block_ms: int) -> int:
         """Read one batch of each stream, waiting up to `block_ms`, and apply it; how many facts it had."""

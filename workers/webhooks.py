@@ -21,8 +21,9 @@ from smsfleet.config.logs import logger
 from smsfleet.config.webhook_settings import WebhookSettings
 from smsfleet.store.calls import Call
 from smsfleet.store.hooks import Hooks, Posting
+from smsfleet.workers.consuming import RETRY_MOST_S, RETRY_S
 from smsfleet.workers.doors import Doors
-from smsfleet.workers.relay import RETRY_MOST_S, RETRY_S, epoch_ms
+from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.signature import EVENT_ID, SIGNATURE, TIMESTAMP, sign
 

@@ -16,9 +16,11 @@ from tests.acceptance.celery_side import Flower
 from tests.acceptance.fleet import PASSWORD, WITHIN_S, Fleet, number, wait_until
 
 from smsfleet.cli.binder import session_options
+from smsfleet.cli.embedded import free_port
 from smsfleet.config.settings import Settings, load
 from smsfleet.config.smpp_settings import SmppSettings, load_smpp
 from smsfleet.config.timing import Timing
+from smsfleet.simulator.control import ask
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.tasks import job_status, send_sms
 
@@ -37,9 +39,11 @@ def test_no_number_and_no_text_shows_anywhere_on_the_way(new_fleet: Callable[...
         SMSFLEET_LOG_LEVEL="DEBUG",
         SMSFLEET_EVENT_SHARE="1",
         SMSFLEET_CALLBACK="task:audit.on_sms@audit",
+        SMSFLEET_MO_ROUTES="* * task:inbox.receive@inbox",
     )
     fleet.options["worker"] = ("-E",)
-    fleet.options["simulator"] = ("--receipt-delay", "0.1")
+    control = free_port()
+    fleet.options["simulator"] = ("--receipt-delay", "0.1", "--control", str(control))
     fleet.start("simulator", "binder")
 
     flower = Flower(fleet)
@@ -65,6 +69,10 @@ def test_no_number_and_no_text_shows_anywhere_on_the_way(new_fleet: Callable[...
         wait_until(lambda: fleet.smsc.accepted_count == 2 * len(NUMBERS), "the tasks by name are sent too")
         wait_until(lambda: seen(events, "task-succeeded") == 2 * len(NUMBERS), "every task has its events")
         wait_until(lambda: "sms.send_sm'" in fleet.logs("worker"), "the misspelt task is reported")
+        for text in (TEXT, f"{TEXT} " * 12):
+            ask(control, {"do": "mo", "text": text, "source": NUMBERS[0], "destination": "27821234567"})
+        ask(control, {"do": "mo", "text": "STOP", "source": NUMBERS[1], "destination": "27821234567"})
+        wait_until(lambda: fleet.command("XLEN", fleet.keys.mo) == 3, "the answers of people are kept")
         foreign.pool.force_close_all()
 
     for job in jobs:
@@ -73,7 +81,10 @@ def test_no_number_and_no_text_shows_anywhere_on_the_way(new_fleet: Callable[...
     assert b"unacked" in held
     assert shown(opened(queued)) == shown(opened(held)) == []
     wait_until(lambda: fleet.command("LLEN", "audit") >= 2 * len(jobs), "the callbacks are published")
+    wait_until(lambda: fleet.command("LLEN", "inbox") == 3, "the messages are handed over")
     told = opened(fleet.broker_keys())
+    kept = [entry_id for entry_id, _ in fleet.command("XRANGE", fleet.keys.mo, "-", "+")]
+    assert all(entry_id.decode() in told for entry_id in kept)
     assert all(f'"job_id": "{job}"' in told for job in jobs)
     assert [] == shown(told)
     wait_until(lambda: set(jobs) <= set(flower.tasks()), "Flower knows the jobs")

@@ -42,9 +42,14 @@ class Fault:
 
 
 def _world(
-    policy: str, *, segments: int = 1, receipts: tuple[int, ...] = (4,), **budget: int
+    policy: str,
+    *,
+    segments: int = 1,
+    receipts: tuple[int, ...] = (4,),
+    answers: tuple[int, ...] = (),
+    **budget: int,
 ) -> Configuration:
-    return Configuration(policy, policy, segments, receipts, budget=Budget(**budget))
+    return Configuration(policy, policy, segments, receipts, answers=answers, budget=Budget(**budget))
 
 
 _FENCE = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end"
@@ -165,6 +170,39 @@ FAULTS = (
     Fault(
         "cancel leaves the body", _world("hold", receipts=(), temporary=1, cancels=1), "cancel",
         "redis.call('HDEL', KEYS[9], job.ref)", "",
+    ),
+    Fault(
+        "an answer is taken out and not joined", _world("hold", receipts=(), answers=(4,), queries=1),
+        "apply_query", "result = join(job.segment, status) and 'applied' or 'unchanged'", "result = 'unchanged'",
+    ),
+    Fault(
+        "answers are applied as they come, without rank", _world("hold", receipts=(), answers=(4, 7), queries=2),
+        "lib_job", "if (RANK[status] or 0) > (RANK[segment.status] or 0) then", "if status ~= segment.status then",
+        only_in="apply_query",
+    ),
+    Fault(
+        "an answer stays", _world("hold", receipts=(), answers=(4,), queries=1), "apply_query",
+        "redis.call('XDEL', KEYS[1], ARGV[a]) == 1", "redis.call('XLEN', KEYS[1]) > 0",
+    ),
+    Fault(
+        "questions are asked although it is off", _world("hold", receipts=(), queries=2, nacks=1), "ask",
+        "if redis.call('EXISTS', KEYS[2]) == 1 then return -1 end", "",
+    ),
+    Fault(
+        "what waited to be asked is kept", _world("hold", receipts=(), queries=2, nacks=1), "ask_no_more",
+        "redis.call('DEL', KEYS[2], KEYS[3])", "",
+    ),
+    Fault(
+        "closes whatever is open", _world("fail", segments=2, receipts=(), closes=1), "close_unconfirmed",
+        "'^A%d*,3,'", "'^A%d*,'",
+    ),
+    Fault(
+        "what was closed is not opened again", _world("hold", receipts=(3, 4), closes=1), "lib_job",
+        "if segment.state == 'N' then segment.state = 'A' end", "",
+    ),
+    Fault(
+        "a close is not counted", _world("fail", segments=2, receipts=(3,), closes=1), "close_unconfirmed",
+        "job.segment.state = 'N'", "job.segment.state, job.label = 'N', 'N'",
     ),
     Fault("octets before the intent", _world("hold", kills=1), mistakes=frozenset({"writes before begin"})),
     Fault("receipt acked before it is kept", _world("hold"), mistakes=frozenset({"acks before persisting"})),

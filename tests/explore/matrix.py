@@ -29,11 +29,21 @@ class Task:
     most_s: float = 600.0
 
 
-def _world(policy: str, segments: int, receipts: str, deadline: str = "", **budget: int) -> Configuration:
+def _world(
+    policy: str,
+    segments: int,
+    receipts: str,
+    deadline: str = "",
+    answers: tuple[int, ...] = (),
+    **budget: int,
+) -> Configuration:
     accidents = " ".join(f"{name}={times}" for name, times in budget.items())
-    name = f"{policy} {segments} segment{'s' * (segments > 1)}, receipts {receipts or '-'}, {deadline}{accidents}"
+    told = f"answers {' '.join(map(str, answers))}, " if answers else ""
+    name = f"{policy} {segments} segment{'s' * (segments > 1)}, receipts {receipts or '-'}, {told}{deadline}{accidents}"
     statuses = tuple(int(status) for status in receipts.split())
-    return Configuration(name, policy, segments, statuses, deadline=bool(deadline), budget=Budget(**budget))
+    return Configuration(
+        name, policy, segments, statuses, deadline=bool(deadline), answers=answers, budget=Budget(**budget)
+    )
 
 
 POLICIES = ("resend", "hold", "fail", "hold_then_resend")
@@ -61,6 +71,10 @@ QUICK = (
     _world("hold", 1, "", temporary=1, unheard=1, cancels=2),
     _world("fail", 2, "", temporary=1, cancels=1),
     _world("resend", 2, "", link_losses=1, cancels=1),
+    _world("hold", 1, "", answers=(4, 7), queries=2, stalls=1),
+    _world("fail", 1, "4", answers=(7,), queries=1, link_losses=1),
+    _world("hold", 1, "3", answers=(4,), queries=1, nacks=1, closes=1),
+    _world("fail", 2, "3", closes=1),
 )
 """What `make test` explores: seconds for each."""
 
@@ -91,6 +105,14 @@ _MORE = (
     *(_world(policy, 2, "", kills=1, link_losses=1, cancels=1) for policy in POLICIES),
     *(_world(policy, 1, "", "deadline, ", link_losses=1, temporary=1, cancels=1) for policy in POLICIES),
     _world("hold", 1, "", kills=1, resends=1, stalls=1, cancels=2),
+    *(_world(policy, 1, "", answers=(4, 7), queries=2, stalls=1, kills=1) for policy in POLICIES),
+    *(_world(policy, 1, "4", answers=(7,), queries=1, link_losses=1, stalls=1) for policy in POLICIES),
+    *(_world(policy, 1, "3 4", answers=(3, 7), queries=1, closes=2) for policy in POLICIES),
+    _world("hold", 1, "3", answers=(3, 4), queries=2, nacks=1, closes=2, pauses=1),
+    _world("resend", 1, "4", answers=(3, 7), queries=1, kills=1),
+    _world("resend", 2, "", answers=(3, 4), queries=1, closes=1),
+    _world("fail", 2, "3", closes=2),
+    _world("hold", 2, "3", answers=(4,), queries=1, nacks=1, closes=1),
 )
 
 FULL = tuple(dict.fromkeys((*QUICK, *_MORE)))

@@ -17,6 +17,7 @@ DAY = 20_000
 TEMPORARY = 0x58
 PERMANENT = 0x400
 NO_CREDIT = 0x401
+NO_SUCH_COMMAND = 0x03
 SHOWN_WHEN_REFUSED = 9
 
 
@@ -47,6 +48,12 @@ class Budget(NamedTuple):
     """holds that an operator ends"""
     cancels: int = 0
     """calls of cancel by the application"""
+    queries: int = 0
+    """turns of the walk that asks query_sm"""
+    nacks: int = 0
+    """query_sm that the SMSC does not know"""
+    closes: int = 0
+    """turns of the walk that closes what stays at 003"""
 
     def spend(self, what: str) -> Budget:
         """One accident of this kind less."""
@@ -96,6 +103,8 @@ class Binder(NamedTuple):
     """a bag: the SMSC may send in any order"""
     to_ack: tuple[Arrival, ...] = ()
     """receipts that are in Redis and not answered yet"""
+    asking: tuple[bytes, bytes] | tuple[()] = ()
+    """(ref, message id) of the query_sm that is on its way"""
 
 
 class Stalled(NamedTuple):
@@ -127,6 +136,10 @@ class Env(NamedTuple):
     """octets of dead sessions that may still reach the SMSC, sorted"""
     stalled: Stalled = Stalled()
     looked: Looked = Looked()
+    told: tuple[tuple[str, int], ...] = ()
+    """(message id, status) that query_sm was answered with, and a binder has persisted, sorted"""
+    heard: tuple[Any, ...] = ()
+    """answers to query_sm that a duty had read when it stopped"""
     resent: int = 0
     """by an operator"""
     late: bool = False
@@ -160,6 +173,8 @@ class Configuration:
     segments: int = 1
     receipts: tuple[int, ...] = (4,)
     """statuses of the receipts that each accepted segment gets"""
+    answers: tuple[int, ...] = ()
+    """statuses that query_sm may be answered with, beside 008"""
     max_ambiguous: int = 1
     max_attempts: int = 2
     deadline: bool = False
@@ -168,7 +183,7 @@ class Configuration:
     @property
     def timed(self) -> bool:
         """Whether it matters that time passes."""
-        return self.deadline or self.policy == "hold_then_resend"
+        return self.deadline or self.policy == "hold_then_resend" or self.budget.closes > 0
 
     def most_submissions(self, resent: int) -> int:
         """How many times the SMSC may at most accept one segment (promise 2)."""
@@ -190,7 +205,7 @@ def canonical(env: Env, fence: str, queued: Sequence[tuple[int, int]]) -> Any:
         (
             b.alive, b.paused, (b.token == fence) + bool(b.token), b.stage,
             sum(at > b.after for at in queued) if b.token else -1, tuple(r for r, _ in b.read),
-            b.held_back, b.begun, b.to_smsc, b.from_smsc, b.to_ack,
+            b.held_back, b.begun, b.to_smsc, b.from_smsc, b.to_ack, b.asking,
         )
         for b in env.binders
     )  # fmt: skip
@@ -208,6 +223,8 @@ def canonical(env: Env, fence: str, queued: Sequence[tuple[int, int]]) -> Any:
         env.stray,
         stalled,
         env.looked,
+        env.told,
+        tuple(fact[1:] for fact in env.heard),
         env.resent,
         env.late,
         env.cancelled,
@@ -233,7 +250,9 @@ def end_session(env: Env, index: int) -> Env:
     again = tuple((arrival.message_id, arrival.code) for arrival in unanswered)
     return env._replace(
         receipts=tuple(sorted({*env.receipts, *again})), stray=tuple(sorted(env.stray + binder.to_smsc))
-    ).with_binder(index, begun=(), to_smsc=(), from_smsc=(), to_ack=(), read=(), after=START, held_back=False)
+    ).with_binder(
+        index, begun=(), to_smsc=(), from_smsc=(), to_ack=(), read=(), after=START, held_back=False, asking=()
+    )
 
 
 def accept(env: Env, configuration: Configuration, number: int, attempt: int) -> tuple[Env, str]:

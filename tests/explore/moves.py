@@ -17,6 +17,7 @@ from tests.explore.model import (
     Env,
 )
 from tests.explore.move import Move, Run, pure
+from tests.explore.questions import questions
 from tests.explore.redis_side import Picture, World, number_of, reference
 from tests.explore.surroundings import application, duty, relays, smsc, timers
 
@@ -54,6 +55,7 @@ def moves(
     yield from duty(env, picture, mistakes)
     yield from timers(env, picture, configuration)
     yield from application(env, picture)
+    yield from questions(env, picture, configuration)
 
 
 # --- binders -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from tests.explore.model import SHOWN_WHEN_REFUSED, Configuration, Env
@@ -10,7 +11,7 @@ from tests.explore.redis_side import Picture, number_of, reference
 from smsfleet.config.statuses import APPENDIX_B, RANKED
 from smsfleet.store.records import JobRecord, SegmentRecord
 
-SETTLED = "ARFEC"
+SETTLED = "ANRFEC"
 """States in which nothing more is sent, unless a late acceptance changes the state."""
 
 _LEGAL = {
@@ -22,7 +23,8 @@ _LEGAL = {
     "R": "A",
     "E": "A",
     "C": "",
-    "A": "",
+    "A": "N",
+    "N": "A",
 }
 """state -> the states that one step may lead to (semantics.md, "Segment states")."""
 
@@ -44,10 +46,10 @@ def rank(status: int | None) -> int:
 
 def rolled_up(segments: list[tuple[str, int | None]]) -> tuple[int | None, bool]:
     """The status of a job and whether it is closed, from (state, status) of its segments."""
-    shown_as = {"E": 10, "F": 1, "C": 6}
+    shown_as = {"E": 10, "F": 1, "C": 6, "N": 3}
     statuses = [shown_as.get(state, status if state in "AR" else None) for state, status in segments]
     closed = [
-        state in "RFEC" or (state == "A" and status is not None and APPENDIX_B[status].final)
+        state in "RFECN" or (state == "A" and status is not None and APPENDIX_B[status].final)
         for state, status in segments
     ]
     if all(closed):
@@ -68,19 +70,22 @@ def after_a_move(
     for old, new in zip(before[1].record.segments, job.segments, strict=True):
         _monotone(old, new)
         _in_one_place(new, picture)
+        require(new.state != "N" or new.status == 3, f"segment {new.number} was closed at {new.status}")
     _held_back(before[1], picture)
     _counted(job, picture)
     _not_burnt(job, configuration)
     _submitted_at_most(env, configuration)
     _cancelled_is_kept(env, job)
     _receipts_kept(env, picture, job)
+    _answers_kept(env, picture, job)
+    _asks_no_more(before[1], picture)
     _told_of_the_right_segment(env, picture)
 
 
 def _monotone(old: SegmentRecord, new: SegmentRecord) -> None:
     legal = old.state == new.state or new.state in _LEGAL[old.state]
     require(legal, f"segment {new.number} went from {old.state} to {new.state}")
-    if old.state == new.state:
+    if old.state == new.state or {old.state, new.state} == {"A", "N"}:
         require(
             rank(new.status) >= rank(old.status), f"the status went back from {old.status} to {new.status}"
         )
@@ -112,7 +117,7 @@ def _in_one_place(segment: SegmentRecord, picture: Picture) -> None:
         )
     else:
         require(not kept, f"a segment in {segment.state} still has its body waiting")
-        require(segment.state == "A" or not flies, f"a segment in {segment.state} is in flight")
+        require(segment.state in "AN" or not flies, f"a segment in {segment.state} is in flight")
     for state, queue in (("W", picture.delayed), ("H", picture.held)):
         require((ref in queue) == (segment.state == state), f"{segment.state} does not fit the waiting sets")
 
@@ -166,6 +171,22 @@ def _receipts_kept(env: Env, picture: Picture, job: JobRecord) -> None:
         require(joined or streamed or parked, f"receipt {message_id} {status} was acked and is nowhere")
 
 
+def _answers_kept(env: Env, picture: Picture, job: JobRecord) -> None:
+    """What query_sm was answered is joined, or still waits to be."""
+    waiting = {(fields[1], json.loads(fields[3])[2]) for fields in picture.answers}
+    for message_id, status in env.told:
+        number = int(message_id.partition(".")[0])
+        joined = rank(job.segments[number - 1].status) >= rank(status)
+        words = f"the answer {status} about {message_id} is nowhere"
+        require(joined or (reference(number), status) in waiting, words)
+
+
+def _asks_no_more(before: Picture, after: Picture) -> None:
+    require(after.asks_no_more or not before.asks_no_more, "asking goes on by itself")
+    asked = after.asks_no_more and after.questions
+    require(not asked, "something is asked of a gateway that does not know query_sm")
+
+
 def _told_of_the_right_segment(env: Env, picture: Picture) -> None:
     for message_id, ref in picture.index.items():
         right = (number_of(ref), message_id.decode()) in env.accepted
@@ -177,13 +198,15 @@ def at_rest(env: Env, picture: Picture, configuration: Configuration) -> None:
     job = picture.record
     require(not picture.outbound and not picture.inflight, "work is left in the outbound stream or in flight")
     require(not picture.responses and not picture.deliveries, "facts are left in their streams")
+    require(not picture.questions and not picture.answers, "a question or its answer is left")
     for segment in job.segments:
         allowed = SETTLED + ("H" if configuration.policy == "hold" else "")
         require(segment.state in allowed, f"segment {segment.number} is stuck in {segment.state}")
         known = [m for m, ref in picture.index.items() if number_of(ref) == segment.number]
-        require((segment.state == "A") == bool(known), "accepted and the index do not agree")
-        if segment.state == "A":
-            strongest = max((8, *configuration.receipts), key=rank)
+        require((segment.state in "AN") == bool(known), "accepted and the index do not agree")
+        if segment.state in "AN":
+            answers = [status for m, status in env.told if m.encode() in known]
+            strongest = max((8, *configuration.receipts, *answers), key=rank)
             require(segment.status == strongest, f"status {segment.status} is not the join, {strongest}")
             require(segment.duplicates == len(known) - 1, "duplicates are miscounted")
         elif segment.state == "R":

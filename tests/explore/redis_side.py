@@ -20,9 +20,11 @@ from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace
 from smsfleet.store.keys import Keys, ref
 from smsfleet.store.lease import Lease
 from smsfleet.store.lifecycle import Lifecycle
+from smsfleet.store.queries import Queries
 from smsfleet.store.records import JobRecord, read_job
 from smsfleet.store.scripts import Script
 from smsfleet.store.standing import Standings
+from smsfleet.store.walks import Walks
 from smsfleet.store.wire import Wire
 
 T = TypeVar("T")
@@ -117,6 +119,11 @@ class Picture:
     doubted: float
     """when they are to be looked at; infinite when there are none"""
     pause: dict[bytes, bytes]
+    questions: tuple[bytes, ...]
+    """for query_sm, that no binder has taken"""
+    answers: tuple[tuple[bytes, ...], ...]
+    """to query_sm, that no duty has applied, without their entry ids"""
+    asks_no_more: bool
     fence: str
     lease: str
 
@@ -150,6 +157,9 @@ class Picture:
             self.doubts,
             self.doubted <= LATE_MS,
             tuple(sorted((k, v if k == b"probing" else b"") for k, v in self.pause.items())),
+            self.questions,
+            self.answers,
+            self.asks_no_more,
             bool(self.lease),
             self.lease == self.fence,
         )
@@ -190,11 +200,21 @@ class World:
             now: Doubts(KEYS, text_ttl_s=60, index_ttl_s=691_200, now_ms=now) for now in (EARLY_MS, LATE_MS)
         }
 
+        self._queries = {now: Queries(KEYS, text_ttl_s=60, now_ms=now) for now in (EARLY_MS, LATE_MS)}
+        self._walks = {now: Walks(KEYS, text_ttl_s=60, now_ms=now) for now in (EARLY_MS, LATE_MS)}
         self._lifecycles = {now: Lifecycle(KEYS, text_ttl_s=60, now_ms=now) for now in (EARLY_MS, LATE_MS)}
 
     def lifecycle(self, now_ms: int) -> Lifecycle:
         """The application's calls at this moment."""
         return self._lifecycles[now_ms]
+
+    def queries(self, now_ms: int) -> Queries:
+        """The calls about query_sm at this moment."""
+        return self._queries[now_ms]
+
+    def walks(self, now_ms: int) -> Walks:
+        """The walks' calls at this moment."""
+        return self._walks[now_ms]
 
     def doubts(self, now_ms: int) -> Doubts:
         """The duty's calls at this moment."""
@@ -324,13 +344,22 @@ def _picture(rows: Any) -> Picture:
         doubts=_pairs(content.get(KEYS.doubts)).get(TO.encode(), b""),
         doubted=_scores(content.get(KEYS.doubted)).get(TO.encode(), math.inf),
         pause=_pairs(content.get(KEYS.pause)),
+        questions=tuple(content.get(KEYS.queries, ())),
+        answers=tuple(tuple(fields) for _, fields in content.get(KEYS.answers, ())),
+        asks_no_more=KEYS.query_off in content,
         fence=content.get(KEYS.fence, b"").decode(),
         lease=content.get(KEYS.lease, b"").decode(),
     )  # fmt: skip
 
 
 def _only_reads(script: str, arguments: Sequence[Any]) -> bool:
-    return script == "find" or arguments[0] in ("ZRANGEBYSCORE", b"XREAD", "HKEYS", "XRANGE", "HGET")
+    return script in ("find", "open_segments") or arguments[0] in (
+        "ZRANGEBYSCORE",
+        b"XREAD",
+        "HKEYS",
+        "XRANGE",
+        "HGET",
+    )
 
 
 def _pairs(flat: Iterable[bytes] | None) -> dict[bytes, bytes]:

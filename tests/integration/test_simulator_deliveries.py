@@ -125,6 +125,8 @@ def test_a_destination_that_is_never_answered_is_seen_in_the_journal(clickatell:
     (line,) = clickatell.lines("submit_sm")
     assert (False, 0) == (line["answered"], line["status"])
     assert line["message_id"].encode() in receipt.short_message
+    (told,) = clickatell.lines("deliver_sm")
+    assert (line["message_id"], "DELIVRD") == (told["message_id"], told["stat"])
 
 
 def test_a_receipt_comes_before_the_answer_where_it_is_asked_for(clickatell: Gateway, esme: Esme) -> None:

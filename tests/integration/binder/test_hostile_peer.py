@@ -30,6 +30,7 @@ from smsfleet.smpp.constants import (
 )
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.calls import Call
+from smsfleet.store.dead import Dead
 
 pytestmark = pytest.mark.server
 
@@ -147,6 +148,10 @@ async def test_a_deliver_sm_with_a_tlv_that_overruns_is_refused_and_the_session_
     assert refused[6].command_status != ESME_ROK
     assert await talk.is_alive()
     assert [1, 1] == [stored(account), peer.binds]
+    # The gateway will not send them again: they are kept for an operator, as they came.
+    buried = account.store.run(Dead(account.keys).list(10))
+    assert [incoming() + overrun, incoming()[:-3]] == [found.body for found in buried]
+    assert ["refused with 0xC2", "refused with 0x01"] == [found.why.partition(":")[0] for found in buried]
 
 
 async def test_a_submit_sm_resp_with_a_tlv_that_overruns_still_accepts(

@@ -132,6 +132,20 @@ async def test_silence_is_persisted_and_the_link_stays(
     assert State.BOUND is binder.state
 
 
+async def test_traffic_does_not_wait_for_a_silent_gateway_even_with_a_window_of_one(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    simulator.change(queries="silent")
+    start(binders, account, simulator, window=1)
+    account.store.run(queries(account).ask([Query(b"j#1", b"M1")]))
+    await eventually(lambda: simulator.journal.counts["query_sm"] == 1)
+
+    messages = await accepted(account, simulator, 3)
+
+    assert {"A": 3} == account.states(messages)
+    assert [] == account.store.run(queries(account).read(1))  # it is still awaited
+
+
 async def test_a_question_that_is_lost_with_the_link_is_no_segment_and_no_refusal(
     account: Account, simulator: Simulator, binders: Binders
 ) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import Result
-from tests.integration.store.steps import TEXT_TTL_S, Fleet
+from tests.integration.store.steps import TEXT_TTL_S, TO, Fleet
 from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
 from smsfleet.cli.embedded import EmbeddedServer
@@ -88,6 +88,18 @@ def test_the_gateway_tells_of_every_segment(here: Here, fleet: Fleet, server: Em
         "segment 1  DELIVRD 000", "segment 2  DELIVRD 000", "j1  DELIVERED  004 received by recipient",
     ] == result.stdout.splitlines()  # fmt: skip
     assert {b"M1", b"M2"} == {query.message_id for query in asked}
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("--show-number",), True)])
+def test_the_number_is_masked_unless_it_is_asked_for(
+    here: Here, fleet: Fleet, options: tuple[str, ...], shown: bool
+) -> None:
+    accepted(fleet)
+
+    found = here("query", "j1", "--wait", "0", "--json", *options)
+
+    assert shown == (TO in found.output)
+    assert json.loads(found.output)["job"]["to"].endswith(TO[-2:])
 
 
 def test_only_what_is_open_is_asked_for(here: Here, fleet: Fleet, server: EmbeddedServer) -> None:

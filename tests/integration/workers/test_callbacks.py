@@ -16,7 +16,7 @@ from smsfleet.config.errors import StoreUnavailable
 from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.store.outbox import Outbox
 from smsfleet.workers.callbacks import Callbacks, TaskCall
-from smsfleet.workers.relay import RETRY_S
+from smsfleet.workers.consuming import RETRY_S
 from smsfleet.workers.runtime import Runtime
 
 TASK = "task:billing.on_sms@billing"

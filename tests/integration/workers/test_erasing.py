@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.integration.store.steps import TO, Fleet
+from tests.integration.workers.test_relay import arrive, relay
 
+from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.outbox import Outbox
 from smsfleet.workers.erasing import Eraser
 from smsfleet.workers.relay import epoch_ms
@@ -39,6 +42,27 @@ def test_after_it_the_number_is_nowhere(runtime: Runtime, fleet: Fleet) -> None:
     assert not any(TO in str((key, value)) for key, value in fleet.everything().items())
     assert ("27999100002", 1) == (fleet.job("theirs").destination, fleet.redis("XLEN", fleet.keys.mo))
     assert looked
+
+
+@pytest.mark.parametrize(("source", "left"), [(TO, 0), ("27999100002", 1)])
+def test_parts_that_wait_for_others_are_forgotten(
+    runtime: Runtime, fleet: Fleet, source: str, left: int
+) -> None:
+    first = DeliverSm(
+        source_addr=source,
+        destination_addr="27821234567",
+        esm_class=0x40,
+        short_message=b"\5\0\3\7\2\1Bonjour",
+    )
+    arrive(fleet, first.encode_body())
+    relay(runtime).step(1)
+    assert 1 == fleet.redis("ZCARD", fleet.keys.collecting)
+
+    erased = Eraser(runtime, TO).run()
+
+    assert {"messages": 1 - left} == {"messages": erased.entries["messages"]}
+    assert left == fleet.redis("ZCARD", fleet.keys.collecting)
+    assert left == sum(key.startswith(fleet.keys.parts("")) for key in fleet.everything())
 
 
 def test_a_job_on_its_way_is_named_and_erased_later(runtime: Runtime, fleet: Fleet) -> None:

@@ -11,7 +11,8 @@ from tests.integration.workers.conftest import Outage, Stopping
 
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.keys import DAY_MS
-from smsfleet.workers.relay import BATCH, RETRY_S, Relay
+from smsfleet.workers.consuming import RETRY_S
+from smsfleet.workers.relay import BATCH, Relay
 from smsfleet.workers.runtime import Runtime
 
 RECEIPT, PLAIN = 0x04, 0x00

@@ -194,6 +194,36 @@ def test_a_receipt_comes_twice_contradicted_and_beside_one_of_nobody() -> None:
     assert own != found[3].message_id
 
 
+def test_receipts_that_come_again_come_as_often_as_is_said_and_each_by_itself() -> None:
+    gateway = smsc(receipt_twice_share=1.0, receipt_repeats=2, receipt_spread_s=5.0)
+    submit(gateway, 1)
+
+    found = receipts(gateway)
+
+    assert ["DELIVRD"] * 3 == [receipt.stat for _, receipt in found]
+    assert 3 == len({due for due, _ in found})
+    assert all(6.0 <= due <= 11.0 for due, _ in found)
+
+
+def test_a_receipt_is_denied_after_it_came() -> None:
+    gateway = smsc(receipt_denied_share=1.0, receipt_spread_s=5.0)
+    (answer,) = submit(gateway, 1)
+
+    (first_due, first), (second_due, second) = receipts(gateway)
+
+    assert (answer.message_id.decode(), "DELIVRD") == (first.message_id, first.stat)
+    assert (answer.message_id.decode(), "UNDELIV") == (second.message_id, second.stat)
+    assert first_due < second_due <= first_due + 5.0
+
+
+def test_only_what_was_delivered_is_denied() -> None:
+    expired = Rule(Outcome(0, 3, "001"), suffix="")
+    gateway = smsc(receipt_denied_share=1.0, rules=(expired,))
+    submit(gateway, 1)
+
+    assert ["EXPIRED"] == [receipt.stat for _, receipt in receipts(gateway)]
+
+
 def test_an_intermediate_receipt_comes_in_between() -> None:
     gateway = smsc(receipt_intermediate_share=1.0)
     submit(gateway, 1)

@@ -131,13 +131,13 @@ def test_a_session_survives_any_peer_and_any_caller(
 
     for step in [*steps, *("receive" for _ in parts)]:
         now += pace
-        before = session.in_flight
+        before = len(session.in_flight_tokens())
         if step == "receive":
             if parts:
                 events += session.receive(parts.pop(0), now=now)
             continue
         events += act(session, step, now)
-        tokens += step in ("submit", "query") and session.in_flight > before
+        tokens += step in ("submit", "query") and len(session.in_flight_tokens()) > before
         deadline = session.next_deadline()
         assert step != "tick" or deadline is None or deadline > now
         sent(session.data_to_send())

@@ -376,25 +376,46 @@ def test_an_accepted_query_without_a_state_is_reported_as_such() -> None:
     assert isinstance(violation, ProtocolViolation)
 
 
-def test_a_query_takes_a_place_in_the_window_and_can_be_nacked_or_time_out() -> None:
+def test_a_query_can_be_nacked_or_time_out() -> None:
     session = bound_session(window=2)
     nacked = session.query("a", "m1", now=1.0)
     session.query("b", "m2", now=1.0)
 
-    assert not session.can_submit
     assert [Nacked("a", 0x03)] == session.receive(frame(GENERIC_NACK, nacked, b"", 0x03), now=1.1)
     assert TimedOut("b") in session.tick(now=61.0)
 
 
-def test_a_query_that_is_not_answered_leaves_the_link_and_its_place() -> None:
+def test_a_query_takes_no_place_in_the_window_whether_it_is_answered_or_not() -> None:
     session = bound_session(window=1)
     session.query("q", "m1", now=1.0)
+
+    assert (True, 0, 1) == (session.can_submit, session.in_flight, session.window_free)
+    session.submit("a", BODY, now=2.0)
+    assert (False, 1, 0) == (session.can_submit, session.in_flight, session.window_free)
+    with pytest.raises(WindowFull):
+        session.submit("b", BODY, now=2.0)
+    with pytest.raises(WindowFull):
+        session.query("r", "m2", now=2.0)
+    assert [SubmitAnswered("a", 0, b"m")] == session.receive(answer(3), now=3.0)
 
     outcomes = session.tick(now=61.0)
 
     assert TimedOut("q") in outcomes
     assert not any(isinstance(event, CloseConnection) for event in outcomes)
-    assert session.can_submit
+    assert (True, 0, 1) == (session.can_submit, session.in_flight, session.window_free)
+    session.query("r", "m2", now=62.0)
+
+
+def test_an_answered_or_lost_query_gives_its_own_place_back() -> None:
+    session = bound_session(window=1)
+    for now in (1.0, 2.0):
+        number = session.query("q", "m1", now=now)
+        assert [Nacked("q", 0x03)] == session.receive(frame(GENERIC_NACK, number, b"", 0x03), now=now)
+    session.query("q", "m1", now=3.0)
+    session.submit("a", BODY, now=3.0)
+
+    assert [LinkLost("q"), LinkLost("a")] == session.connection_lost(now=4.0)
+    assert (0, 1) == (session.in_flight, session.window_free)
 
 
 def test_a_submit_that_is_not_answered_ends_the_connection_whatever_queries_do() -> None:
