@@ -234,6 +234,9 @@ def _packed(words: Sequence[Any]) -> bytes:
 class AsyncStore:
     """Calls on a server, awaited."""
 
+    timeout_s: float | None = SOCKET_TIMEOUT_S
+    """Of one exchange, with its connecting."""
+
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
         self._pool: Any = client.connection_pool
@@ -253,7 +256,9 @@ class AsyncStore:
 
     async def run(self, call: Call[T]) -> T:
         """Run one call; raises as `Store.run`."""
-        return (await self.run_all((call,)))[0]
+        with translated():
+            replies = await self._replies((call,))
+        return call.parse(replies[0])
 
     async def run_all(self, calls: Sequence[Call[T]]) -> list[T]:
         """Run calls in one round trip; each is atomic, all together are not."""
@@ -283,7 +288,7 @@ class AsyncStore:
 
     async def _replies(self, calls: Sequence[Call[Any]]) -> list[Any]:
         commands = [_command(call) for call in calls]
-        async with asyncio.timeout(SOCKET_TIMEOUT_S):
+        async with asyncio.timeout(self.timeout_s):
             connection = self._idle.pop() if self._idle else self._make_connection()
             try:
                 await self._pool.ensure_connection(connection)
