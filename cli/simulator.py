@@ -35,7 +35,7 @@ Examples:
   smsfleet simulator --port 2775 --journal reached.jsonl
   smsfleet simulator --option receipt_form=any --option throttle_per_s=50 --seed 7
   smsfleet simulator --control 2776
-  smsfleet simulator ctl --control 2776 set response_delay_s=0.5
+  smsfleet simulator ctl set response_delay_s=0.5 --control 2776
 """,
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")

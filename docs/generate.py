@@ -7,6 +7,7 @@ Run from a checkout with smsfleet installed: `python docs/generate.py`.
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -147,3 +148,5 @@ def variables() -> set[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    for other in Path(__file__).parent.glob("generate_*.py"):
+        runpy.run_path(str(other), run_name="__main__")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
-import shlex
 from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
+from tests.command_rules import held_to_its_rule
+from tests.documents import DOCS, MARKERS, PAGES, ROOT, Block, blocks, blocks_of
 
+from smsfleet import tasks
 from smsfleet.cli.compliance import NOT_YET
 from smsfleet.cli.main import EXIT_CODES, cli
 from smsfleet.config.environment import PREFIX
@@ -22,10 +25,9 @@ from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.tasks.app import configuration
 from smsfleet.tasks.status import FINAL_STATES, OPEN_STATES, JobStatus, SegmentStatus
+from smsfleet.workers.options import _NUMBERS, WireOptions
+from smsfleet.workers.request import SmsRequest
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 SETTINGS = {
     prefix + name.upper()
     for prefix, settings in (
@@ -47,23 +49,6 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[tuple[Path, str]]:
-    """The fenced blocks of this language, with the page that each is in."""
-    fence = re.compile(rf"^[ ]*```{language}\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
-    return [(page, block) for page in PAGES for block in fence.findall(text_of(page))]
-
-
-def commands() -> list[tuple[str, list[str]]]:
-    """Every `smsfleet ...` of the console blocks, as words."""
-    found = []
-    for page, block in blocks("console"):
-        for line in block.splitlines():
-            words = shlex.split(line.strip().removeprefix("$ "), comments=True)
-            if "smsfleet" in words:
-                found.append((page.name, words[words.index("smsfleet") + 1 :]))
-    return found
-
-
 def anchors(page: Path) -> set[str]:
     """The anchors that the headings of a page have."""
     headings = re.findall(
@@ -72,15 +57,24 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    """docs/generate.py, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+def script(path: Path) -> ModuleType:
+    """A program beside the pages, which is no part of a package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    return script(DOCS / "generate.py")
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    return script(DOCS / "generate_reference.py")
 
 
 # --- pages and links ----------------------------------------------------------------------------
@@ -119,37 +113,64 @@ def test_a_page_names_no_path_of_a_developers_machine(page: Path) -> None:
 
 # --- commands -----------------------------------------------------------------------------------
 
+CONSOLE = [*blocks("console"), *blocks("bash")]
+"""What tests/acceptance/test_documents.py runs."""
+
+
+def named(block: Block) -> str:
+    return block.name
+
 
 def test_there_are_commands_to_check() -> None:
-    assert len(commands()) > 10
+    assert len([command for block in CONSOLE for command in block.commands]) > 100
+
+
+@pytest.mark.parametrize("block", CONSOLE, ids=named)
+def test_every_program_would_understand_its_command(block: Block) -> None:
+    assert block.commands, "each command stands behind a `$ `"
+
+    for command in block.commands:
+        held_to_its_rule(command, block.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_markers_of_blocks_are_known(page: Path) -> None:
+    unknown = [block.name for block in blocks_of(page) if set(block.markers) - set(MARKERS)]
+
+    assert [] == unknown
+
+
+def test_every_marker_is_explained_to_developers() -> None:
+    part = text_of(ROOT / "CONTRIBUTING.md").partition("## Documents")[2].partition("\n## ")[0]
+
+    assert [] == [marker for marker in MARKERS if f"`{marker}" not in part]
 
 
 @pytest.mark.parametrize(
-    ("page", "words"), commands(), ids=lambda value: value if isinstance(value, str) else " ".join(value)
+    ("command", "complaint"),
+    [
+        ("smsfleet sned 27999100001", "sned"),
+        ("smsfleet send 27999100001 Hello --prio 1", "--prio"),
+        ("smsfleet status | smsfleet bind stauts", "stauts"),
+        ("make demmo", "demmo"),
+        ("docker compose exec bindr smsfleet status", "bindr"),
+        ("docker compose exec binder smsfleet stauts", "stauts"),
+        ("docker compose --profile flowr up", "flowr"),
+        ("sudo systemctl restart smsfleet-bindr", "bindr"),
+        ("pip install 'smsfleet[numbrs]'", "numbrs"),
+        ("smsfleet status 'no end", "unexpected EOF"),
+    ],
 )
-def test_a_command_exists_with_its_options(page: str, words: list[str]) -> None:
-    words = words[: next((at for at, word in enumerate(words) if word in ("|", "&&", ">")), len(words))]
+def test_a_rule_finds_what_is_wrong(command: str, complaint: str) -> None:
+    with pytest.raises((AssertionError, click.UsageError)) as error:
+        held_to_its_rule(command, "here")
 
-    context = click.Context(cli)
-    name, command, rest = cli.resolve_command(context, words)
-
-    assert command is not None, f"{page}: smsfleet {name}"
-    command.make_context(name, rest, parent=context)  # raises UsageError for an unknown option
+    assert complaint in str(getattr(error.value, "message", error.value))
 
 
 @pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
-def test_every_command_is_told_of(name: str) -> None:
-    assert f"smsfleet {name}" in "".join(map(text_of, PAGES))
-
-
-@pytest.mark.parametrize(
-    ("page", "block"), blocks("console"), ids=lambda value: value.name if isinstance(value, Path) else ""
-)
-def test_make_knows_every_target(page: Path, block: str) -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^\s*\$ make (\w+)", block, re.MULTILINE)
-
-    assert [] == [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)]
+def test_every_command_is_told_of_by_more_than_the_reference(name: str) -> None:
+    assert f"smsfleet {name}" in "".join(text_of(page) for page in PAGES if page.name != "cli.md")
 
 
 def test_every_exit_code_is_explained() -> None:
@@ -252,12 +273,31 @@ def test_there_is_python_to_check() -> None:
     assert len(blocks("python")) >= 4
 
 
-@pytest.mark.parametrize(
-    ("page", "block"), blocks("python"), ids=lambda value: value.name if isinstance(value, Path) else ""
-)
-def test_python_compiles_and_imports_what_exists(page: Path, block: str) -> None:
-    compile(block, page.name, "exec")
+@pytest.mark.parametrize("block", blocks("python"), ids=named)
+def test_python_compiles_and_imports_what_exists(block: Block) -> None:
+    compile(block.text, block.name, "exec")
 
-    for module, names in re.findall(r"^from (smsfleet[\w.]*) import (.+)$", block, re.MULTILINE):
+    for module, names in re.findall(r"^from (smsfleet[\w.]*) import (.+)$", block.text, re.MULTILINE):
         imported = importlib.import_module(module)
         assert [] == [name for name in names.split(", ") if not hasattr(imported, name)]
+
+
+# --- the reference ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cli.md", "tasks.md", "errors.md"])
+def test_a_page_of_the_reference_is_up_to_date(reference: ModuleType, name: str) -> None:
+    assert reference.PAGES[name]() == text_of(DOCS / name), "run: python docs/generate.py"
+
+
+def test_the_reference_has_every_argument_of_send_sms() -> None:
+    part = text_of(DOCS / "tasks.md").partition("## send_sms")[2].partition("\n## ")[0]
+    arguments = {*inspect.signature(SmsRequest.checked).parameters, *_NUMBERS, "idempotency_key"}
+    arguments |= {*inspect.signature(WireOptions.checked).parameters}
+    ours = {"default_country_code", "reference_octets", "rules", "now_ms", "options", "numbers"}
+
+    assert arguments - ours == set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE))
+
+
+def test_the_reference_has_whatever_applications_import() -> None:
+    assert [] == [name for name in tasks.__all__ if f"\n## {name}\n" not in text_of(DOCS / "tasks.md")]
