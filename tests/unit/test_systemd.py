@@ -1,0 +1,96 @@
+"""The units of systemd/: they start commands that exist, with settings that exist, shut in as far as they can be."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.command_rules import held_to_its_rule
+from tests.documents import ROOT
+
+FOLDER = ROOT / "systemd"
+UNITS = sorted(FOLDER.glob("*.service"))
+COMMAND = "/opt/smsfleet/bin/smsfleet"
+
+SHUT_IN = (
+    "User=smsfleet", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "ProtectHome=yes",
+    "PrivateTmp=yes", "PrivateDevices=yes", "ProtectKernelTunables=yes", "MemoryDenyWriteExecute=yes",
+    "SystemCallFilter=@system-service", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "UMask=0077",
+)  # fmt: skip
+
+EXPOSURE = 20
+"""In tenths, as systemd counts: 0 is shut in, 100 is wide open."""
+
+
+def lines(unit: Path) -> list[str]:
+    return unit.read_text(encoding="utf-8").splitlines()
+
+
+def named(unit: Path) -> str:
+    return unit.name
+
+
+def test_there_is_a_unit_for_each_role() -> None:
+    assert {
+        "smsfleet-binder.service", "smsfleet-worker@.service", "smsfleet-flower.service", "smsfleet-web.service",
+    } == {unit.name for unit in UNITS}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=named)
+def test_a_unit_starts_a_command_that_exists(unit: Path) -> None:
+    (start,) = [line.partition("=")[2] for line in lines(unit) if line.startswith("ExecStart=")]
+
+    assert start.startswith(f"{COMMAND} ")
+    held_to_its_rule(start.replace(COMMAND, "smsfleet"), unit.name)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=named)
+def test_a_unit_is_shut_in(unit: Path) -> None:
+    assert [] == [line for line in SHUT_IN if line not in lines(unit)]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=named)
+def test_a_unit_starts_again_for_ever_and_has_no_secret(unit: Path) -> None:
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(lines(unit))
+    assert [] == re.findall(r"^Environment=\w*(?:PASSWORD|SECRET|AUTH)=", unit.read_text(), re.MULTILINE)
+
+
+def test_a_stop_waits_as_long_as_the_documents_say() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    for role in ("binder", "worker"):
+        (unit,) = FOLDER.glob(f"smsfleet-{role}*.service")
+        (allowed,) = re.findall(rf"\*\*{role.title()}\*\*:(?:.|\n)*?Allow (\d+) s", operations)
+        assert f"TimeoutStopSec={allowed}" in lines(unit)
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units as if the command were installed here."""
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8").replace(COMMAND, "/bin/true")
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=named)
+def test_systemd_itself_finds_nothing_wrong(unit: Path, installed: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze on PATH: install systemd to have the units verified")
+
+    verified, judged = (
+        subprocess.run(
+            ["systemd-analyze", *words, str(installed / unit.name)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        for words in (("verify",), ("security", "--offline=true", f"--threshold={EXPOSURE}", "--no-pager"))
+    )
+
+    assert (0, "") == (verified.returncode, verified.stderr)
+    assert 0 == judged.returncode, judged.stdout
