@@ -5,12 +5,12 @@ Each returns the words of the page (JOB_ID, ...) with what they are here.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
 from tests.acceptance.fleet import Fleet, number, wait_until
 
-from smsfleet.cli.overview import overview
 from smsfleet.config.codes import ESME_RINVPASWD
 from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.store.ledger import Ledger
@@ -27,7 +27,8 @@ def bound(fleet: Fleet) -> None:
     """
 
     def state() -> str:
-        return str(overview()["binder"]["state"])
+        reported = json.loads(fleet.command("GET", fleet.keys.binder) or "{}")
+        return str(reported.get("state", "absent"))
 
     if state() == "paused":
         return

