@@ -270,6 +270,40 @@ def test_every_key_of_the_contract_is_explained() -> None:
     assert set() == {name for name in used if not name.endswith(LANES)} - explained
 
 
+BUILT = {
+    name: method
+    for name, method in vars(Keys).items()
+    if inspect.isfunction(method) and not name.startswith("_") and name not in ("outbounds", "channel")
+}
+"""What makes the keys that have a name of their own in them."""
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_every_key_with_a_name_in_it_is_in_the_table_with_its_lifetime(name: str) -> None:
+    rows = re.findall(
+        r"^\| (`.+?) \| .+? \| .+? \| (.+?) \|$",
+        SEMANTICS.partition("## The Redis contract")[2],
+        re.MULTILINE,
+    )
+    parameters = [*inspect.signature(BUILT[name]).parameters.values()][1:]
+    values = [
+        7 if each.annotation == "int" else b"x" if each.annotation == "bytes" else "x" for each in parameters
+    ]
+
+    key = BUILT[name](Keys("a"), *values).removeprefix(Keys("a").prefix).decode()
+
+    pattern = [
+        lifetime for told, lifetime in rows for word in re.findall(r"`(.+?)`", told) if fits(word, key)
+    ]
+    assert pattern, f"{key} is in no row of the table"
+    assert all(pattern)
+
+
+def fits(word: str, key: str) -> bool:
+    """Whether a name of the table, such as `index:<day>:<bucket>`, is that of this key."""
+    return re.fullmatch(re.sub(r"<[^>]+>", "[^:]+", word), key) is not None
+
+
 # --- Python -------------------------------------------------------------------------------------
 
 
