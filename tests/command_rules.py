@@ -20,6 +20,9 @@ ELSEWHERE = {
 WHERE_FOUND = {"curl", "jq", "promtool", "systemd-analyze", "tshark"}
 """Programs that are not everywhere: run where they are installed."""
 
+PARTS = [["binder"], ["flower"], ["server"], ["simulator"], ["top"], ["web"], ["worker"]]
+"""Commands that go on; with a word behind them they are others (`smsfleet simulator ctl`)."""
+
 OPERATORS = ("|", "||", "&&", ";", ">", ">>", "<", "&")
 
 
@@ -34,6 +37,12 @@ def words_of(command: str) -> list[str]:
 def program_of(command: str) -> str:
     """The program that a command begins with."""
     return next(iter(words_of(command)), "")
+
+
+def goes_on(command: str) -> bool:
+    """Whether it is a part of the fleet that goes on until it is told to end."""
+    words = words_of(command)
+    return words[:1] == ["smsfleet"] and words[1:2] in PARTS and not (words[2:] and words[2][0] != "-")
 
 
 def held_to_its_rule(command: str, where: str) -> None:

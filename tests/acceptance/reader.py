@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 from tests.acceptance import states
 from tests.acceptance.fleet import CLEAN_EXIT_S, Fleet, wait_until
-from tests.command_rules import ELSEWHERE, WHERE_FOUND, held_to_its_rule, program_of, words_of
+from tests.command_rules import ELSEWHERE, WHERE_FOUND, goes_on, held_to_its_rule, program_of, words_of
 from tests.documents import MARKERS, Block
 
 from smsfleet.cli.embedded import free_port
@@ -66,6 +66,7 @@ class Reader:
 
     def __enter__(self) -> Self:
         (self._folder / "run").mkdir()
+        (self._folder / ".run" / "secrets").mkdir(parents=True)
         for name, text in FILES.items():
             (self._folder / name).write_text(text, encoding="utf-8")
         return self
@@ -135,11 +136,17 @@ class Reader:
             for command in block.commands:
                 held_to_its_rule(command, block.name)
             return
-        if "serves" in block.markers:
-            for command in commands:
-                self._serve(block, command)
-            return
         states.bound(self._fleet)
+        while commands and "serves" not in block.markers:
+            ends = next((at for at, command in enumerate(commands) if goes_on(command)), len(commands))
+            self._commands(block, commands[:ends])
+            commands, served = commands[ends + 1 :], commands[ends : ends + 1]
+            for command in served:
+                self._serve(block, command)
+        for command in commands:
+            self._serve(block, command)
+
+    def _commands(self, block: Block, commands: list[str]) -> None:
         script = [command for command in commands if self._runs_here(block, command)]
         code = int(block.markers.get("exit", "0"))
         parts = script if code else ["\n".join(script)]  # the shell ends at the first that fails

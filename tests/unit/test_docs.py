@@ -10,7 +10,7 @@ from types import ModuleType
 
 import click
 import pytest
-from tests.command_rules import held_to_its_rule
+from tests.command_rules import goes_on, held_to_its_rule
 from tests.documents import DOCS, MARKERS, PAGES, ROOT, Block, blocks, blocks_of
 
 from smsfleet import tasks
@@ -168,6 +168,17 @@ def test_a_rule_finds_what_is_wrong(command: str, complaint: str) -> None:
         held_to_its_rule(command, "here")
 
     assert complaint in str(getattr(error.value, "message", error.value))
+
+
+def test_parts_of_the_fleet_go_on_and_their_commands_do_not() -> None:
+    commands = (
+        "smsfleet binder",
+        "A=1 smsfleet worker -E",
+        "smsfleet simulator ctl status",
+        "smsfleet status",
+    )
+
+    assert [True, True, False, False] == [goes_on(command) for command in commands]
 
 
 @pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
