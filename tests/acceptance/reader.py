@@ -21,7 +21,7 @@ from tests.documents import MARKERS, Block
 
 from smsfleet.cli.embedded import free_port
 
-WITHIN_S = 30
+WITHIN_S = 60
 
 FILES = {
     "numbers.csv": "number,sender\n27999100911\n27999100912,Billing\n",

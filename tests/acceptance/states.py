@@ -60,6 +60,12 @@ def refused_login(fleet: Fleet) -> dict[str, str]:
     return {}
 
 
+def paused(fleet: Fleet) -> dict[str, str]:
+    """The account is paused."""
+    assert 0 == fleet.run("pause", "--reason", "a test").returncode
+    return {}
+
+
 def set_aside(fleet: Fleet) -> dict[str, str]:
     """A job that ended three workers, as far as anybody can see: it is in no queue."""
     from smsfleet.tasks.sms import bind, new_job_id, take_in
@@ -84,6 +90,7 @@ def undelivered(fleet: Fleet) -> dict[str, str]:
 
 GIVEN: dict[str, Callable[[Fleet], dict[str, str]]] = {
     "accepted": accepted,
+    "paused": paused,
     "refused-login": refused_login,
     "set-aside": set_aside,
     "undelivered": undelivered,
