@@ -38,7 +38,7 @@ SETTINGS = {
     for name in settings.model_fields
 }
 OTHERS = {
-    "SMSFLEET_FLOWER_BASIC_AUTH_FILE",  # of commands to come, see README
+    "SMSFLEET_FLOWER_BASIC_AUTH_FILE",  # systemd/: of commands to come
     "SMSFLEET_WEB_USERS_FILE",
     "SMSFLEET_SIMULATOR_PASSWORD",  # cli/simulator.py
     "SMSFLEET_SIMULATOR_CONTROL",
