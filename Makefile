@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test unit lint format explore bench lock dist release-check clean
+.PHONY: help demo test unit lint format explore bench lock clean
 
 help:
 	@echo "make demo     the whole fleet on this machine: sends real jobs through and shows their statuses"
 	@echo "make test     the whole test suite     make unit    only the tests that need no server"
-	@echo "make lint     ruff, mypy, import-linter     make explore    all interleavings of the scripts (long)"
 	@echo "make dist     wheel and sdist     make release-check    the same, tried in clean environments (network)"
+	@echo "make lint     ruff, mypy, import-linter     make explore    all interleavings of the scripts (long)"
 	@echo "make bench    the benchmarks     make lock    renew the lock files     make clean    remove what was made"
 
 $(BIN)/python:
@@ -56,13 +56,7 @@ explore: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server
-
-lock:
-	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
-	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) -o requirements.lock pyproject.toml
-	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+.PHONY: dist release-check
 
 # Without isolation: what builds is in the lock with its hash, like everything else.
 dist: $(VENV)/.dev
@@ -71,6 +65,14 @@ dist: $(VENV)/.dev
 
 release-check: dist
 	@$(BIN)/python -m tests.release dist
+
+COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server
+
+lock:
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
+	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) -o requirements.lock pyproject.toml
+	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -225,6 +225,27 @@ def test_every_setting_of_the_celery_app_has_its_reason() -> None:
     assert [] == [name for name in names if f"`{name}`" not in reasons]
 
 
+# --- the reference ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cli.md", "tasks.md", "errors.md"])
+def test_a_page_of_the_reference_is_up_to_date(reference: ModuleType, name: str) -> None:
+    assert reference.PAGES[name]() == text_of(DOCS / name), "run: python docs/generate.py"
+
+
+def test_the_reference_has_every_argument_of_send_sms() -> None:
+    part = text_of(DOCS / "tasks.md").partition("## send_sms")[2].partition("\n## ")[0]
+    arguments = {*inspect.signature(SmsRequest.checked).parameters, *_NUMBERS, "idempotency_key"}
+    arguments |= {*inspect.signature(WireOptions.checked).parameters}
+    ours = {"default_country_code", "reference_octets", "rules", "now_ms", "options", "numbers"}
+
+    assert arguments - ours == set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE))
+
+
+def test_the_reference_has_whatever_applications_import() -> None:
+    assert [] == [name for name in tasks.__all__ if f"\n## {name}\n" not in text_of(DOCS / "tasks.md")]
+
+
 # --- semantics ----------------------------------------------------------------------------------
 
 SEMANTICS = text_of(DOCS / "semantics.md")
@@ -329,24 +350,3 @@ def test_python_compiles_and_imports_what_exists(block: Block) -> None:
     for module, names in re.findall(r"^from (smsfleet[\w.]*) import (.+)$", block.text, re.MULTILINE):
         imported = importlib.import_module(module)
         assert [] == [name for name in names.split(", ") if not hasattr(imported, name)]
-
-
-# --- the reference ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["cli.md", "tasks.md", "errors.md"])
-def test_a_page_of_the_reference_is_up_to_date(reference: ModuleType, name: str) -> None:
-    assert reference.PAGES[name]() == text_of(DOCS / name), "run: python docs/generate.py"
-
-
-def test_the_reference_has_every_argument_of_send_sms() -> None:
-    part = text_of(DOCS / "tasks.md").partition("## send_sms")[2].partition("\n## ")[0]
-    arguments = {*inspect.signature(SmsRequest.checked).parameters, *_NUMBERS, "idempotency_key"}
-    arguments |= {*inspect.signature(WireOptions.checked).parameters}
-    ours = {"default_country_code", "reference_octets", "rules", "now_ms", "options", "numbers"}
-
-    assert arguments - ours == set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE))
-
-
-def test_the_reference_has_whatever_applications_import() -> None:
-    assert [] == [name for name in tasks.__all__ if f"\n## {name}\n" not in text_of(DOCS / "tasks.md")]
