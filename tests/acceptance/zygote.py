@@ -73,6 +73,7 @@ def commands(folder: Path, environment: dict[str, str]) -> Iterator[Path]:
         )
     try:
         wait_until(lambda: place.exists() or process.poll() is not None, "the zygote listens")
+        assert process.poll() is None, (folder / "zygote.log").read_text()
         yield binaries
     finally:
         process.terminate()

@@ -26,6 +26,8 @@ SHUT_IN = (
 
 TO_COME = ("flower", "web")
 
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
 EXPOSURE = 20
 """In tenths, as systemd counts: 0 is shut in, 100 is wide open."""
 
@@ -73,6 +75,11 @@ def test_a_stop_waits_as_long_as_the_documents_say() -> None:
         (unit,) = FOLDER.glob(f"smsfleet-{role}*.service")
         (allowed,) = re.findall(rf"\*\*{role.title()}\*\*:(?:.|\n)*?Allow (\d+) s", operations)
         assert f"TimeoutStopSec={allowed}" in lines(unit)
+
+
+def test_the_binder_sees_the_boot_id_that_its_file_of_failed_logins_goes_by() -> None:
+    assert "ProcSubset=pid" not in lines(FOLDER / "smsfleet-binder.service")
+    assert BOOT_ID in (ROOT / "binder" / "logins.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture
