@@ -65,6 +65,7 @@ class Reader:
         }
 
     def __enter__(self) -> Self:
+        states.as_new(self._fleet)
         (self._folder / "run").mkdir()
         (self._folder / ".run" / "secrets").mkdir(parents=True)
         for name, text in FILES.items():

@@ -20,6 +20,12 @@ from smsfleet.tasks import job_status, send_sms
 NEVER_A_RECEIPT = "27999170000"
 
 
+def as_new(fleet: Fleet) -> None:
+    """Nothing is paused or reloaded by a page that ended before its own end."""
+    fleet.command("DEL", fleet.keys.pause, fleet.keys.live)
+    fleet.command("HDEL", fleet.keys.bind, "pause", "stop")
+
+
 def bound(fleet: Fleet) -> None:
     """The binder is bound, unless a page has paused it.
 

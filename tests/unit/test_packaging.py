@@ -95,3 +95,27 @@ def test_no_module_imports_a_room_by_its_bare_name(repository: Path) -> None:
 
     assert len(files) > 50
     assert [] == bare
+
+
+@pytest.fixture
+def version(repository: Path) -> str:
+    return tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+
+def test_the_version_is_a_semantic_one_and_the_same_everywhere(repository: Path, version: str) -> None:
+    compose = (repository / "docker-compose.yml").read_text(encoding="utf-8")
+    install = (repository / "docs" / "install.md").read_text(encoding="utf-8")
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version)
+    assert {version} == {*re.findall(r"image: smsfleet:(\S+)", compose)}
+    assert {version} == {*re.findall(r"smsfleet-(\d\S*?)-py3", install), *re.findall(r"`v(\d\S+?)`", install)}
+
+
+def test_the_changelog_keeps_its_form(repository: Path, version: str) -> None:
+    changelog = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[(.+?)\](?: - \d{4}-\d\d-\d\d)?$", changelog, re.MULTILINE)
+    kinds = re.findall(r"^### (.+)$", changelog, re.MULTILINE)
+
+    assert "Unreleased" == versions[0]
+    assert version in versions or f"To become {version}" in changelog
+    assert set() == {*kinds} - {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
