@@ -184,6 +184,7 @@ def run(
     times: int = 5,
     seed: int = 1,
     fsync: str = "everysec",
+    outage_s: float = 15.0,
 ) -> dict[str, Any]:
     """One storm in a fleet of its own: its figures, and under `broken` the promises that did not hold."""
     # Kills are best met at full speed; a failure of Redis lasts, and traffic is to go on meanwhile.
@@ -196,7 +197,7 @@ def run(
         fleet.options["simulator"] = ("--control", str(control), *options)
         fleet.start("simulator", "binder", "worker")
         empty = warm(fleet, WARM) if jobs >= MEASURED else 0
-        storm = Storm(fleet, Tally(folder / "journal.jsonl"), jobs)
+        storm = Storm(fleet, Tally(folder / "journal.jsonl"), jobs, outage_s)
         sender = Sender(jobs, per_s)
         with Watch(fleet) as watch:
             sender.start()
@@ -341,6 +342,7 @@ def main() -> int:
     parser.add_argument(
         "--times", type=int, default=5, help="how often; kills: of the worker and of the binder"
     )
+    parser.add_argument("--outage-s", type=float, default=15.0, help="how long Redis is full or frozen")
     parser.add_argument("--fsync", choices=["always", "everysec"], default="everysec")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="keep journal, logs and the server's files there")

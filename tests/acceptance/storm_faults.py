@@ -16,10 +16,6 @@ from smsfleet.store.calls import Call
 
 PATIENCE_S = 300.0
 
-FULL_S = 3.0
-FROZEN_S = 15.0
-"""Longer than the lease."""
-
 Span = tuple[float, float]
 """A time during which Redis stored nothing, on the journal's clock."""
 
@@ -31,6 +27,8 @@ class Storm:
     fleet: Fleet
     tally: Tally
     jobs: int
+    outage_s: float = 15.0
+    """how long Redis is full or frozen; by default longer than the lease"""
     without_redis: list[Span] = field(default_factory=list)
 
     def shares(self, times: int) -> Iterator[int]:
@@ -73,7 +71,7 @@ def frozen(storm: Storm, times: int) -> None:
         assert process is not None
         process.send_signal(signal.SIGSTOP)
         with storm.nothing_stored():
-            threading.Event().wait(FROZEN_S)
+            threading.Event().wait(storm.outage_s)
         process.send_signal(signal.SIGCONT)
 
 
@@ -98,7 +96,7 @@ def _fill(storm: Storm) -> None:
     store = storm.fleet.store
     store.run(Call(("CONFIG", "SET", "maxmemory", "1"), bool))
     with storm.nothing_stored():
-        threading.Event().wait(FULL_S)
+        threading.Event().wait(storm.outage_s)
     store.run(Call(("CONFIG", "SET", "maxmemory", "0"), bool))
 
 

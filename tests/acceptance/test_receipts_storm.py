@@ -19,7 +19,7 @@ from smsfleet.store.records import Event, JobRecord, SegmentRecord
     ("fault", "sizes"),
     [
         ("kills", {"jobs": 1200, "times": 1}),
-        ("full_and_killed", {"jobs": 600, "times": 1, "fsync": "always"}),
+        ("full_and_killed", {"jobs": 600, "times": 1, "fsync": "always", "outage_s": 3.0}),
     ],
 )
 def test_every_promise_holds_through_a_storm_of_receipts(
