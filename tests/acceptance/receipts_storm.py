@@ -29,7 +29,7 @@ from typing import Any, Self
 
 from tests.acceptance.fleet import Fleet, wait_until
 from tests.acceptance.storm_faults import FAULTS, PATIENCE_S, Storm
-from tests.acceptance.storm_ledger import RANKS, Stored, Tally, violations
+from tests.acceptance.storm_ledger import RANKS, Stored, Tally, believed, violations
 from tests.acceptance.storm_memory import finished_jobs, keys_of, warm
 
 from smsfleet.cli.embedded import EmbeddedServer, free_port
@@ -299,7 +299,11 @@ def _counts(tally: Tally, stored: Stored) -> dict[str, Any]:
         "sent_back": tally.answers.total() - tally.answers[0],
         "statuses": {f"{status:03d}": n for status, n in sorted(_by_status(records).items())},
         "unknown_outcomes": sum(segment.ambiguous for segment in segments),
-        "orphans": {"nobody's": len(tally.nobodys), "unmatched": len(stored.orphans - tally.nobodys)},
+        "orphans": {
+            "nobody's": len(tally.nobodys & stored.orphans),
+            "unmatched": len(stored.orphans - tally.nobodys),
+        },
+        "nobody's_believed": len(believed(tally, stored)),
         "binds": tally.binds.total(),
     }
 

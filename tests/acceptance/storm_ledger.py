@@ -129,6 +129,21 @@ class Stored:
     """when Redis stored nothing"""
 
 
+def believed(tally: Tally, stored: Stored) -> set[str]:
+    """Message ids that nobody was given, and that were taken for a segment in doubt to the same number.
+
+    docs/semantics.md says when: such a receipt comes in the very moments in which one segment alone is in doubt.
+    """
+    records = {record.job_id: record for _, record in _jobs(stored)}
+    found = set()
+    for message_id in tally.nobodys & stored.index.keys():
+        job_id, segment = stored.index[message_id]
+        record = records.get(job_id)
+        if record and any(e.letter == "M" and e.segment in (None, segment) for e in record.history):
+            found.add(message_id)
+    return found
+
+
 def violations(tally: Tally, stored: Stored) -> dict[str, list[str]]:
     """The broken rules of docs/semantics.md, with what breaks them; empty when all of them hold."""
     found = {
@@ -222,7 +237,10 @@ def _rolled_up(statuses: Iterable[int | None]) -> int:
 
 
 def _misled(tally: Tally, stored: Stored) -> Iterator[str]:
+    excused = believed(tally, stored)
     for message_id, (job_id, segment) in stored.index.items():
+        if message_id in excused:
+            continue
         place = tally.places.get(message_id)
         if place is None or (stored.job_ids[place.job], place.segment) != (job_id, segment):
             yield f"{message_id}: {job_id}#{segment}, not {place}"
@@ -230,7 +248,8 @@ def _misled(tally: Tally, stored: Stored) -> Iterator[str]:
 
 def _false_orphans(tally: Tally, stored: Stored) -> Iterator[str]:
     """Exactly: what nobody was given, and what was given in an answer that a kill has swallowed."""
-    yield from (f"{message_id}: nobody's, and not kept" for message_id in tally.nobodys - stored.orphans)
+    lost = tally.nobodys - stored.orphans - believed(tally, stored)
+    yield from (f"{message_id}: nobody's, and not kept" for message_id in lost)
     for message_id in stored.orphans - tally.nobodys:
         place = tally.places.get(message_id)
         record = stored.records[place.job] if place else None

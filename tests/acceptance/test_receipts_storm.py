@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.receipts_storm import run
-from tests.acceptance.storm_ledger import Place, Stored, Tally, violations
+from tests.acceptance.storm_ledger import Place, Stored, Tally, believed, violations
 
 from smsfleet.store.records import Event, JobRecord, SegmentRecord
 
@@ -102,6 +102,16 @@ def test_a_second_time_after_an_unknown_outcome_is_no_breach_where_the_policy_sa
     seen.times[Place(0, 1)] = 2
 
     assert {} == violations(seen, stored(policies=["resend"], segments=segment(ambiguous=1)))
+
+
+def test_a_receipt_of_nobody_may_be_believed_of_a_segment_in_doubt_only(tmp_path: Path) -> None:
+    seen = tally(tmp_path)
+    index = {"a1": ("job", 1), "f0": ("job", 1)}
+    matched = (*stored().records[0].history, Event(3, None, "M", 8, ""))  # type: ignore[union-attr]
+
+    assert {"f0"} == believed(seen, stored(index=index, orphans=set(), history=matched))
+    assert {} == violations(seen, stored(index=index, orphans=set(), history=matched))
+    assert [] != [*violations(seen, stored(index=index, orphans=set()))]
 
 
 def test_a_receipt_that_was_acknowledged_while_redis_stored_nothing_is_told(tmp_path: Path) -> None:
