@@ -23,7 +23,7 @@ STATUS_OF = {"DELIVRD": 4, "UNDELIV": 7, "EXPIRED": 10, "REJECTD": 9, "ENROUTE":
 RANKS = (1, 8, 10, 9, 7, 4)
 """The statuses of a storm, lowest first."""
 
-IN_HAND_S = 1.0
+IN_HAND_S = 2.0
 """How long the acknowledgement of what Redis has stored may take on a busy machine."""
 
 ACCEPTED = 8
