@@ -115,9 +115,10 @@ class Deliveries:
             # What waits goes back too: behind a silent store each batch would wait for a time-out of its own,
             # and the gateway would take us for dead.
             batch = [*batch, *self.batches.withdraw()]
-            self._log.warning("cannot persist deliver_sm: sent back", count=len(batch), error=error)
+            sent_back = sum(not delivery.refused_because for delivery in batch)
+            self._log.warning("cannot persist deliver_sm: sent back", count=sent_back, error=error)
             command_status = ESME_RX_T_APPN
-            self.refused += len(batch)
+            self.refused += sent_back
         for link, sequence_number, body, refused_because in batch:
             self._octets -= len(body)
             if not refused_because:
