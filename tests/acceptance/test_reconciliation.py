@@ -57,7 +57,7 @@ def test_a_gateway_that_does_not_know_query_sm_is_asked_once_and_sends_go_on(
     more = send_all()
 
     status = json.loads(fleet.run("status", "--json").stdout)
-    assert "generic_nack 0x00000003 ESME_RINVCMDID" == status["queries"]["off"]
+    assert "generic_nack 0x00000003 ESME_RINVCMDID" == status["queries_off"]
     assert "query_sm    switched off: generic_nack" in fleet.run("status").stdout
     assert 1 == fleet.logs("worker").count("nothing is asked any more")
     assert {"ACCEPTED"} == {job_status(job).state for job in jobs + more}
