@@ -78,10 +78,11 @@ def credits(context: click.Context, *, month: str, client: str | None, as_json: 
 
 
 @credits.command(
+    context_settings={"ignore_unknown_options": True},  # the balance may be negative (guide §7)
     epilog="""\b
 Example:
   smsfleet credits balance 12000
-"""
+""",
 )
 @click.argument("amount", type=AMOUNT)
 @_JSON

@@ -13,6 +13,7 @@ from smsfleet.config.logs import logger
 from smsfleet.store.calls import Call
 from smsfleet.store.credits import BOOK_DAYS
 from smsfleet.store.doubts import Lost
+from smsfleet.store.live import Live
 from smsfleet.workers.credits import (
     MEAN_DAYS,
     Doubt,
@@ -21,6 +22,7 @@ from smsfleet.workers.credits import (
     in_credits,
     low_balance,
     month_of,
+    rounded,
     spelled,
 )
 from smsfleet.workers.relay import epoch_ms
@@ -55,20 +57,23 @@ def read_month(
 ) -> Month:
     """The credits of a month (`2026-11`; empty: this one) so far, of all or one client.
 
-    `terms` are those of the settings when not given. Raises InvalidArgument for a month that is not kept or
-    has not begun, and StoreUnavailable.
+    `terms` are those of the settings, reloaded ones too, when not given. Raises InvalidArgument for a month
+    that is not kept or has not begun, StoreUnavailable, and ConfigError for reloaded settings that are
+    refused here.
     """
     today = runtime.days.day(now_ms or epoch_ms())
     first = _first(month, today)
     days = days_between(first, min(last_of_month(first), today))
     days = sorted({*days, *days_between(today - timedelta(MEAN_DAYS), today)})
     calls: list[Call[Any]] = [runtime.credits.book(day_name(day)) for day in days]
-    *books, account = runtime.store.run_all([*calls, runtime.credits.account()])
+    calls += runtime.credits.account(), Live(runtime.keys).read()
+    *books, account, live = runtime.store.run_all(calls)
+    settings = runtime.settings
     return month_of(
         dict(zip(days, books, strict=True)),
         first,
         today,
-        terms or terms_of(runtime.settings),
+        terms or terms_of(settings.with_live(live) if live else settings),
         balance=in_credits(account.balance),
         client=client,
         time_zone=runtime.days.zone_name,
@@ -149,7 +154,7 @@ class CreditWatch:
                 "credits of the month: " + "; ".join(month.warnings),
                 used=spelled(month.account_used),
                 minimum=month.minimum,
-                forecast=spelled(month.forecast),
+                forecast=rounded(month.forecast),
             )
 
     def _tells(self, what: str, now_ms: int) -> bool:

@@ -13,8 +13,10 @@ from tests.integration.store.steps import NO_CREDIT, Fleet
 from tests.integration.workers.test_duties import Recorder
 
 from smsfleet.config.errors import InvalidArgument
+from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.credits import Row
+from smsfleet.store.live import Live
 from smsfleet.workers.credits import Doubt, Terms
 from smsfleet.workers.duties import Duties
 from smsfleet.workers.meter import FIRST_MS, MONTH_MS, CreditWatch, read_doubt, read_month
@@ -81,6 +83,13 @@ def test_the_settings_are_the_terms_and_the_balance_is_there(make_runtime: Make)
     assert (1500, Fraction(25, 3)) == (found.minimum, found.balance)
     assert "below 10" in found.warnings[-1]
     assert () == read_month(runtime, now_ms=ms("2026-11-20T12:00+00:00"), terms=Terms(0)).warnings
+
+
+def test_what_was_reloaded_counts_for_whoever_asks(make_runtime: Make) -> None:
+    runtime = make_runtime()
+    runtime.store.run(Live(runtime.keys).publish(load({"SMSFLEET_CREDIT_MINIMUM": "700"}).live()))
+
+    assert 700 == read_month(runtime, now_ms=NOON).minimum
 
 
 @pytest.mark.parametrize(
