@@ -120,7 +120,7 @@ class CreditWatch:
         self._runtime = runtime
         self._clock_ms = clock_ms
         self._balance_at_ms = 0
-        self._month_at_ms = clock_ms() + FIRST_MS
+        self._month_at_ms: int | None = None
         self._log = logger(__name__)
 
     def step(self) -> None:
@@ -129,6 +129,8 @@ class CreditWatch:
         if now_ms >= self._balance_at_ms:
             self._balance_at_ms = now_ms + BALANCE_MS
             self._look_at_balance(now_ms)
+        if self._month_at_ms is None:
+            self._month_at_ms = now_ms + FIRST_MS
         if now_ms >= self._month_at_ms:
             self._month_at_ms = now_ms + MONTH_MS
             self._look_at_month(now_ms)

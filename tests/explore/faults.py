@@ -80,7 +80,7 @@ FAULTS = (
     ),
     Fault(
         "receipts without a response dropped", _world("hold"), "apply_receipt",
-        "redis.call('RPUSH', KEYS[k + 2], status .. ';' .. raw)", "",
+        "redis.call('RPUSH', orphan, said)", "",
     ),
     Fault(
         "late response not looked for", _world("hold", stalls=1), "apply_receipt",

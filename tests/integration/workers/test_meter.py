@@ -52,6 +52,7 @@ def logged(watch: CreditWatch) -> list[dict[str, Any]]:
 
 def watch_at(runtime: Runtime, clock: list[int]) -> CreditWatch:
     watch = CreditWatch(runtime, clock_ms=lambda: clock[0])
+    watch.step()
     clock[0] += FIRST_MS
     return watch
 
@@ -181,6 +182,7 @@ def test_the_duties_watch(make_runtime: Make) -> None:
     runtime, clock = make_runtime(), [NOON]
     charge(runtime, "20261109", 1)
     duties = Duties(runtime, Recorder(), clock_ms=lambda: clock[0])
+    duties.step()
     clock[0] += FIRST_MS
 
     with capture_logs() as lines:
