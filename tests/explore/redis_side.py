@@ -118,6 +118,8 @@ class Picture:
     """the traces of the one destination"""
     doubted: float
     """when they are to be looked at; infinite when there are none"""
+    charged: tuple[int, int, int, int]
+    """segments accepted, thirds charged for them, thirds given back; and the account's own sum"""
     pause: dict[bytes, bytes]
     questions: tuple[bytes, ...]
     """for query_sm, that no binder has taken"""
@@ -155,6 +157,7 @@ class Picture:
             tuple(sorted(self.orphans.items())),
             tuple(sorted(self.index.items())),
             self.doubts,
+            self.charged,
             self.doubted <= LATE_MS,
             tuple(sorted((k, v if k == b"probing" else b"") for k, v in self.pause.items())),
             self.questions,
@@ -343,6 +346,7 @@ def _picture(rows: Any) -> Picture:
         index={m: r for key, v in content.items() if key.startswith(KEYS.prefix + b"index:") for m, r in _pairs(v).items()},
         doubts=_pairs(content.get(KEYS.doubts)).get(TO.encode(), b""),
         doubted=_scores(content.get(KEYS.doubted)).get(TO.encode(), math.inf),
+        charged=_charged(content),
         pause=_pairs(content.get(KEYS.pause)),
         questions=tuple(content.get(KEYS.queries, ())),
         answers=tuple(tuple(fields) for _, fields in content.get(KEYS.answers, ())),
@@ -350,6 +354,15 @@ def _picture(rows: Any) -> Picture:
         fence=content.get(KEYS.fence, b"").decode(),
         lease=content.get(KEYS.lease, b"").decode(),
     )  # fmt: skip
+
+
+def _charged(content: dict[bytes, Any]) -> tuple[int, int, int, int]:
+    """The books of all days together: the exploration may go on past midnight."""
+    books = [_pairs(value) for key, value in content.items() if key.startswith(KEYS.credits_of(""))]
+    segments, used, refunded = (
+        sum(int(book.get(b"%c||" % letter, 0)) for book in books) for letter in b"nur"
+    )
+    return segments, used, refunded, int(_pairs(content.get(KEYS.credits)).get(b"t", 0))
 
 
 def _only_reads(script: str, arguments: Sequence[Any]) -> bool:
