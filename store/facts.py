@@ -139,7 +139,7 @@ class Facts:
         keys = self._keys
         script_keys = [
             keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
-            keys.doubts, keys.doubted, keys.rate, keys.pause, keys.outbox,
+            keys.doubts, keys.doubted, keys.rate, keys.pause, keys.outbox, keys.campaigns_tally,
         ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
@@ -174,6 +174,7 @@ class Facts:
         keys = self._keys
         script_keys = [
             keys.deliveries, keys.status, keys.orphans, keys.doubts, keys.doubted, keys.outbox,
+            keys.campaigns_tally,
         ]  # fmt: skip
         arguments: list[Any] = [RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s]
         for receipt, reference in zip(receipts, references, strict=True):
@@ -267,7 +268,9 @@ class Facts:
         self, queue: bytes, references: Sequence[bytes], *further: bytes
     ) -> tuple[list[bytes], list[Any]]:
         keys = self._keys
-        script_keys = [keys.waiting, queue, keys.status, *keys.outbounds(), keys.outbox, *further]
+        script_keys = [
+            keys.waiting, queue, keys.status, *keys.outbounds(), keys.outbox, keys.campaigns_tally, *further,
+        ]  # fmt: skip
         arguments: list[Any] = [self._now_ms, self._text_ttl_s]
         for reference in references:
             job_id, _, number = reference.rpartition(b"#")

@@ -146,7 +146,7 @@ class Queries:
     def apply(self, answers: Sequence[Heard]) -> Call[list[str]]:
         """Join answers to their segments; reply: a word for each, see apply_query.lua."""
         keys = self._keys
-        script_keys = [keys.answers, keys.status, keys.outbox]
+        script_keys = [keys.answers, keys.status, keys.outbox, keys.campaigns_tally]
         arguments: list[Any] = [self._now_ms, self._text_ttl_s, REPLY_TTL_S]
         for fact, status, said in answers:
             job_id, _, number = fact.ref.rpartition(b"#")

@@ -1,15 +1,15 @@
 -- apply_query.lua: join answers to query_sm to their segments, as receipts are: the status only rises.
--- KEYS[1] answers stream  KEYS[2] status stream  KEYS[3] outbox stream
+-- KEYS[1] answers stream  KEYS[2] status stream  KEYS[3] outbox stream  KEYS[4] tally hash
 -- then three for each answer: job hash, content string, list of replies (any key when nobody waits)
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] ttl of replies in seconds
 -- then for each answer: entry id, ref, number, status ('' = none was told), what was said (for the history; the same
 --   is noted once), 1 when a command waits for the reply
 -- returns a word for each answer: applied (the status rose) | unchanged | other (the segment is not accepted) |
 --   unknown (the job is gone) | done (another worker has applied this answer)
--- uses: lib_time lib_job
+-- uses: lib_time lib_tally lib_job
 local now = server_ms(ARGV[1])
 local results = {}
-local k = 4
+local k = 5
 for a = 4, #ARGV, 6 do
   local ref, number, status, said = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
   local is_ours = redis.call('XDEL', KEYS[1], ARGV[a]) == 1
@@ -36,4 +36,5 @@ for a = 4, #ARGV, 6 do
   results[#results + 1] = result
   k = k + 3
 end
+write_tallies(KEYS[4])
 return results

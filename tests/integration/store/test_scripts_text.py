@@ -15,7 +15,7 @@ BUILDS_A_KEY = re.compile(r"""['"]\{|['"][a-z_]{2,}:[^'"]*['"]\s*\.\.|\.\.\s*['"
 CALLS = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, ('[A-Z]+'))?, ([^,)]+)")
 NAMES_OF_KEYS = re.compile(
     r"KEYS\[|job\.key$|key$|keys$|stream$|streams$|index$|orphan$|job$|intake$|watermark$|outbound$|waiting$|held$|"
-    r"status_stream$|content_key$|content$|alias$|stream_of\(job|doubts$|doubted$|outbox$|hooks$|queue$|at\.\w+$|'[A-Z]+'$"
+    r"status_stream$|content_key$|content$|alias$|stream_of\(job|stopped$|numbers$|chunks$|doubts$|doubted$|outbox$|hooks$|queue$|at\.\w+$|'[A-Z]+'$"
 )
 
 
