@@ -88,7 +88,7 @@ def record(campaign_id: str, replies: Sequence[Any]) -> CampaignRecord | None:
         last_ms=number("e") or None,
         digest=values.get("h", ""),
         fingerprint=values["f"],
-        tally={name: int(value) for name, value in zip(CLASSES, tally, strict=True) if value},
+        tally={name: int(value) for name, value in zip(CLASSES, tally, strict=True) if int(value or 0)},
         stopped=letter,
         stopped_ms=int(since) if since else None,
     )

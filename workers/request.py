@@ -26,7 +26,7 @@ KEY = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 """Job ids and idempotency keys; no `#`, which parts a job id from a segment number."""
 
 _ROW = re.compile(r"C[A-Za-z0-9]{10}:[0-9]")
-"""How the ids of a campaign's jobs begin: the scripts count them for it, and no other job may look like one."""
+"""How the ids of a campaign's jobs begin: scripts count them for it, so no other job may look like one."""
 
 DEFAULT_MAX_SEGMENTS = 10
 

@@ -62,25 +62,40 @@ local function is_new(numbers, digest)
   return true
 end
 
+-- What all jobs of these rows have.
+local told = ARGV[19] ~= ''
+local same = {}
+local function all_have(name, value)
+  same[#same + 1] = name
+  same[#same + 1] = value
+end
+if client ~= '' then all_have('g', client) end
+if ARGV[12] ~= '' then all_have('x', ARGV[12]) end
+if ARGV[13] ~= '' then all_have('d', 0) end
+if told then all_have('b', ARGV[19]) end
+local plain = #same == 0
+local prefix = campaign .. ':'
+
 local function make(key, row, to, places, cost, n, a)
-  local fields = {
-    'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;',
-  }
-  local function add(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
-  if client ~= '' then add('g', client) end
-  if ARGV[12] ~= '' then add('x', ARGV[12]) end
-  if ARGV[13] ~= '' then add('d', 0) end
-  if places ~= '' then add('r', places) end
-  local told = ARGV[19] ~= ''
-  if n > 1 then add('n', n) end
-  if n > 1 or told then add('k', (n > 1 and 'Q:' .. n or '') .. (told and '@' or '')) end
-  if told then add('b', ARGV[19]) end
-  local id = campaign .. ':' .. row
-  for i = 1, n do
-    add(i, 'Q0,,,,,,')
-    redis.call('XADD', KEYS[7], '*', 'r', id .. '#' .. i, 'b', ARGV[a + 5 + i])
+  local ref = prefix .. row .. '#'
+  if n == 1 and plain and places == '' then
+    redis.call('XADD', KEYS[7], '*', 'r', ref .. '1', 'b', ARGV[a + 6])
+    redis.call('HSET', key, 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', '1', 'Q0,,,,,,')
+  else
+    local fields = { 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', unpack(same) }
+    if places ~= '' then fields[#fields + 1] = 'r'; fields[#fields + 1] = places end
+    if n > 1 then fields[#fields + 1] = 'n'; fields[#fields + 1] = n end
+    if n > 1 or told then
+      fields[#fields + 1] = 'k'
+      fields[#fields + 1] = (n > 1 and 'Q:' .. n or '') .. (told and '@' or '')
+    end
+    for i = 1, n do
+      fields[#fields + 1] = i
+      fields[#fields + 1] = 'Q0,,,,,,'
+      redis.call('XADD', KEYS[7], '*', 'r', ref .. i, 'b', ARGV[a + 5 + i])
+    end
+    redis.call('HSET', key, unpack(fields))
   end
-  redis.call('HSET', key, unpack(fields))
   redis.call('EXPIRE', key, ARGV[17])
   made, spent = made + 1, spent + cost
   account.tokens, queued = account.tokens - n, queued + n
