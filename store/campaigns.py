@@ -22,9 +22,6 @@ IN_PLAY = 4
 LOOK_MS = 5000
 """How often a campaign that is not admitted whole is looked at, beside whoever finishes a chunk."""
 
-PAUSED_MS = 1000
-"""How soon a chunk in play of a paused campaign is looked at again."""
-
 LISTED_REFUSALS = 100_000
 """So many refused rows are kept with their reasons; all are counted."""
 
@@ -244,7 +241,7 @@ class Campaigns:
         return eval_call(
             script("campaign_due"),
             [keys.campaign_chunks, keys.campaigns_stopped, keys.campaigns_live],
-            (self._now_ms, self._margin_ms, limit, PAUSED_MS),
+            (self._now_ms, self._margin_ms, limit),
             read,
         )
 

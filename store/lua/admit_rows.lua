@@ -29,7 +29,10 @@ local campaign, chunk = ARGV[6], ARGV[6] .. '.' .. ARGV[7]
 local v = redis.call('HMGET', KEYS[3], 'l', 'o' .. ARGV[7], 'v', 'u', 't')
 if not v[1] or not redis.call('ZSCORE', KEYS[4], chunk) then return { 'gone', 0, 0, {} } end
 local stopped = stopped_as(KEYS[5], campaign)
-if stopped then return { stopped == 'p' and 'paused' or 'cancelled', 0, 0, {} } end
+if stopped then
+  leave_stopped(KEYS[4], chunk, stopped, now)
+  return { stopped == 'p' and 'paused' or 'cancelled', 0, 0, {} }
+end
 local offset = tonumber(v[2] or 0)
 if offset ~= tonumber(ARGV[8]) then return { 'moved', offset, 0, {} } end
 

@@ -13,6 +13,16 @@ local function stopped_as(stopped, campaign)
   return string.match(redis.call('HGET', stopped, campaign) or '', '^%l')
 end
 
+-- A chunk in play of a campaign that is stopped: it is looked at again soon when that is a pause.
+local PAUSED_MS = 1000
+local function leave_stopped(chunks, chunk, state, now)
+  if state == 'p' then
+    redis.call('ZADD', chunks, string.format('%d', now + PAUSED_MS), chunk)
+  else
+    redis.call('ZREM', chunks, chunk)
+  end
+end
+
 -- Returns the numbers of the chunks that are given out now: publish them.
 local function give_out(key, chunks, stopped, campaign, now, most, margin)
   local v = redis.call('HMGET', key, 'n', 'g', 'i', 'a')

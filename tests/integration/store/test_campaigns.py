@@ -505,6 +505,9 @@ def test_a_paused_campaign_makes_no_jobs_and_gives_out_no_chunks(fleet: Fleet) -
     assert fleet.run(calls(fleet).next_chunks(ID)) == ("bulk", [1])
     stop(fleet, "p")
     assert admit(fleet, [row(1)]).word == "paused"
+    stop(fleet, "r")
+    fleet.now_ms += 1000
+    assert fleet.run(calls(fleet).due(10))[1] == [(ID, 1)], "soon after the pause"
 
 
 @pytest.mark.parametrize(
