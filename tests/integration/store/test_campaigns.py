@@ -169,6 +169,7 @@ def test_a_scheduled_campaign_is_given_out_when_it_is_due(fleet: Fleet) -> None:
     assert ([ID], []) == fleet.run(calls(fleet).due(10))
     assert ("bulk", [1]) == fleet.run(calls(fleet).next_chunks(ID))
     assert fleet.ttl_s(fleet.keys.campaign(ID)) > JOB_TTL_S
+    assert fleet.ttl_s(fleet.keys.chunk(ID, 1)) > JOB_TTL_S, "counted from when it is due"
 
 
 def test_a_chunk_that_nobody_works_at_is_given_out_again(fleet: Fleet) -> None:

@@ -78,6 +78,14 @@ def test_every_library_that_is_used_is_named(name: str) -> None:
                 assert f"local function {function}(" in source, f"{function} of {library}"
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_that_changes_a_job_counts_it_for_its_campaign(name: str) -> None:
+    own = code(name)
+
+    if "save_job(" in own or "tally(" in own:
+        assert own.count("write_tallies(KEYS[") == 1
+
+
 @pytest.mark.parametrize("name", ["begin", "lost", "recover", "bind_ask", "bind_lift"])
 def test_a_command_asks_for_the_fence_before_anything_else(name: str) -> None:
     first = next(line for line in code(name).splitlines() if line.strip() and not line.startswith("--"))
