@@ -21,9 +21,8 @@ from smsfleet.tasks.app import runtime
 from smsfleet.tasks.campaign import Campaign
 from smsfleet.tasks.chunk import publish_chunks
 from smsfleet.workers import moments
-from smsfleet.workers.campaign_rows import NUMBER, packed
 from smsfleet.workers.request import SmsRequest, checked_key
-from smsfleet.workers.templates import Template, plain
+from smsfleet.workers.templates import NUMBER, Template, packed, plain
 from smsfleet.workers.times import When
 
 CHUNK_ROWS = 250

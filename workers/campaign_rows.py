@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from smsfleet.config.errors import EncodeError, InvalidArgument, InvalidDestination, InvalidField
+from smsfleet.config.errors import EncodeError, InvalidArgument, InvalidField
 from smsfleet.config.logs import mask_string
 from smsfleet.store.campaigns import Common, Row
 from smsfleet.store.outbox import ACCOUNT
@@ -17,43 +17,15 @@ from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.rules import NO_RULES, Rules
 from smsfleet.workers.segments import Segmented
 from smsfleet.workers.tariff import segment_credits
-from smsfleet.workers.templates import Template
+from smsfleet.workers.templates import NUMBER, Template, packed
 
 if TYPE_CHECKING:
     from smsfleet.config.settings import Settings
 
-NUMBER = "to"
-"""The field of a row that is its number, unless another is named."""
+__all__ = ["NUMBER", "Made", "RowMaker", "packed"]
 
 _SOMEONE = "279991000010000"
 """Stands in the place of the number in a body that is made once; as long as no fixed field before it."""
-
-
-def packed(row: Any, template: Template, number_field: str = NUMBER) -> Any:
-    """A row as its chunk keeps it: the number, `[number, field...]`, or `{"e": code, "m": reason}`.
-
-    `row` is a number or a mapping. What is wrong with the number is found by a worker.
-    """
-    if type(row) is str and not template.fields:
-        return row
-    try:
-        if not isinstance(row, Mapping):
-            number = _number(row)
-            return [number, *template.values({})] if template.fields else number
-        number = _number(row.get(number_field), f"the row has no {number_field!r}")
-        return [number, *template.values(row)] if template.fields else number
-    except InvalidArgument as error:
-        return {"e": error.code, "m": mask_string(str(error))}
-
-
-def _number(value: Any, missing: str = "the row has no number") -> str:
-    if type(value) is str:
-        return value
-    if value is None:
-        raise InvalidDestination(missing)
-    if type(value) is int:
-        return str(value)
-    raise InvalidDestination(f"the number is {type(value).__name__}: it must be a text or a whole number")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Texts of campaigns: fields in braces, put in for each row. Nothing else of Python's formatting is there.
+"""Texts and rows of campaigns: fields in braces, put in for each row; nothing else of Python's formatting.
 
 `Hello {name}` takes the field `name` of a row; `{{` and `}}` stand for one brace. Attributes, indexes,
 conversions and format specifications are refused: a text is written by people who are no programmers, and
@@ -13,7 +13,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from smsfleet.config.errors import InvalidField, InvalidText
+from smsfleet.config.errors import InvalidArgument, InvalidDestination, InvalidField, InvalidText
+from smsfleet.config.logs import mask_string
+
+NUMBER = "to"
+"""The field of a row that is its number, unless another is named."""
 
 MOST_OCTETS = 40_000
 """Of one row's fields together: more than the longest text can hold (255 segments of 153)."""
@@ -75,6 +79,33 @@ class Template:
 def plain(text: str) -> str:
     """A text without fields as a template."""
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def packed(row: Any, template: Template, number_field: str = NUMBER) -> Any:
+    """A row as its chunk keeps it: the number, `[number, field...]`, or `{"e": code, "m": reason}`.
+
+    `row` is a number or a mapping. What is wrong with the number is found by a worker.
+    """
+    if type(row) is str and not template.fields:
+        return row
+    try:
+        if not isinstance(row, Mapping):
+            number = _number(row)
+            return [number, *template.values({})] if template.fields else number
+        number = _number(row.get(number_field), f"the row has no {number_field!r}")
+        return [number, *template.values(row)] if template.fields else number
+    except InvalidArgument as error:
+        return {"e": error.code, "m": mask_string(str(error))}
+
+
+def _number(value: Any, missing: str = "the row has no number") -> str:
+    if type(value) is str:
+        return value
+    if value is None:
+        raise InvalidDestination(missing)
+    if type(value) is int:
+        return str(value)
+    raise InvalidDestination(f"the number is {type(value).__name__}: it must be a text or a whole number")
 
 
 def _check(name: str, spec: str | None, conversion: str | None) -> None:
