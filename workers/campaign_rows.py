@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from smsfleet.config.errors import EncodeError, InvalidArgument, InvalidField
+from smsfleet.config.errors import EncodeError, InvalidArgument, InvalidField, InvalidText
 from smsfleet.config.logs import mask_string
 from smsfleet.store.campaigns import Common, Row
 from smsfleet.store.outbox import ACCOUNT
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.admissions import Encoded, admission_of
+from smsfleet.workers.options import PLAIN
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.rules import NO_RULES, Rules
-from smsfleet.workers.segments import Segmented
+from smsfleet.workers.segments import Segmented, segment
 from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.templates import NUMBER, Template, packed
 
@@ -124,8 +125,20 @@ class RowMaker:
             return self._same
         if len(values) != len(self.fields):
             raise InvalidField("the row has other fields than the text")
-        request = replace(self._request, text=self._template.render(values))
-        segmented = request.segmented(self._settings.reference_octets)
+        request, text = self._request, self._template.render(values)
+        if not text:
+            raise InvalidText("the text of the row is empty")
+        if request.options is PLAIN:  # else other rules look at the whole request, at five times the cost
+            segmented = segment(
+                text,
+                encoding=request.encoding,
+                transliterate=request.transliterate,
+                long_messages=request.long_messages,
+                reference_octets=self._settings.reference_octets,
+                max_segments=request.max_segments,
+            )
+        else:
+            segmented = replace(request, text=text).segmented(self._settings.reference_octets)
         if not self.fields:
             self._same = segmented
         return segmented

@@ -116,6 +116,7 @@ def test_a_row_becomes_what_send_sms_would_make_of_it(
         ("Hello", "12", NO_RULES, "invalid-destination"),
         ("Hello", "27999100001", Rules(deny_prefixes="27"), "destination-denied"),
         ("Hello {a}", {"to": "27999100001", "a": "x\x00"}, NO_RULES, "invalid-text"),
+        ("{a}", {"to": "27999100001", "a": ""}, NO_RULES, "invalid-text"),
         ("Hello {a}", {"to": "27999100001", "a": "x" * 5000}, NO_RULES, "text-too-long"),
     ],
 )
