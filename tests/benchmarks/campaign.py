@@ -13,13 +13,16 @@ import sys
 import time
 
 from tests.benchmarks import harness
-from tests.benchmarks.harness import Result, run, target
+from tests.benchmarks.harness import Result, Server, run, target
 from tests.benchmarks.individual import Fleet, fleet
 from tests.benchmarks.individual import throughput as individual_path
 
 from smsfleet.config.settings import load
-from smsfleet.tasks import Campaign
+from smsfleet.store.campaigns import IN_PLAY
+from smsfleet.tasks import Campaign, start_campaign
 from smsfleet.tasks.app import use_runtime
+from smsfleet.tasks.campaign_start import CHUNK_ROWS
+from smsfleet.workers.chunks import Chunks
 from smsfleet.workers.runtime import Runtime
 
 WORKERS = 1
@@ -46,6 +49,7 @@ def measure(count: int, workers: int = WORKERS) -> Result:
     fields = _run(max(1, count // 4), workers, "Hello {name}, " + harness.TEXT[:120])
     return {
         "workers": workers,
+        "rows_to_jobs": _admission(max(CHUNK_ROWS, count // 4)),
         "one_text": same,
         "text_with_a_field": fields,
         "individual_path": {name: individual[name] for name in ("jobs_per_s", "cpu_s_per_1000")},
@@ -77,6 +81,40 @@ def _run(count: int, workers: int, text: str) -> Result:
         "redis_octets_a_job": round(octets / count),
         **harness.spent(before, after, count),
     }
+
+
+def _admission(count: int) -> Result:
+    """Rows become jobs in this process, nothing else running: CPU of each row, and of taking it."""
+    with harness.server() as server:
+        given = {
+            "SMSFLEET_REDIS_URL": server.url, "SMSFLEET_ACCOUNT": harness.ACCOUNT, "SMSFLEET_RATE": "100000",
+            "SMSFLEET_OUTBOUND_LIMIT": "1000000", "SMSFLEET_CAMPAIGN_CHUNKS": "100000",
+            "SMSFLEET_BROKER_URL": "memory://",
+        }  # fmt: skip
+        runtime = Runtime(load(given), store=server.store)
+        use_runtime(runtime)
+        try:
+            start_campaign([], "Hello")  # imports and scripts
+            before = _spent(server)
+            campaign = start_campaign((f"279{n:08d}" for n in range(count)), harness.TEXT)
+            taken = _spent(server)
+            todo = list(range(1, IN_PLAY + 1))
+            while todo:
+                todo += Chunks(runtime).handle(campaign.id, todo.pop()).publish
+            admitted = _spent(server)
+            assert count == campaign.counts().queued
+        finally:
+            use_runtime(None)
+    return {
+        "taken_us": harness.rounded({name: (taken[name] - before[name]) / count * 1e6 for name in before}),
+        "admitted_us": harness.rounded(
+            {name: (admitted[name] - taken[name]) / count * 1e6 for name in taken}
+        ),
+    }
+
+
+def _spent(server: Server) -> dict[str, float]:
+    return {"redis": server.cpu_s(), "python": time.process_time()}
 
 
 def _submit(started: Fleet, count: int, text: str) -> Result:
