@@ -228,6 +228,10 @@ class Campaigns:
         arguments = (f"{campaign_id}.{number}", self._now_ms, wait_ms)
         return eval_call(script("campaign_put_back"), [self._keys.campaign_chunks], arguments, int)
 
+    def let_go(self, campaign_id: str, number: int) -> Call[int]:
+        """Forget a chunk whose campaign is gone."""
+        return Call(("ZREM", self._keys.campaign_chunks, f"{campaign_id}.{number}"), int)
+
     # --- duties --------------------------------------------------------------------------------
 
     def due(self, limit: int) -> Call[tuple[list[str], list[tuple[str, int]]]]:
@@ -294,6 +298,25 @@ class Campaigns:
     def drop_chunks(self, campaign_id: str, numbers: Iterable[int]) -> Call[int]:
         """Delete rows that will not become jobs."""
         return Call(("UNLINK", *(self._keys.chunk(campaign_id, number) for number in numbers)), int)
+
+    # --- erasing a number -----------------------------------------------------------------------
+
+    def begun(self, first: int, count: int) -> Call[list[str]]:
+        """The ids of `count` campaigns behind the oldest `first`."""
+        return Call(("ZRANGE", self._keys.campaigns, first, first + count - 1), _texts)
+
+    def chunks_taken(self, campaign_id: str) -> Call[int]:
+        """How many chunks a campaign has taken."""
+        return Call(("HGET", self._keys.campaign(campaign_id), "n"), lambda reply: int(reply or 0))
+
+    def chunks(self, campaign_id: str, numbers: Iterable[int]) -> Call[list[bytes | None]]:
+        """Chunks as they are kept; None where one is not any more."""
+        return Call(("MGET", *(self._keys.chunk(campaign_id, number) for number in numbers)), list)
+
+    def replace_chunk(self, campaign_id: str, number: int, before: bytes, after: str) -> Call[int]:
+        """Put another text in the place of a chunk: 1 done, 0 it is another than `before` now."""
+        keys = [self._keys.chunk(campaign_id, number)]
+        return eval_call(script("campaign_erase"), keys, (before, after), int)
 
     # --- reading -------------------------------------------------------------------------------
 

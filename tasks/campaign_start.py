@@ -224,6 +224,7 @@ def check_rate(rate: float | None) -> None:
 def _common(form: Template, text: str, sender: str, **given: Any) -> SmsRequest:
     """What all rows have in common, checked with the shortest text that a row can have."""
     now = runtime()
+    now.follow()  # the lists may have been reloaded since this process began
     settings = now.settings
     for name in ("data", "udh", "data_coding"):
         if given.get(name) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,21 @@ __all__ = ["NUMBER", "Made", "RowMaker", "packed"]
 
 _SOMEONE = "279991000010000"
 """Stands in the place of the number in a body that is made once; as long as no fixed field before it."""
+
+
+def without_number(chunk: bytes, number: str, country: str | None) -> tuple[str, int]:
+    """A chunk whose rows to this number are refused in its place, and how many there were."""
+    values, found = json.loads(chunk), 0
+    for at, value in enumerate(values["r"]):
+        written = value[0] if isinstance(value, list) else value
+        try:
+            is_its = isinstance(written, str) and destination(written, default_country_code=country) == number
+        except InvalidArgument:
+            continue
+        if is_its:
+            values["r"][at] = {"e": "erased", "m": "the number was erased"}
+            found += 1
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")), found
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,8 @@ def duties(runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None],
     for (campaign_id, number), its_lane in zip(chunks, store.run_all(lanes), strict=True):
         if its_lane:
             publish(campaign_id, its_lane, [number])
+        else:
+            store.run(calls.let_go(campaign_id, number))
 
 
 def forget(runtime: Runtime, *, limit: int = 10) -> None:

@@ -1,5 +1,5 @@
 """The scripts of campaigns: campaign_open.lua, campaign_put.lua, campaign_next.lua, campaign_due.lua, admit_rows.lua,
-campaign_put_back.lua, campaign_stop.lua, campaign_rate.lua, campaign_release.lua, campaign_forget.lua, and what
+campaign_put_back.lua, campaign_stop.lua, campaign_rate.lua, campaign_release.lua, campaign_erase.lua, campaign_forget.lua, and what
 begin.lua makes of a campaign that is stopped."""
 
 from __future__ import annotations
@@ -519,6 +519,19 @@ def test_what_stops_a_campaign_is_said_once(fleet: Fleet, letters: str, words: l
 
     assert words == [stop(fleet, letter) for letter in letters]
     assert fleet.run(calls(fleet).stop(OTHER, "p")) == -1
+
+
+def test_a_chunk_is_replaced_only_as_it_was_read(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1)
+
+    changed = [
+        fleet.run(calls(fleet).replace_chunk(ID, 1, before, "new")) for before in (b"other", b"chunk 1")
+    ]
+
+    assert ([0, 1], [b"new", None]) == (changed, fleet.run(calls(fleet).chunks(ID, [1, 2])))
+    assert (1, [ID]) == (fleet.run(calls(fleet).chunks_taken(ID)), fleet.run(calls(fleet).begun(0, 10)))
+    assert fleet.ttl_s(fleet.keys.chunk(ID, 1)) > 0
 
 
 def test_an_expired_campaign_leaves_the_lists(fleet: Fleet) -> None:

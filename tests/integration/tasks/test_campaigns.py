@@ -422,9 +422,12 @@ def test_the_duties_give_out_what_is_due_and_forget_what_is_gone(runtime: Runtim
     chunks.forget(runtime)
     kept = len(campaigns())
     fleet.redis("DEL", fleet.keys.campaign(campaign.id))
+    fleet.redis("ZADD", fleet.keys.campaign_chunks, 1, f"{campaign.id}.1")
+    chunks.duties(runtime, lambda *words: published.append(words))
     chunks.forget(runtime)
 
     assert [(campaign.id, "bulk", [1])] == published
+    assert fleet.redis("EXISTS", fleet.keys.campaign_chunks) == 0
     assert (1, 0) == (kept, fleet.redis("EXISTS", fleet.keys.campaigns))
 
 
