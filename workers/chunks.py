@@ -22,6 +22,9 @@ from smsfleet.workers.runtime import Runtime
 SLICE = 100
 """Rows of one script: more would keep everybody else waiting for it."""
 
+LEAST = 10
+"""Rows of one script where the rate is low."""
+
 PATIENCE_S = 15.0
 """How long a chunk waits in a worker's hands for the account's rate; then another one may have its place."""
 
@@ -103,7 +106,7 @@ class Chunks:
             runtime.store.run(calls.stop(campaign_id, "p"))
             return Ended("paused")
         maker = RowMaker(campaign_id, request, runtime.settings, runtime.rules, now_ms=self._clock_ms())
-        work = _Work(maker, calls, number, _rows(rows, (number - 1) * chunk_rows), "d" in rows)
+        work = _Work(maker, calls, number, _rows(rows, (number - 1) * chunk_rows), "d" in rows, {})
         while True:
             reply = self._slice(work, handled)
             if reply.word == "done":
@@ -120,17 +123,26 @@ class Chunks:
     def _slice(self, work: _Work, handled: int) -> Handled:
         """Handle the next rows of a chunk, behind those that were."""
         runtime = self._runtime
-        part = work.rows[handled : handled + SLICE]
-        made = [work.maker.make(number, value, unique=work.unique) for number, value in part]
-        made = self._with_bodies(work.maker, self._wanted(work.maker, made))
+        # No more than may go at once: what is left would be sent to the store again and again.
+        size = max(LEAST, min(SLICE, int(runtime.pace.burst)))
+        rows = self._ready(work, handled)[:size]
         day = self._clock_ms() // DAY_MS
-        rows = [one.row for one in made]
-        last = handled + len(part) >= len(work.rows)
+        last = handled + len(rows) >= len(work.rows)
         common = work.maker.common()
         call = work.calls.admit(common, work.number, handled, rows, runtime.pace, day, last=last)
         reply = runtime.store.run(call)
         self._remember(common.campaign_id, rows, reply, work.maker.sender, day)
         return reply
+
+    def _ready(self, work: _Work, handled: int) -> Sequence[Row]:
+        """The rows behind those that were handled; made ready once, though they may go one by one."""
+        first, rows = work.ready.get("rows", (0, ()))
+        if not first <= handled < first + len(rows):
+            part = work.rows[handled : handled + SLICE]
+            made = [work.maker.make(number, value, unique=work.unique) for number, value in part]
+            made = self._with_bodies(work.maker, self._wanted(work.maker, made))
+            first, rows = work.ready["rows"] = handled, [one.row for one in made]
+        return rows[handled - first :]
 
     def _wanted(self, maker: RowMaker, made: list[Made]) -> list[Made]:
         """Refuse recipients that have opted out; begin.lua looks again at the last moment."""
@@ -182,6 +194,8 @@ class _Work(NamedTuple):
     number: int
     rows: Sequence[tuple[str, Any]]
     unique: bool
+    ready: dict[str, tuple[int, Sequence[Row]]]
+    """`rows`: those that are made ready, and how many of the chunk are before them"""
 
 
 def _rows(chunk: dict[str, Any], before: int) -> list[tuple[str, Any]]:

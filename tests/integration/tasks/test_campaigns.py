@@ -25,6 +25,7 @@ from smsfleet.tasks import Campaign, campaigns, find_campaign, job_status, send_
 from smsfleet.tasks.app import app, use_runtime
 from smsfleet.tasks.campaign_start import CHUNK_ROWS
 from smsfleet.workers import chunks
+from smsfleet.workers.campaign_rows import RowMaker
 from smsfleet.workers.chunks import Chunks
 from smsfleet.workers.runtime import Runtime
 
@@ -451,3 +452,23 @@ def test_a_chunk_waits_for_room_no_longer_than_its_patience(runtime: Runtime, st
 
     assert ("back", 10, 10) == (ended.word, campaign.counts().queued, campaign.counts().pending)
     assert [(campaign.id, 1)] == runtime.store.run(runtime.campaigns.due(10))[1]
+
+
+def test_rows_that_wait_for_the_rate_are_made_ready_once(
+    runtime: Runtime, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = RowMaker.make
+
+    def noting(self: RowMaker, number: str, value: Any, **more: Any) -> Any:
+        made.append(number)
+        return make(self, number, value, **more)
+
+    monkeypatch.setattr(RowMaker, "make", noting)
+    campaign = start_campaign(numbers(60), "Hello")
+    slow = Runtime(load({"SMSFLEET_RATE": "100"}), store=store)
+
+    ended = Chunks(slow).handle(campaign.id, 1)
+
+    assert ("done", 60) == (ended.word, campaign.counts().queued)
+    assert [str(number) for number in range(1, 61)] == made
