@@ -74,7 +74,7 @@ class Doubts:
         keys = self._keys
         script_keys = [
             keys.doubts, keys.doubted, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
-            keys.outbox, keys.campaigns_tally,
+            keys.outbox, keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
         arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s]
         for destination, reference, message_id in pairs:

@@ -140,6 +140,7 @@ class Facts:
         script_keys = [
             keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
             keys.doubts, keys.doubted, keys.rate, keys.pause, keys.outbox, keys.campaigns_tally,
+            keys.campaigns_parked,
         ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,

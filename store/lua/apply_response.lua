@@ -3,7 +3,7 @@
 -- KEYS[1] responses stream  KEYS[2] status stream  KEYS[3] waiting hash  KEYS[4] delayed sorted set
 -- KEYS[5] held sorted set  KEYS[6] orphans sorted set  KEYS[7] doubts hash  KEYS[8] doubted sorted set
 -- KEYS[9] rate hash  KEYS[10] pause hash  KEYS[11] outbox stream
--- KEYS[12] tally hash
+-- KEYS[12] tally hash  KEYS[13] parked sorted set
 -- then four for each fact: job hash, content string, index hash of today, orphan list
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
@@ -22,7 +22,7 @@ local orphans = redis.call('ZCARD', KEYS[6])
 local in_doubt = redis.call('HLEN', KEYS[7])
 local at = {
   waiting = KEYS[3], delayed = KEYS[4], held = KEYS[5], orphans = KEYS[6], doubts = KEYS[7], doubted = KEYS[8],
-  index_ttl = ARGV[4], any_orphans = orphans > 0,
+  parked = KEYS[13], index_ttl = ARGV[4], any_orphans = orphans > 0,
 }
 
 local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
@@ -98,7 +98,7 @@ local function judge_account(result, outcome, code, ref, attempt)
   return result
 end
 
-local k, throttled = 13, 0
+local k, throttled = 14, 0
 for a = 8, #ARGV, 10 do
   entries[#entries + 1] = ARGV[a]
   local ref, number, attempt, message_id = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 9]

@@ -2,6 +2,7 @@
 -- KEYS[1] job hash  KEYS[2] content string  KEYS[3] status stream  KEYS[4] scheduled sorted set
 -- KEYS[5] aside sorted set  KEYS[6..8] intake sorted sets high normal bulk  KEYS[9] waiting hash
 -- KEYS[10] delayed sorted set  KEYS[11] held sorted set  KEYS[12] outbox stream  KEYS[13] tally hash
+-- KEYS[14] parked sorted set
 -- ARGV[1] job id  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] reason, `cancelled: message`  ARGV[5] who is called about it if it has no segments, '' for nobody
 -- returns '' no such job | '=' and the id of the job that this id is an alias of | for a job without segments
@@ -45,6 +46,7 @@ for i = 1, #states do
       redis.call('HDEL', KEYS[9], job.ref)
       redis.call('ZREM', KEYS[10], job.ref)
       redis.call('ZREM', KEYS[11], job.ref)
+      redis.call('ZREM', KEYS[14], job.ref)
     end
     states[i] = cancelled(job.segment)
     job.segment.state = states[i]

@@ -1,11 +1,12 @@
 -- lib_accept.lua: a segment was accepted by the gateway: a response says so, or its receipt does.
--- `at` is a table of keys: waiting, delayed, held, orphans, doubts, doubted; and index_ttl in seconds. Its
+-- `at` is a table of keys: waiting, delayed, held, parked, orphans, doubts, doubted; and index_ttl in seconds. Its
 -- `any_orphans` is false when no receipt waits for its response: then none is looked for.
 
 local function unpark(job, at)
   redis.call('HDEL', at.waiting, job.ref)
   redis.call('ZREM', at.delayed, job.ref)
   redis.call('ZREM', at.held, job.ref)
+  redis.call('ZREM', at.parked, job.ref)
 end
 
 -- Returns accepted | duplicate (accepted before under another message id) | known (this very fact). `letter` is that

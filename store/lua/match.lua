@@ -3,7 +3,7 @@
 -- on its way.
 -- KEYS[1] doubts hash  KEYS[2] doubted sorted set  KEYS[3] status stream  KEYS[4] waiting hash
 -- KEYS[5] delayed sorted set  KEYS[6] held sorted set  KEYS[7] orphans sorted set
--- KEYS[8] outbox stream  KEYS[9] tally hash
+-- KEYS[8] outbox stream  KEYS[9] tally hash  KEYS[10] parked sorted set
 -- then four for each receipt: job hash, content string, index hash of today, orphan list
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] index ttl in seconds
 -- then for each receipt: destination, ref, number, message_id
@@ -12,7 +12,7 @@
 -- uses: lib_time lib_tally lib_job lib_doubt lib_accept
 local now = server_ms(ARGV[1])
 local at = {
-  doubts = KEYS[1], doubted = KEYS[2], waiting = KEYS[4], delayed = KEYS[5], held = KEYS[6], orphans = KEYS[7],
+  doubts = KEYS[1], doubted = KEYS[2], waiting = KEYS[4], delayed = KEYS[5], held = KEYS[6], orphans = KEYS[7], parked = KEYS[10],
   index_ttl = ARGV[3], any_orphans = true,
 }
 
@@ -44,7 +44,7 @@ local function forget(to, traces)
 end
 
 local results = {}
-local k = 10
+local k = 11
 for a = 4, #ARGV, 4 do
   local to, ref, message_id = ARGV[a], ARGV[a + 1], ARGV[a + 3]
   local traces = unpack_traces(redis.call('HGET', KEYS[1], to))
