@@ -260,7 +260,7 @@ class Settings(EnvironmentSettings):
         description="how long a message id is known; the gateway holds receipts for 7 days (guide §4)",
     )
     campaign_chunks: int = Field(
-        1000, ge=4, le=100_000, description="chunks of one campaign (250 recipients each) that wait in Redis"
+        4000, ge=4, le=100_000, description="chunks of one campaign (250 recipients each) that wait in Redis"
     )
     receipt_status: ReceiptTable = Field(
         "",
