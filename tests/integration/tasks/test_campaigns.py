@@ -24,6 +24,7 @@ from smsfleet.store.opt_out import OptedOut
 from smsfleet.tasks import Campaign, campaigns, find_campaign, job_status, send_sms, start_campaign
 from smsfleet.tasks.app import app, use_runtime
 from smsfleet.tasks.campaign_start import CHUNK_ROWS
+from smsfleet.tasks.chunk import handled
 from smsfleet.workers import chunks
 from smsfleet.workers.campaign_rows import RowMaker
 from smsfleet.workers.chunks import Chunks
@@ -472,3 +473,19 @@ def test_rows_that_wait_for_the_rate_are_made_ready_once(
 
     assert ("done", 60) == (ended.word, campaign.counts().queued)
     assert [str(number) for number in range(1, 61)] == made
+
+
+@pytest.mark.parametrize("name", ["", "j1", "Cabcdefghij", "Cabcdefghij.0", "Cabcdefghij.x", "Cabcdefghij:1"])
+def test_a_message_that_names_no_chunk_is_left(runtime: Runtime, name: str) -> None:
+    assert handled(Chunks(runtime), name, redelivered=False) is None
+
+
+def test_whoever_ends_a_chunk_publishes_the_next(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = start_campaign(numbers(CHUNK_ROWS * 5), "Hello")
+    published: list[str] = []
+    monkeypatch.setattr(app, "send_task", lambda _, task_id, **__: published.append(task_id))
+
+    ended = handled(Chunks(runtime), f"{campaign.id}.1", redelivered=False)
+
+    assert ended is not None
+    assert ("done", [f"{campaign.id}.5"]) == (ended.word, published)
