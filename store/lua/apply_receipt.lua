@@ -41,7 +41,8 @@ local function apply_at_once(key, content, ref, number, status, raw)
   if campaign then tally(campaign, 'A' .. old, 'A' .. status) end
   tell(KEYS[2], id, status, FINAL[status])
   if several then tell_more(key, KEYS[6], id, status, FINAL[status], 'A' .. status) end
-  if FINAL[status] and not FINAL[old] then redis.call('EXPIRE', content, ARGV[3]) end
+  -- a job of a campaign has no content of its own
+  if FINAL[status] and not FINAL[old] and not campaign then redis.call('EXPIRE', content, ARGV[3]) end
   redis.call(
     'HSET', key, number, 'A' .. attempt .. ',' .. status .. ',' .. rest, 'h', history .. elapsed .. entry, 's', status
   )
