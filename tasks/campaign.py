@@ -94,7 +94,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign, by its id. All that it says is in Redis; it raises UnknownCampaign and StoreUnavailable."""
+    """A campaign, by its id: `progress()`, `counts()`, `pause()`, `resume()`, `cancel()`, `set_rate(rate)`,
+    `retry_failed(states)`, `results()`, `refused(after)`; see docs/campaigns.md.
+
+    All that it says is in Redis. Each raises UnknownCampaign and StoreUnavailable.
+    """
 
     id: str
 
