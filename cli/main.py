@@ -22,6 +22,7 @@ from smsfleet.config.errors import (
     SmsfleetError,
     StoreMisconfigured,
     StoreUnavailable,
+    UnknownCampaign,
     UnknownJob,
     UnknownMessage,
 )
@@ -29,6 +30,7 @@ from smsfleet.config.errors import (
 EXIT_CODES: list[tuple[type[SmsfleetError], int]] = [
     (InvalidArgument, 2),
     (UnknownJob, 1),
+    (UnknownCampaign, 1),
     (UnknownMessage, 1),
     (NotAsked, 1),
     (ConfigError, os.EX_CONFIG),

@@ -69,6 +69,12 @@ class TextTooLong(InvalidText):
     code = "text-too-long"
 
 
+class InvalidField(InvalidArgument):
+    """A row of a campaign lacks a field of the text, or has what cannot be put in."""
+
+    code = "invalid-field"
+
+
 class QuotaExceeded(InvalidArgument):
     """A job that would exceed the daily credits of its client (`SMSFLEET_QUOTAS`)."""
 
@@ -91,6 +97,12 @@ class UnknownJob(SmsfleetError, LookupError):
     """No job of this id: never taken in, or older than the retention."""
 
     code = "unknown-job"
+
+
+class UnknownCampaign(SmsfleetError, LookupError):
+    """No campaign has this id or idempotency key (any more)."""
+
+    code = "unknown-campaign"
 
 
 class UnknownMessage(SmsfleetError, LookupError):

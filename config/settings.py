@@ -261,6 +261,9 @@ class Settings(CreditSettings):
         ge=8 * DAYS,
         description="how long a message id is known; the gateway holds receipts for 7 days (guide §4)",
     )
+    campaign_chunks: int = Field(
+        4000, ge=4, le=100_000, description="chunks of one campaign (250 recipients each) that wait in Redis"
+    )
     receipt_status: ReceiptTable = Field(
         "",
         description="WORD=STATUS,... beside the words of semantics.md: what the stat of a receipt "

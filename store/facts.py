@@ -162,6 +162,7 @@ class Facts:
         script_keys = [
             keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
             keys.doubts, keys.doubted, keys.rate, keys.pause, keys.outbox, book, keys.credits,
+            keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
@@ -200,6 +201,7 @@ class Facts:
         script_keys = [
             keys.deliveries, keys.status, keys.orphans, keys.doubts, keys.doubted, keys.outbox,
             keys.credits_of(day_of_entry(receipts[0].entry_id, self._days)), keys.credits,
+            keys.campaigns_tally,
         ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S,
@@ -295,7 +297,9 @@ class Facts:
         self, queue: bytes, references: Sequence[bytes], *further: bytes
     ) -> tuple[list[bytes], list[Any]]:
         keys = self._keys
-        script_keys = [keys.waiting, queue, keys.status, *keys.outbounds(), keys.outbox, *further]
+        script_keys = [
+            keys.waiting, queue, keys.status, *keys.outbounds(), keys.outbox, keys.campaigns_tally, *further,
+        ]  # fmt: skip
         arguments: list[Any] = [self._now_ms, self._text_ttl_s]
         for reference in references:
             job_id, _, number = reference.rpartition(b"#")

@@ -185,7 +185,7 @@ class Jobs:
 
     def contents(self, job_ids: Sequence[str]) -> Call[list[bytes | None]]:
         """The contents of jobs, None where there is none (any more)."""
-        command = ("MGET", *(self._keys.content(job_id) for job_id in job_ids))
+        command = ("MGET", *(self._keys.asked(job_id) for job_id in job_ids))
         return Call(command, lambda reply: [*reply])
 
     def next_references(self, destinations: Sequence[str], modulus: int) -> Call[list[int]]:

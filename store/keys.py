@@ -16,6 +16,8 @@ Keys without a TTL, and why:
 - `answers`: as the other streams, applied within a second by the duties of any worker.
 - `credits`: the balance, which nobody but the operator knows.
 - `rate`, `tally`: one small hash for each account. `live`: what the operator has set, until the next reload.
+- `campaigns`, `campaigns:*`: a few fields for each campaign, forgotten by the duties when the campaign has
+  expired; segments of a paused one, in `campaigns:parked`, are work that is not done.
 - `pause`: a pause that ended by itself would send what an operator holds back.
 """
 
@@ -36,6 +38,12 @@ OPT_OUT_BUCKETS = 4096
 """Opted-out numbers are spread over this many hashes, so that each stays a compact listpack."""
 
 DAY_MS = 86_400_000
+
+CAMPAIGN_OCTETS = 11
+"""A campaign's id: `C` and ten letters or digits. The ids of its jobs begin with it and a colon."""
+
+NUMBER_BUCKETS = 4096
+"""Numbers of one campaign are spread over this many sets: each stays a compact intset up to 2 million."""
 
 
 class Keys:
@@ -120,6 +128,18 @@ class Keys:
         """hash: what was charged since ever, and the balance as entered; see store/credits.py"""
         self.live = prefix + b"live"
         """string: JSON of the settings of the last reload; see store/live.py"""
+        self.campaigns = prefix + b"campaigns"
+        """sorted set: campaign -> when it was begun (ms)"""
+        self.campaigns_live = prefix + b"campaigns:live"
+        """sorted set: campaign that is not admitted whole -> when it is looked at (ms)"""
+        self.campaigns_stopped = prefix + b"campaigns:stopped"
+        """hash: campaign -> `p,ms` paused or `c,ms` cancelled; see lib_campaign.lua"""
+        self.campaigns_tally = prefix + b"campaigns:tally"
+        """hash: `campaign:class` -> number of jobs; see lib_tally.lua"""
+        self.campaign_chunks = prefix + b"campaigns:chunks"
+        """sorted set: `campaign.chunk` in play -> when it is given out again (ms): their intake ledger"""
+        self.campaigns_parked = prefix + b"campaigns:parked"
+        """sorted set: refs of admitted segments whose campaign is paused; their bodies are in `waiting`"""
         self.lease = prefix + b"lease"
         """string with a short TTL: the token of the binder that leads"""
         self.fence = prefix + b"fence"
@@ -150,6 +170,37 @@ class Keys:
     def content(self, job_id: str | bytes) -> bytes:
         """string: the JSON of what was asked (text and options)."""
         return self.prefix + b"content:" + _octets(job_id)
+
+    def asked(self, job_id: str | bytes) -> bytes:
+        """string: where the text and options of a job are read; jobs of a campaign have them together."""
+        octets = _octets(job_id)
+        if octets[CAMPAIGN_OCTETS : CAMPAIGN_OCTETS + 1] == b":" and octets[:1] == b"C":
+            octets = octets[:CAMPAIGN_OCTETS]
+        return self.prefix + b"content:" + octets
+
+    def campaign(self, campaign_id: str) -> bytes:
+        """hash: one campaign; see lib_campaign.lua"""
+        return self.prefix + b"campaign:" + _octets(campaign_id)
+
+    def campaign_key(self, idempotency_key: str) -> bytes:
+        """string: the campaign of an idempotency key, and the fingerprint of what it was asked for, JSON."""
+        return self.prefix + b"campaign:key:" + _octets(idempotency_key)
+
+    def chunk(self, campaign_id: str, number: int) -> bytes:
+        """string: rows of a campaign until they are jobs, JSON; with fields, as long as a retry may be."""
+        return b"%s:chunk:%d" % (self.campaign(campaign_id), number)
+
+    def refused_rows(self, campaign_id: str) -> bytes:
+        """Sorted set: `row code: reason` of the rows that became no job -> the row."""
+        return self.campaign(campaign_id) + b":refused"
+
+    def retried_rows(self, campaign_id: str) -> bytes:
+        """hash: row -> the number of its last try, for those that were tried again."""
+        return self.campaign(campaign_id) + b":retried"
+
+    def campaign_numbers(self, campaign_id: str, bucket: int) -> bytes:
+        """Set of digests of the numbers that a campaign has a job for."""
+        return b"%s:numbers:%03x" % (self.campaign(campaign_id), bucket % NUMBER_BUCKETS)
 
     def hook(self, host: str) -> bytes:
         """Sorted set: event id -> when it is due (ms), for the webhooks of a host."""

@@ -74,7 +74,7 @@ class Lifecycle:
         script_keys = [
             keys.job(job_id), keys.content(job_id), keys.status, keys.scheduled, keys.aside,
             *(keys.intake[lane] for lane in LANES), keys.waiting, keys.delayed, keys.held,
-            keys.outbox,
+            keys.outbox, keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
         arguments = (job_id, self._now_ms, self._text_ttl_s, f"cancelled: {reason}", callback)
         return eval_call(script("cancel"), script_keys, arguments, lambda reply: reply.decode())

@@ -150,7 +150,7 @@ class Queries:
         """Join answers to their segments; reply: a word for each, see apply_query.lua."""
         keys = self._keys
         book = keys.credits_of(day_of_entry(answers[0].fact.entry_id, self._days))
-        script_keys = [keys.answers, keys.status, keys.outbox, book, keys.credits]
+        script_keys = [keys.answers, keys.status, keys.outbox, book, keys.credits, keys.campaigns_tally]
         arguments: list[Any] = [self._now_ms, self._text_ttl_s, REPLY_TTL_S, BOOK_TTL_S]
         for fact, status, said in answers:
             job_id, _, number = fact.ref.rpartition(b"#")

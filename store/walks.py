@@ -105,7 +105,7 @@ class Walks:
 
     def close_unconfirmed(self, known: Sequence[Known], after_s: float) -> Call[int]:
         """Close those that are at 003 for `after_s`; reply: how many."""
-        keys = [self._keys.status, self._keys.outbox]
+        keys = [self._keys.status, self._keys.outbox, self._keys.campaigns_tally]
         arguments: list[Any] = [self._now_ms, self._text_ttl_s, round(after_s * 1000)]
         for _, ref in known:
             job_id, _, number = ref.rpartition(b"#")

@@ -106,11 +106,14 @@ class Wire:
         """
         keys = self._keys
         script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]
-        script_keys += (keys.pause, keys.opted_out_recently, keys.outbox)
+        script_keys += (
+            keys.pause, keys.opted_out_recently, keys.outbox,
+            keys.campaigns_tally, keys.campaigns_stopped, keys.waiting, keys.campaigns_parked,
+        )  # fmt: skip
         arguments: list[Any] = [token, self._now_ms, self._text_ttl_s, self._sending]
         for lane, entry_id, reference, _ in entries:
             job_id, _, number = reference.rpartition(b"#")
-            script_keys += (keys.job(job_id), keys.content(job_id))
+            script_keys += (keys.job(job_id), keys.asked(job_id))
             arguments += (reference, number, lane, entry_id)
         return eval_call(script("begin"), script_keys, arguments, fenced(list))
 
@@ -144,7 +147,7 @@ class Wire:
         keys = self._keys
         script_keys = [
             keys.fence, keys.inflight, keys.status, *self._outbounds,
-            keys.waiting, keys.held, keys.doubts, keys.doubted, keys.outbox,
+            keys.waiting, keys.held, keys.doubts, keys.doubted, keys.outbox, keys.campaigns_tally,
         ]  # fmt: skip
         return script_keys, [token, self._now_ms, self._text_ttl_s, self._hold_ms]
 

@@ -7,6 +7,8 @@ job_status(job.id).state
 from __future__ import annotations
 
 from smsfleet.tasks.app import app
+from smsfleet.tasks.campaign import Campaign, campaigns, find_campaign
+from smsfleet.tasks.campaign_start import start_campaign
 from smsfleet.tasks.cancellation import Cancellation, acancel, cancel
 from smsfleet.tasks.incoming import read_mo
 from smsfleet.tasks.quote import estimate
@@ -16,6 +18,7 @@ from smsfleet.tasks.waiting import await_status, wait_for_status
 from smsfleet.workers.signature import verify_webhook
 
 __all__ = [
-    "Cancellation", "JobStatus", "acancel", "app", "await_status", "cancel", "estimate", "job_status",
-    "read_mo", "send_sms", "verify_webhook", "wait_for_status",
+    "Campaign", "Cancellation", "JobStatus", "acancel", "app", "await_status", "campaigns", "cancel",
+    "estimate", "find_campaign", "job_status", "read_mo", "send_sms", "start_campaign", "verify_webhook",
+    "wait_for_status",
 ]  # fmt: skip

@@ -29,11 +29,11 @@ def reserved(state: Any, **_: Any) -> Shown:
 
 
 def _in_bulk(state: Any, which: str) -> Shown:
-    strategy = getattr(state.consumer, "smsfleet_strategy", None)
-    if strategy is None:
-        return []
-    items = getattr(strategy, which)()
-    return [item.info(state.hostname) for item in items]
+    return [
+        item.info(state.hostname, strategy.task_name)
+        for strategy in getattr(state.consumer, "smsfleet_strategies", ())
+        for item in getattr(strategy, which)()
+    ]
 
 
 def register() -> None:

@@ -13,6 +13,7 @@ from smsfleet.config.errors import StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.jobs import Envelope
 from smsfleet.tasks.app import QUEUES, SEND_SMS, shares_a_server
+from smsfleet.tasks.chunk import publish_chunks
 from smsfleet.tasks.sms import send_sms
 from smsfleet.workers.callbacks import TaskCall
 
@@ -73,6 +74,10 @@ class CeleryPublisher:
         except UNPUBLISHABLE as error:
             _warn(job_id, error)
             self._send(job_id, **plain)
+
+    def publish_chunks(self, campaign_id: str, lane: str, numbers: Sequence[int]) -> None:
+        """Publish chunks that were given out; when the broker is away they come again."""
+        publish_chunks(campaign_id, lane, numbers)
 
     def _send(self, job_id: str, **options: Any) -> None:
         try:

@@ -69,10 +69,10 @@ class Item(NamedTuple):
     message: Any
     is_redelivered: bool
 
-    def info(self, hostname: str) -> dict[str, Any]:
+    def info(self, hostname: str, task: str = SEND_SMS) -> dict[str, Any]:
         """What `inspect` shows of it: the fields of Celery's requests."""
         return {
-            "id": self.job_id, "name": SEND_SMS, "type": SEND_SMS, "args": [], "kwargs": {},
+            "id": self.job_id, "name": task, "type": task, "args": [], "kwargs": {},
             "hostname": hostname, "worker_pid": os.getpid(), "time_start": None, "acknowledged": False,
             "delivery_info": {**self.message.delivery_info, "redelivered": self.is_redelivered},
         }  # fmt: skip
@@ -80,6 +80,10 @@ class Item(NamedTuple):
 
 class BulkStrategy:
     """One per consumer connection; called by Celery with each message of the task."""
+
+    batch = BATCH
+    """most messages that are handled together"""
+    task_name = SEND_SMS
 
     def __init__(self, task: Any, app: Any, consumer: Any) -> None:
         self._consumer = consumer
@@ -98,7 +102,7 @@ class BulkStrategy:
         self._revoked = consumer.controller.state.revoked
         self._log = logger(__name__)
         self._kombu_log = logging.getLogger(__name__)
-        consumer.smsfleet_strategy = self
+        consumer.smsfleet_strategies = [*getattr(consumer, "smsfleet_strategies", ()), self]
         inspection.register()
 
     # --- in the loop's thread ------------------------------------------------------------------
@@ -136,7 +140,10 @@ class BulkStrategy:
         if place == SUSPECTS or items[0].job_id in self._revoked:  # a revoked one is only closed
             size = 1
         else:
-            size = next((at for at, item in enumerate(items[:BATCH]) if item.job_id in self._revoked), BATCH)
+            size = next(
+                (at for at, item in enumerate(items[: self.batch]) if item.job_id in self._revoked),
+                self.batch,
+            )
         batch, self._waiting[place] = items[:size], items[size:]
         return batch
 
@@ -276,9 +283,9 @@ class DrainStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def stop(self, consumer: Any) -> None:
         """Finish and acknowledge what is running."""
-        strategy = getattr(consumer, "smsfleet_strategy", None)
-        if strategy is not None:
+        for strategy in getattr(consumer, "smsfleet_strategies", ()):
             strategy.drain()
+        consumer.smsfleet_strategies = []
 
     shutdown = stop
 

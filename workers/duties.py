@@ -2,14 +2,14 @@
 
 Scheduled jobs are published when they are due; segments whose delay or hold is over go back to the wire's
 side; segments in doubt are matched with their receipts; messages from handsets are handed over, and wait no
-longer for parts that do not come; jobs whose message was lost are published again; the gateway is asked for
-receipts that do not come; operators are told of credits that run low. There is no beat process.
+longer for parts that do not come; jobs and chunks whose message was lost are published again; the gateway is
+asked for receipts that do not come; operators are told of credits that run low. There is no beat process.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
@@ -21,6 +21,7 @@ from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import LANES
 from smsfleet.store.lifecycle import Kept
 from smsfleet.store.outbox import Outbox
+from smsfleet.workers import chunks
 from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.meter import CreditWatch
 from smsfleet.workers.reconciliation import Reconciliation
@@ -55,6 +56,9 @@ class Publisher(Protocol):
 
     def publish_kept(self, lane: str, job_id: str, options: str) -> None:
         """Publish a job that was kept back for the first time, where the broker is another server."""
+
+    def publish_chunks(self, campaign_id: str, lane: str, numbers: Sequence[int]) -> None:
+        """Publish chunks of a campaign that were given out."""
 
 
 class Duties:
@@ -93,9 +97,11 @@ class Duties:
         now_ms = self._clock_ms()
         self._inbox.keep_overdue(now_ms)
         self.route()
+        chunks.duties(self._runtime, self._publisher.publish_chunks)
         if now_ms >= self._sweep_at_ms:
             self._sweep_at_ms = now_ms + round(self._runtime.settings.sweep_s * 1000)
             self.sweep()
+            chunks.forget(self._runtime)
         self._reconciliation.step()
         self._credits.step()
 

@@ -10,11 +10,13 @@ from smsfleet.config.logs import mask_number
 from smsfleet.store.erasure import Erasure
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.search import Search
+from smsfleet.workers.campaign_rows import without_number
 from smsfleet.workers.outgoing import Outcome, Outgoing
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 BATCH = 500
+CHUNKS = 50
 DAYS = 31
 """So many days back the last job of the number is looked for: an index of it lives no longer."""
 
@@ -34,7 +36,7 @@ class Erased:
     named: list[str] = field(default_factory=list)
     """jobs whose id holds the number: ids are not changed"""
     entries: Counter[str] = field(default_factory=Counter)
-    """messages, unreadable ones, events: how many of each"""
+    """messages, unreadable ones, events, rows of campaigns: how many of each"""
 
 
 class Eraser:
@@ -50,6 +52,9 @@ class Eraser:
     def run(self, progress: Progress = lambda _: None) -> Erased:
         """Erase all that can be; raises StoreUnavailable, then run it again."""
         erased = Erased()
+        self._campaigns(
+            erased, progress
+        )  # first: what a worker makes of a row meanwhile is found among the jobs
         self._jobs(erased, progress)
         self._streams(erased)
         self._parts(erased)
@@ -57,6 +62,29 @@ class Eraser:
         today = self._clock_ms() // DAY_MS
         self._runtime.store.run_all(self._erasure.counters(range(today - DAYS, today + 2)))
         return erased
+
+    def _campaigns(self, erased: Erased, progress: Progress) -> None:
+        """Rows that are no jobs yet, or are kept for retries, are refused in place of their number."""
+        store, calls, first = self._runtime.store, self._runtime.campaigns, 0
+        while campaigns := store.run(calls.begun(first, BATCH)):
+            for campaign_id in campaigns:
+                taken = store.run(calls.chunks_taken(campaign_id))
+                for at in range(1, taken + 1, CHUNKS):
+                    numbers = range(at, min(at + CHUNKS, taken + 1))
+                    chunks = store.run(calls.chunks(campaign_id, numbers))
+                    for number, chunk in zip(numbers, chunks, strict=True):
+                        if chunk is not None:
+                            erased.entries["rows"] += self._rows(campaign_id, number, chunk)
+                    progress(0)
+            first += len(campaigns)
+
+    def _rows(self, campaign_id: str, number: int, chunk: bytes) -> int:
+        country = self._runtime.settings.default_country_code or None
+        text, found = without_number(chunk, self._number, country)
+        if not found:
+            return 0
+        calls = self._runtime.campaigns
+        return found * self._runtime.store.run(calls.replace_chunk(campaign_id, number, chunk, text))
 
     def _jobs(self, erased: Erased, progress: Progress) -> None:
         store, cursor = self._runtime.store, 0

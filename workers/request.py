@@ -25,6 +25,9 @@ POLICIES = tuple(POLICY_LETTER)
 KEY = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 """Job ids and idempotency keys; no `#`, which parts a job id from a segment number."""
 
+_ROW = re.compile(r"C[A-Za-z0-9]{10}:[0-9]")
+"""How the ids of a campaign's jobs begin: scripts count them for it, so no other job may look like one."""
+
 DEFAULT_MAX_SEGMENTS = 10
 
 _KINDS = {
@@ -249,6 +252,10 @@ def checked_key(value: str, name: str = "idempotency_key") -> str:
     """An idempotency key or job id, or InvalidArgument."""
     if not is_key(value):
         raise InvalidArgument(f"{name} {value!r} is refused: it must be 1-64 of A-Z a-z 0-9 _ . : -")
+    if _ROW.match(value):
+        raise InvalidArgument(
+            f"{name} {value!r} is refused: it has the form of a campaign's jobs, C..........:1"
+        )
     return value
 
 

@@ -48,6 +48,10 @@ class Rules:
             raise DestinationDenied(
                 f"destination {destination!r} is denied: it begins with none of SMSFLEET_ALLOW_PREFIXES"
             )
+        self.check_sender(sender)
+
+    def check_sender(self, sender: str) -> None:
+        """Raise SenderDenied for a sender that is not permitted."""
         if self._senders and sender and addresses.sender_key(sender) not in self._senders:
             raise SenderDenied(
                 f"sender {sender!r} is not in the list of registered sender IDs: register it with Clickatell"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     # pydantic and redis cost 0.3 s at import: an application pays with its first SMS, not at start.
     from smsfleet.config.days import AccountDays
     from smsfleet.config.settings import Settings
+    from smsfleet.store.campaigns import Campaigns
     from smsfleet.store.client import Store
     from smsfleet.store.credits import Credits
     from smsfleet.store.doubts import Doubts
@@ -87,6 +88,19 @@ class Runtime:
         from smsfleet.store.lifecycle import Lifecycle  # noqa: PLC0415
 
         return Lifecycle(self.keys, text_ttl_s=self.settings.text_ttl_s)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """The calls about campaigns."""
+        from smsfleet.store.campaigns import Campaigns  # noqa: PLC0415
+
+        settings = self.settings
+        return Campaigns(
+            self.keys,
+            job_ttl_s=settings.job_ttl_s,
+            margin_s=settings.sweep_margin_s,
+            most_waiting=settings.campaign_chunks,
+        )
 
     @cached_property
     def facts(self) -> Facts:

@@ -15,24 +15,8 @@
 -- how long to wait at least for a stream that is full: while no binder empties it, asking faster only costs
 local FULL_MS = 50
 local now = server_ms(ARGV[1])
-local rate, burst, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local bucket = redis.call('HMGET', KEYS[1], 'v', 't', 'r', 'c')
-local set = rate
-local floor_share = 1
-if bucket[3] then
-  rate = rate_now(set, bucket[3], bucket[4], now)
-  if rate == set then
-    redis.call('HDEL', KEYS[1], 'r', 'c')
-  else
-    local lowered = math.max(1, burst * rate / set)
-    floor_share, burst = lowered / burst, lowered
-    limit = math.min(limit, math.max(10, math.floor(2 * rate)))
-  end
-end
-local tokens = burst
-if bucket[1] then
-  tokens = math.min(burst, tonumber(bucket[1]) + math.max(0, now - tonumber(bucket[2])) * rate / 1000)
-end
+local bucket = open_bucket(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), now)
+local tokens, rate, limit, floor_share = bucket.tokens, bucket.rate, bucket.limit, bucket.floor_share
 
 local function used_by(client) return tonumber(redis.call('HGET', KEYS[3], client) or 0) end
 

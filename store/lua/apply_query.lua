@@ -1,6 +1,6 @@
 -- apply_query.lua: join answers to query_sm to their segments, as receipts are: the status only rises.
 -- KEYS[1] answers stream  KEYS[2] status stream  KEYS[3] outbox stream  KEYS[4] book of the day, hash
--- KEYS[5] credits hash
+-- KEYS[5] credits hash  KEYS[6] tally hash
 -- then three for each answer: job hash, content string, list of replies (any key when nobody waits)
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] ttl of replies in seconds
 -- ARGV[4] book ttl in seconds
@@ -8,10 +8,10 @@
 --   is noted once), 1 when a command waits for the reply
 -- returns a word for each answer: applied (the status rose) | unchanged | other (the segment is not accepted) |
 --   unknown (the job is gone) | done (another worker has applied this answer)
--- uses: lib_time lib_job lib_credit
+-- uses: lib_time lib_tally lib_job lib_credit
 local now = server_ms(ARGV[1])
 local results = {}
-local k = 6
+local k = 7
 for a = 5, #ARGV, 6 do
   local ref, number, status, said = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
   local is_ours = redis.call('XDEL', KEYS[1], ARGV[a]) == 1
@@ -42,4 +42,5 @@ for a = 5, #ARGV, 6 do
   k = k + 3
 end
 keep_book(KEYS[5], ARGV[4])
+write_tallies(KEYS[6])
 return results

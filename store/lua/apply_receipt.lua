@@ -1,7 +1,7 @@
 -- apply_receipt.lua: join delivery receipts to their segments; park those that came before their response.
 -- KEYS[1] deliveries stream  KEYS[2] status stream  KEYS[3] orphans sorted set
 -- KEYS[4] doubts hash  KEYS[5] doubted sorted set  KEYS[6] outbox stream  KEYS[7] book of the day, hash
--- KEYS[8] credits hash
+-- KEYS[8] credits hash  KEYS[9] tally hash
 -- then six for each receipt: job hash, content string, orphan list, index hashes of today, yesterday and tomorrow
 --   (of a relay whose clock is ahead). Job and content are used when the ref is known, the index hashes when it is
 --   not: else they may be any key.
@@ -12,7 +12,7 @@
 --   from ('' = none)
 -- returns a word for each receipt: applied (the status rose) | unchanged | parked (no response yet: kept) |
 --   again (the response came since the look-up: nothing done, look up again) | unknown (the job is gone)
--- uses: lib_time lib_job lib_credit lib_doubt
+-- uses: lib_time lib_tally lib_job lib_credit lib_doubt
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
 
@@ -39,9 +39,12 @@ local function apply_at_once(key, content, ref, number, status, raw)
   if (RANK[status] or 0) <= (RANK[old] or 0) or string.find(history, entry, 1, true) then return nil end
   local elapsed = string.format('%d', math.max(0, now - (tonumber(v[4]) or 0)))
   local id = string.sub(ref, 1, -2 - #number)
+  local campaign = campaign_of(ref)
+  if campaign then tally(campaign, 'A' .. old, 'A' .. status) end
   tell(KEYS[2], id, status, FINAL[status])
   if several then tell_more(key, KEYS[6], id, status, FINAL[status], 'A' .. status) end
-  if FINAL[status] and not FINAL[old] then redis.call('EXPIRE', content, ARGV[3]) end
+  -- a job of a campaign has no content of its own
+  if FINAL[status] and not FINAL[old] and not campaign then redis.call('EXPIRE', content, ARGV[3]) end
   redis.call(
     'HSET', key, number, 'A' .. attempt .. ',' .. status .. ',' .. rest, 'h', history .. elapsed .. entry, 's', status
   )
@@ -53,7 +56,7 @@ local function apply_at_once(key, content, ref, number, status, raw)
   return 'applied'
 end
 
-local k = 9
+local k = 10
 for a = 6, #ARGV, 7 do
   local ref, message_id, status, raw = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
   local result = ref ~= '' and apply_at_once(KEYS[k], KEYS[k + 1], ref, ARGV[a + 2], status, raw)
@@ -94,4 +97,5 @@ if #entries > 0 then
   redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
   redis.call('XDEL', KEYS[1], unpack(entries))
 end
+write_tallies(KEYS[9])
 return results

@@ -3,6 +3,7 @@
 -- KEYS[1] responses stream  KEYS[2] status stream  KEYS[3] waiting hash  KEYS[4] delayed sorted set
 -- KEYS[5] held sorted set  KEYS[6] orphans sorted set  KEYS[7] doubts hash  KEYS[8] doubted sorted set
 -- KEYS[9] rate hash  KEYS[10] pause hash  KEYS[11] outbox stream  KEYS[12] book of the day, hash  KEYS[13] credits hash
+-- KEYS[14] tally hash  KEYS[15] parked sorted set
 -- then four for each fact: job hash, content string, index hash of today, orphan list
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
@@ -13,7 +14,7 @@
 -- returns a word for each fact: accepted | duplicate (accepted before under another message id) | known (this very
 --   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown |
 --   paused (wait, and by this answer the account is paused) | resumed (the probe of a paused account was accepted)
--- uses: lib_time lib_job lib_credit lib_doubt lib_accept lib_rate
+-- uses: lib_time lib_tally lib_job lib_credit lib_doubt lib_accept lib_rate
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
 -- None, mostly: then no response needs to look for its own.
@@ -21,7 +22,7 @@ local orphans = redis.call('ZCARD', KEYS[6])
 local in_doubt = redis.call('HLEN', KEYS[7])
 local at = {
   waiting = KEYS[3], delayed = KEYS[4], held = KEYS[5], orphans = KEYS[6], doubts = KEYS[7], doubted = KEYS[8],
-  index_ttl = ARGV[4], any_orphans = orphans > 0, book = KEYS[12],
+  parked = KEYS[15], index_ttl = ARGV[4], any_orphans = orphans > 0, book = KEYS[12],
 }
 
 local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
@@ -62,6 +63,8 @@ local function accept_at_once(key, ref, number, attempt, message_id, index)
   if redis.call('HLEN', index) == 1 then redis.call('EXPIRE', index, ARGV[4]) end
   local elapsed = string.format('%d', math.max(0, now - (tonumber(v[4]) or 0)))
   local id = string.sub(ref, 1, -2 - #number)
+  local campaign = campaign_of(ref)
+  if campaign then tally(campaign, 'Q', 'A8') end
   tell(KEYS[2], id, '8', false)
   if several then tell_more(key, KEYS[11], id, '8', false, 'A8') end
   redis.call(
@@ -96,7 +99,7 @@ local function judge_account(result, outcome, code, ref, attempt)
   return result
 end
 
-local k, throttled = 14, 0
+local k, throttled = 16, 0
 for a = 9, #ARGV, 10 do
   entries[#entries + 1] = ARGV[a]
   local ref, number, attempt, message_id = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 9]
@@ -127,4 +130,5 @@ keep_book(KEYS[13], ARGV[8])
 redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
 redis.call('XDEL', KEYS[1], unpack(entries))
 heed(KEYS[9], tonumber(ARGV[6]), #entries, throttled, now)
+write_tallies(KEYS[14])
 return results

@@ -1,14 +1,15 @@
 -- cancel.lua: send nothing more of a job: what waits ends at once, what is on its way is not sent a second time.
 -- KEYS[1] job hash  KEYS[2] content string  KEYS[3] status stream  KEYS[4] scheduled sorted set
 -- KEYS[5] aside sorted set  KEYS[6..8] intake sorted sets high normal bulk  KEYS[9] waiting hash
--- KEYS[10] delayed sorted set  KEYS[11] held sorted set  KEYS[12] outbox stream
+-- KEYS[10] delayed sorted set  KEYS[11] held sorted set  KEYS[12] outbox stream  KEYS[13] tally hash
+-- KEYS[14] parked sorted set
 -- ARGV[1] job id  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] reason, `cancelled: message`  ARGV[5] who is called about it if it has no segments, '' for nobody
 -- returns '' no such job | '=' and the id of the job that this id is an alias of | for a job without segments
 --   c cancelled, now or before, x closed otherwise | else the letter of each segment's state after it: C will never be
 --   sent, S A with the gateway or on the way there, F may have been delivered, R E ended before
 -- An outbound entry stays for begin.lua, which drops it.
--- uses: lib_time lib_job
+-- uses: lib_time lib_tally lib_job
 local id, now = ARGV[1], server_ms(ARGV[2])
 local v = redis.call('HMGET', KEYS[1], 'c', '1', 'e', 'n', 'h', '=')
 if not v[1] then return v[6] and '=' .. v[6] or '' end
@@ -45,6 +46,7 @@ for i = 1, #states do
       redis.call('HDEL', KEYS[9], job.ref)
       redis.call('ZREM', KEYS[10], job.ref)
       redis.call('ZREM', KEYS[11], job.ref)
+      redis.call('ZREM', KEYS[14], job.ref)
     end
     states[i] = cancelled(job.segment)
     job.segment.state = states[i]
@@ -54,4 +56,5 @@ for i = 1, #states do
     save_job(job, now, KEYS[2], KEYS[3], KEYS[12], ARGV[3])
   end
 end
+write_tallies(KEYS[13])
 return table.concat(states)

@@ -1,12 +1,12 @@
 -- close_unconfirmed.lua: end the wait of segments that are at 003 for long: no handset confirms them (semantics.md).
--- KEYS[1] status stream  KEYS[2] outbox stream, then two for each segment: job hash, content string
+-- KEYS[1] status stream  KEYS[2] outbox stream  KEYS[3] tally hash, then two for each segment: job hash, content string
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] how long they must be at 003 (ms)
 -- then for each segment: ref, number
 -- returns how many were closed
--- uses: lib_time lib_job
+-- uses: lib_time lib_tally lib_job
 local now = server_ms(ARGV[1])
 local closed = 0
-local k = 3
+local k = 4
 for a = 4, #ARGV, 2 do
   -- most are final: they are left after one look
   if string.find(redis.call('HGET', KEYS[k], ARGV[a + 1]) or '', '^A%d*,3,') then
@@ -21,4 +21,5 @@ for a = 4, #ARGV, 2 do
   end
   k = k + 2
 end
+write_tallies(KEYS[3])
 return closed

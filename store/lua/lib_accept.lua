@@ -1,11 +1,13 @@
 -- lib_accept.lua: a segment was accepted by the gateway: a response says so, or its receipt does.
--- `at` is a table of keys: waiting, delayed, held, orphans, doubts, doubted, book (of the day); and index_ttl in seconds. Its
+-- `at` is a table of keys: waiting, delayed, held, parked, orphans, doubts, doubted, book (of the day); and index_ttl in
+-- seconds. Its
 -- `any_orphans` is false when no receipt waits for its response: then none is looked for.
 
 local function unpark(job, at)
   redis.call('HDEL', at.waiting, job.ref)
   redis.call('ZREM', at.delayed, job.ref)
   redis.call('ZREM', at.held, job.ref)
+  redis.call('ZREM', at.parked, job.ref)
 end
 
 -- Receipts that came before their response. Returns how many messages are given back by them: 1, 0 or -1.

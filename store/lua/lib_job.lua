@@ -95,6 +95,19 @@ local function roll(counts)
   return STATUS[lowest] or '', false
 end
 
+-- The class of a job of several segments for its campaign's tally (lib_tally.lua).
+local function class_of_several(counts, shown, closed)
+  local decided
+  for label in pairs(counts) do
+    if label == 'H' or class_of(label) == 'Q' then
+      if decided ~= 'Q' then decided = class_of(label) end
+    elseif closed and STATUS[weigh(label)] == shown and decided ~= 'Q' and decided ~= 'H' then
+      decided = label
+    end
+  end
+  return decided or 'A' .. shown
+end
+
 local function unpack_counts(packed)
   local counts = {}
   for label, count in string.gmatch(packed, '(%u%d*):(%d+)') do counts[label] = tonumber(count) end
@@ -175,19 +188,23 @@ local function save_job(job, now, content_key, status_stream, outbox, text_ttl)
   if label ~= job.label then
     local shown, closed, was_closed
     local labels = label
+    local campaign = campaign_of(job.ref)
     if not job.counts then
       local rank, _
       rank, closed = weigh(label)
       _, was_closed = weigh(job.label)
       shown = STATUS[rank] or (closed and STATUS[REACHED] or '') -- what roll says of one segment
+      if campaign then tally(campaign, class_of(job.label), class_of(label)) end
     else
       local counts = unpack_counts(job.counts)
       was_closed = select(2, roll(counts))
+      local before = campaign and class_of_several(counts, job.shown, was_closed)
       counts[job.label] = counts[job.label] - 1
       if counts[job.label] == 0 then counts[job.label] = nil end
       counts[label] = (counts[label] or 0) + 1
       shown, closed = roll(counts)
       labels = pack_counts(counts)
+      if campaign then tally(campaign, before, class_of_several(counts, shown, closed)) end
       fields[#fields + 1] = 'k'
       fields[#fields + 1] = labels .. (job.told and '@' or '')
     end

@@ -20,6 +20,26 @@ local function rate_now(set, lowered, at, now)
   return math.min(set, tonumber(lowered) + math.max(0, now - tonumber(at)) / 1000 * RAISE * set)
 end
 
+-- The account's bucket as it is now: tokens, rate, limit (entries of an outbound stream), and floor_share, by which what
+-- is left to others is lower while the burst is.
+local function open_bucket(rate_key, set, burst, limit, now)
+  local v = redis.call('HMGET', rate_key, 'v', 't', 'r', 'c')
+  local rate, floor_share = set, 1
+  if v[3] then
+    rate = rate_now(set, v[3], v[4], now)
+    if rate == set then
+      redis.call('HDEL', rate_key, 'r', 'c')
+    else
+      local lowered = math.max(1, burst * rate / set)
+      floor_share, burst = lowered / burst, lowered
+      limit = math.min(limit, math.max(10, math.floor(2 * rate)))
+    end
+  end
+  local tokens = burst
+  if v[1] then tokens = math.min(burst, tonumber(v[1]) + math.max(0, now - tonumber(v[2])) * rate / 1000) end
+  return { tokens = tokens, rate = rate, limit = limit, floor_share = floor_share }
+end
+
 -- Count answers to submit_sm; costs one look where nothing is throttled.
 local function heed(rate_key, set, answered, throttled, now)
   local v = redis.call('HMGET', rate_key, 'w', 'a', 'b', 'r', 'c')

@@ -1,14 +1,14 @@
 -- promote.lua: put segments whose delay after a temporary error is over back into their outbound stream.
 -- KEYS[1] waiting hash  KEYS[2] delayed sorted set  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
--- KEYS[7] outbox stream  KEYS[8] rate hash; then two for each segment: job hash, content string
+-- KEYS[7] outbox stream  KEYS[8] tally hash  KEYS[9] rate hash; then two for each segment: job hash, content string
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds; then for each segment: ref, number
 -- returns a word for each segment: queued | expired | cancelled | early (its time has not come) | gone (not waiting any
 --   more)
 -- They take tokens of the rate before new jobs do, half a second's at most: then new ones get some too.
--- uses: lib_time lib_job lib_outbound
+-- uses: lib_time lib_tally lib_job lib_outbound
 local now = server_ms(ARGV[1])
 local results = {}
-local k, queued = 9, 0
+local k, queued = 10, 0
 for a = 3, #ARGV, 2 do
   local ref = ARGV[a]
   local due = redis.call('ZSCORE', KEYS[2], ref)
@@ -40,10 +40,11 @@ for a = 3, #ARGV, 2 do
   k = k + 2
 end
 if queued > 0 then
-  local tokens, set = unpack(redis.call('HMGET', KEYS[8], 'v', 'm'))
+  local tokens, set = unpack(redis.call('HMGET', KEYS[9], 'v', 'm'))
   if tokens and set then
     local owed = math.max(math.min(tonumber(tokens), -tonumber(set) / 2), tonumber(tokens) - queued)
-    redis.call('HSET', KEYS[8], 'v', string.format('%.6f', owed))
+    redis.call('HSET', KEYS[9], 'v', string.format('%.6f', owed))
   end
 end
+write_tallies(KEYS[8])
 return results

@@ -1,17 +1,17 @@
 -- recover.lua: after a takeover, what another token left in flight is ambiguous. Fenced.
 -- KEYS[1] fence string  KEYS[2] inflight hash  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
 -- KEYS[7] waiting hash  KEYS[8] held sorted set  KEYS[9] doubts hash  KEYS[10] doubted sorted set
--- KEYS[11] outbox stream
+-- KEYS[11] outbox stream  KEYS[12] tally hash
 -- then two for each segment: job hash, content string
 -- ARGV[1] token  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds  ARGV[4] hold in ms
 -- then for each segment: ref, number
 -- returns 'FENCED' | a letter for each segment: Q queued again, H held, F failed unknown,
 --   '-' not in flight any more, or in flight under our own token (nothing done)
--- uses: lib_time lib_job lib_doubt lib_outbound
+-- uses: lib_time lib_tally lib_job lib_doubt lib_outbound
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results = {}
-local k = 12
+local k = 13
 for a = 5, #ARGV, 2 do
   local ref = ARGV[a]
   local intent = redis.call('HGET', KEYS[2], ref)
@@ -35,4 +35,5 @@ for a = 5, #ARGV, 2 do
   end
   k = k + 2
 end
+write_tallies(KEYS[12])
 return results

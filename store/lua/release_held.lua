@@ -1,14 +1,14 @@
 -- release_held.lua: end the hold of segments whose outcome is unknown: by their timer, or as an operator decides.
 -- KEYS[1] waiting hash  KEYS[2] held sorted set  KEYS[3] status stream  KEYS[4..6] outbound streams high normal bulk
--- KEYS[7] outbox stream
+-- KEYS[7] outbox stream  KEYS[8] tally hash
 -- then two for each segment: job hash, content string
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds
 -- then for each segment: ref, number, decision (timer | resend | fail)
 -- returns a word for each segment: queued | failed | early (the timer is not over) | gone (not held any more)
--- uses: lib_time lib_job lib_outbound
+-- uses: lib_time lib_tally lib_job lib_outbound
 local now = server_ms(ARGV[1])
 local results = {}
-local k = 8
+local k = 9
 for a = 3, #ARGV, 3 do
   local ref, decision = ARGV[a], ARGV[a + 2]
   local due = redis.call('ZSCORE', KEYS[2], ref)
@@ -44,4 +44,5 @@ for a = 3, #ARGV, 3 do
   results[#results + 1] = result
   k = k + 2
 end
+write_tallies(KEYS[8])
 return results

@@ -11,8 +11,8 @@ import sys
 from tests.benchmarks.harness import PYTHONPATH
 
 NAMES = (
-    "codec", "encoding", "scripts", "memory", "orphans", "binder", "drain", "events", "individual", "lanes",
-    "takeover", "walk", "rate", "adversity",
+    "codec", "encoding", "scripts", "memory", "orphans", "binder", "drain", "events", "individual",
+    "campaign", "lanes", "takeover", "walk", "rate", "adversity",
 )  # fmt: skip
 
 

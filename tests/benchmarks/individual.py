@@ -48,7 +48,7 @@ class Fleet(NamedTuple):
 
 def measure(count: int, workers: int = WORKERS) -> Result:
     alone = _alone(max(1, count // 4))
-    fast = _throughput(count, workers)
+    fast = throughput(count, workers)
     latency = _latency(max(1, min(10_000, int(count * LATENCY_SHARE))), workers)
     fleet_s = sum(fast["cpu_s_per_1000"].values())
     return {
@@ -74,7 +74,8 @@ def _alone(count: int) -> Result:
     return costs
 
 
-def _throughput(count: int, workers: int) -> Result:
+def throughput(count: int, workers: int) -> Result:
+    """As fast as some callers call: jobs a second until the last receipt is in its job, CPU of each process."""
     with fleet(workers, journal=False) as started, ThreadPoolExecutor(CALLERS) as callers:
         before = harness.cpu_s(started.pids)
         at = time.time() + START_S

@@ -160,6 +160,26 @@ FAULTS = (
         "if state == 'Q' and lapse(job, now) then", "if state == 'Q' and job.deadline ~= 0 and lapse(job, now) then",
     ),
     Fault(
+        "begin does not see a cancelled campaign", _world("resend", receipts=(), ends=1), "begin",
+        "elseif state == 'Q' and campaign == 'c' then", "elseif state == 'Q' and campaign == '-' then",
+    ),
+    Fault(
+        "begin does not see a paused campaign", _world("resend", receipts=(), halts=1), "begin",
+        "local campaign = campaign_state(ref)", "local campaign = nil",
+    ),
+    Fault(
+        "what is parked is nowhere", _world("resend", receipts=(), halts=1), "begin",
+        "redis.call('ZADD', KEYS[13], 0, job.ref)", "",
+    ),
+    Fault(
+        "a parked segment that is cancelled stays parked", _world("resend", receipts=(), halts=1, cancels=1), "cancel",
+        "redis.call('ZREM', KEYS[14], job.ref)", "",
+    ),
+    Fault(
+        "a campaign does not count what is refused", _world("resend", receipts=(), permanent=1), "lib_job",
+        "if campaign then tally(campaign, class_of(job.label), class_of(label)) end", "",
+    ),
+    Fault(
         "cancel forgets what is on its way", _world("hold", receipts=(), temporary=1, cancels=1), "cancel",
         "redis.call('HSET', KEYS[1], 'x', 0)", "",
     ),

@@ -77,6 +77,11 @@ QUICK = (
     _world("fail", 2, "3", closes=1),
     _world("hold", 1, "10 4", duplicates=1),
     _world("resend", 1, "10", link_losses=1),
+    _world("hold", 1, "4", kills=1, halts=1),
+    _world("resend", 1, "", link_losses=1, halts=1, ends=1),
+    _world("hold_then_resend", 1, "", temporary=1, unheard=1, ends=1),
+    _world("fail", 2, "", temporary=1, halts=1, ends=1),
+    _world("hold", 1, "", link_losses=1, halts=1, cancels=1),
 )
 """What `make test` explores: seconds for each."""
 
@@ -109,6 +114,10 @@ _MORE = (
     *(_world(policy, 2, "", kills=1, link_losses=1, cancels=1) for policy in POLICIES),
     *(_world(policy, 1, "", "deadline, ", link_losses=1, temporary=1, cancels=1) for policy in POLICIES),
     _world("hold", 1, "", kills=1, resends=1, stalls=1, cancels=2),
+    *(_world(policy, 1, "4", kills=1, temporary=1, halts=1, ends=1) for policy in POLICIES),
+    *(_world(policy, 2, "", link_losses=1, halts=2) for policy in POLICIES),
+    *(_world(policy, 1, "", "deadline, ", pauses=1, temporary=1, halts=1, cancels=1) for policy in POLICIES),
+    _world("hold", 1, "", kills=1, resends=1, stalls=1, halts=1, ends=1),
     *(_world(policy, 1, "", answers=(4, 7), queries=2, stalls=1, kills=1) for policy in POLICIES),
     *(_world(policy, 1, "4", answers=(7,), queries=1, link_losses=1, stalls=1) for policy in POLICIES),
     *(_world(policy, 1, "3 4", answers=(3, 7), queries=1, closes=2) for policy in POLICIES),

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-JOB = "j"
+CAMPAIGN = "Cabcdefghij"
+JOB = f"{CAMPAIGN}:1"
+"""The one job is a row of a campaign, so that all that happens to it is counted there."""
 TO = "27999100001"
 EARLY_MS = 1_000_000
 LATE_MS = 9_000_000
@@ -48,6 +50,10 @@ class Budget(NamedTuple):
     """holds that an operator ends"""
     cancels: int = 0
     """calls of cancel by the application"""
+    halts: int = 0
+    """pauses of the campaign"""
+    ends: int = 0
+    """cancels of the campaign"""
     queries: int = 0
     """turns of the walk that asks query_sm"""
     nacks: int = 0

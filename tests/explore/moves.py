@@ -19,7 +19,7 @@ from tests.explore.model import (
 from tests.explore.move import Move, Run, pure
 from tests.explore.questions import questions
 from tests.explore.redis_side import Picture, World, number_of, reference
-from tests.explore.surroundings import application, duty, relays, smsc, timers
+from tests.explore.surroundings import application, campaign, duty, relays, smsc, timers
 
 from smsfleet.config.errors import Fenced
 from smsfleet.store.keys import LANES
@@ -55,6 +55,7 @@ def moves(
     yield from duty(env, picture, mistakes)
     yield from timers(env, picture, configuration)
     yield from application(env, picture)
+    yield from campaign(env, picture)
     yield from questions(env, picture, configuration)
 
 

@@ -15,7 +15,7 @@ SETTLED = "ANRFEC"
 """States in which nothing more is sent, unless a late acceptance changes the state."""
 
 _LEGAL = {
-    "Q": "SAECF",
+    "Q": "SAECFW",
     "S": "QAHFRW",
     "W": "QEACF",
     "H": "QAFWR",
@@ -73,6 +73,7 @@ def after_a_move(
         require(new.state != "N" or new.status == 3, f"segment {new.number} was closed at {new.status}")
     _held_back(before[1], picture)
     _counted(job, picture)
+    _tallied(job, picture)
     _not_burnt(job, configuration)
     _submitted_at_most(env, configuration)
     _cancelled_is_kept(env, job)
@@ -112,14 +113,15 @@ def _in_one_place(segment: SegmentRecord, picture: Picture) -> None:
         else:
             require(told, "a segment is SENDING, not in flight, and no fact about it waits")
     elif segment.state in "WH":
-        queue = picture.delayed if segment.state == "W" else picture.held
+        queue = {*picture.delayed, *picture.parked} if segment.state == "W" else picture.held
         require(
             kept and ref in queue and not entries and not flies, f"a segment in {segment.state} is not kept"
         )
     else:
         require(not kept, f"a segment in {segment.state} still has its body waiting")
         require(segment.state in "AN" or not flies, f"a segment in {segment.state} is in flight")
-    for state, queue in (("W", picture.delayed), ("H", picture.held)):
+    require(not (ref in picture.parked and ref in picture.delayed), "a segment is parked and delayed")
+    for state, queue in (("W", {*picture.delayed, *picture.parked}), ("H", picture.held)):
         require((ref in queue) == (segment.state == state), f"{segment.state} does not fit the waiting sets")
 
 
@@ -128,6 +130,7 @@ def _held_back(before: Picture, after: Picture) -> None:
     old, new = before.record.segments, after.record.segments
     begun = sum(b.attempt > a.attempt for a, b in zip(old, new, strict=True))
     require(not (begun and before.is_paused), "a segment was begun while the account is paused")
+    require(not (begun and before.stopped), "a segment was begun while its campaign is stopped")
     require(begun < 2 or b"gateway" not in before.pause, f"{begun} segments were begun to probe the account")
 
 
@@ -144,6 +147,25 @@ def _counted(job: JobRecord, picture: Picture) -> None:
         labels = Counter(s.state + (str(s.status or "") if s.state in "AR" else "") for s in job.segments)
         packed = " ".join(f"{label}:{count}" for label, count in sorted(labels.items()))
         require(picture.job[b"k"].decode() == packed, f"counted {picture.job[b'k']!r}, there are {packed}")
+
+
+def _tallied(job: JobRecord, picture: Picture) -> None:
+    """The campaign counts the job once, in the class that its segments say."""
+    labels = [s.state + (str(s.status or "") if s.state in "AR" else "") for s in job.segments]
+    expected, closed = rolled_up([(s.state, s.status) for s in job.segments])
+    if any(label in "QSW" for label in labels):
+        classes = {"Q"}
+    elif "H" in labels:
+        classes = {"H"}
+    elif closed:
+        shown_as = {"E": 10, "F": 1, "C": 6, "N": 3}
+        shown = [(label, shown_as.get(label, int(label[1:] or 0))) for label in labels]
+        classes = {label for label, status in shown if status == expected}
+    else:
+        classes = {f"A{expected}"}
+    counted = {name.decode(): jobs for name, jobs in picture.tally.items()}
+    right = len(counted) == 1 and set(counted) <= classes and set(counted.values()) == {b"1"}
+    require(right, f"its campaign counts {counted}, it is {labels}")
 
 
 def _submitted_at_most(env: Env, configuration: Configuration) -> None:

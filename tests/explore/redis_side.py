@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import redis
 from tests.explore.faults import Fault
-from tests.explore.model import DEADLINE_MS, EARLY_MS, JOB, LATE_MS, TO, Configuration
+from tests.explore.model import CAMPAIGN, DEADLINE_MS, EARLY_MS, JOB, LATE_MS, TO, Configuration
 
 from smsfleet.store.calls import Call
+from smsfleet.store.campaigns import Campaigns
 from smsfleet.store.client import Store, translated
 from smsfleet.store.doubts import Doubts
 from smsfleet.store.facts import Facts
@@ -72,7 +73,7 @@ return 1
 # Keys that no move depends on: they are neither photographed nor put back.
 _STILL = (
     KEYS.status, KEYS.rate, KEYS.content(JOB), KEYS.lease_number, KEYS.intake[LANE], KEYS.watermark[LANE],
-    KEYS.outbound["high"], KEYS.outbound["bulk"],
+    KEYS.outbound["high"], KEYS.outbound["bulk"], KEYS.campaign(CAMPAIGN),
 )  # fmt: skip
 
 _RESTORE = Script.of("restore", _RESTORE_LUA)
@@ -120,6 +121,12 @@ class Picture:
     """when they are to be looked at; infinite when there are none"""
     charged: tuple[int, int, int, int]
     """segments accepted, thirds charged for them, thirds given back; and the account's own sum"""
+    parked: frozenset[bytes]
+    """segments of the paused campaign that made room"""
+    stopped: bytes
+    """the campaign: p paused, c cancelled, empty"""
+    tally: dict[bytes, bytes]
+    """of the campaign, by class"""
     pause: dict[bytes, bytes]
     questions: tuple[bytes, ...]
     """for query_sm, that no binder has taken"""
@@ -154,6 +161,8 @@ class Picture:
             tuple(sorted(self.waiting)),
             tuple(sorted(self.delayed)),
             tuple(sorted(self.held)),
+            tuple(sorted(self.parked)),
+            self.stopped,
             tuple(sorted(self.orphans.items())),
             tuple(sorted(self.index.items())),
             self.doubts,
@@ -277,6 +286,9 @@ class World:
         self._store.run(Call(("FLUSHDB",), bool))
         for call in self.facts(EARLY_MS).create_groups():
             self._store.run(call)
+        # As admit_rows.lua would have made it.
+        self._store.run(Call(("HSET", KEYS.campaign(CAMPAIGN), "c", EARLY_MS), int))
+        self._store.run(Call(("HSET", KEYS.campaigns_tally, f"{CAMPAIGN}:Q", 1), int))
         jobs = Jobs(KEYS, job_ttl_s=1000, text_ttl_s=60, now_ms=EARLY_MS)
         self._store.run(jobs.take_in(JOB, lane=LANE, destination=TO, content="{}"))
         admitted = [self._store.run(self.admit()).results for _ in range(2)]
@@ -294,6 +306,10 @@ class World:
             JOB, LANE, configuration.policy, configuration.max_ambiguous, deadline_ms, bodies
         )
         return jobs.admit([admission], PACE)
+
+    def campaigns(self, now_ms: int) -> Campaigns:
+        """The calls about the campaign at this moment."""
+        return Campaigns(KEYS, job_ttl_s=1000, now_ms=now_ms)
 
     def standings(self, now_ms: int) -> Standings:
         """An operator's calls at this moment."""
@@ -347,6 +363,9 @@ def _picture(rows: Any) -> Picture:
         doubts=_pairs(content.get(KEYS.doubts)).get(TO.encode(), b""),
         doubted=_scores(content.get(KEYS.doubted)).get(TO.encode(), math.inf),
         charged=_charged(content),
+        parked=frozenset(_pairs(content.get(KEYS.campaigns_parked))),
+        stopped=_pairs(content.get(KEYS.campaigns_stopped)).get(CAMPAIGN.encode(), b"")[:1],
+        tally={name.partition(b":")[2]: jobs for name, jobs in _pairs(content.get(KEYS.campaigns_tally)).items() if jobs != b"0"},
         pause=_pairs(content.get(KEYS.pause)),
         questions=tuple(content.get(KEYS.queries, ())),
         answers=tuple(tuple(fields) for _, fields in content.get(KEYS.answers, ())),

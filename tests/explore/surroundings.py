@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.explore import model
-from tests.explore.model import DAY, JOB, NO_CREDIT, PERMANENT, TEMPORARY, TO, Arrival, Configuration, Env
+from tests.explore.model import (
+    CAMPAIGN,
+    DAY,
+    JOB,
+    NO_CREDIT,
+    PERMANENT,
+    TEMPORARY,
+    TO,
+    Arrival,
+    Configuration,
+    Env,
+)
 from tests.explore.move import Move, pure
 from tests.explore.redis_side import Picture, World
 
@@ -182,6 +193,42 @@ def application(env: Env, picture: Picture) -> Iterator[Move]:
         )
 
     yield Move("the application cancels", run, progress=False)
+
+
+def campaign(env: Env, picture: Picture) -> Iterator[Move]:
+    """The campaign of the job is paused, resumed or cancelled; a duty lets go what was parked."""
+
+    def stop(letter: str) -> Callable[[World], None]:
+        def run(world: World) -> None:
+            world.run(world.campaigns(env.now_ms).stop(CAMPAIGN, letter))
+
+        return run
+
+    def halt(world: World) -> Env:
+        stop("p")(world)
+        return env.spend("halts")
+
+    def resume(world: World) -> Env:
+        stop("r")(world)
+        return env
+
+    def end(world: World) -> Env:
+        stop("c")(world)
+        attempts = tuple(segment.attempt for segment in picture.record.segments)
+        return env.spend("ends")._replace(attempts=env.attempts or attempts)
+
+    def release(world: World) -> Env:
+        world.run(world.campaigns(env.now_ms).release(100))
+        return env
+
+    if env.budget.halts and not picture.stopped:
+        yield Move("the campaign is paused", halt, progress=False)
+    if picture.stopped == b"p":
+        yield Move("the campaign is resumed", resume)
+    if env.budget.ends and picture.stopped != b"c":
+        yield Move("the campaign is cancelled", end, progress=False)
+    if picture.parked and picture.stopped != b"p":
+        yield Move("what was parked goes on", release)
 
 
 def timers(env: Env, picture: Picture, configuration: Configuration) -> Iterator[Move]:

@@ -13,6 +13,7 @@ import redis
 from tests.benchmarks import (
     adversity,
     binder,
+    campaign,
     codec,
     drain,
     encoding,
@@ -41,6 +42,7 @@ TINY: dict[str, Callable[[], Result]] = {
     "drain": lambda: drain.measure(600),
     "events": lambda: events.measure(300),
     "individual": lambda: individual.measure(20),
+    "campaign": lambda: campaign.measure(60),
     "lanes": lambda: lanes.measure(60),
     "takeover": lambda: takeover.measure(1, ttl_s=1.0),
     "rate": lambda: rate.measure(600),

@@ -314,6 +314,7 @@ class Fleet:
         read = {
             b"string": ("GET",), b"hash": ("HGETALL",), b"list": ("LRANGE", 0, -1),
             b"zset": ("ZRANGE", 0, -1, "WITHSCORES"), b"stream": ("XRANGE", "-", "+"),
+            b"set": ("SMEMBERS",),
         }  # fmt: skip
         content = {}
         for key in sorted(self.redis("KEYS", "*")):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from tests.integration.store.steps import JOB_TTL_S, NO_CREDIT, TEMPORARY, TEXT_TTL_S, Fleet
+from tests.integration.store.steps import JOB_TTL_S, NO_CREDIT, PACE, TEMPORARY, TEXT_TTL_S, Fleet
 
+from smsfleet.store.campaigns import Campaigns, Common, Row
 from smsfleet.store.capture import CaptureBox, CaptureRequest
 from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.journal import JournalEntry, JournalLog
@@ -18,6 +19,7 @@ KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|answers|status|mo|receipts|dead|strays"
     rb"|intake:\w+|scheduled|aside|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans"
     rb"|doubts|doubted|tally|rate|credits|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
+    rb"|campaigns(:\w+)?"
 )
 """The keys that store/keys.py lists as without a lifetime."""
 
@@ -75,6 +77,22 @@ def a_busy_day(fleet: Fleet) -> None:
         assert turn is not None
         fleet.run(walks.end_turn(walk, turn, 1_000))
     fleet.run(Tally(fleet.keys).count())
+    a_campaign(fleet)
+
+
+def a_campaign(fleet: Fleet) -> None:
+    """One row is parked, one refused, one waits in its chunk; one is tried again."""
+    campaigns = Campaigns(fleet.keys, job_ttl_s=JOB_TTL_S, now_ms=fleet.now_ms)
+    campaign = "Cabcdefghij"
+    given = {"lane": "bulk", "content": "{}", "fingerprint": "f", "chunk_rows": 3, "idempotency_key": "key"}
+    fleet.run(campaigns.open(campaign, **given))
+    fleet.run(campaigns.put(campaign, 1, 3, "rows", kind="last"))
+    fleet.run(campaigns.put(campaign, 2, 1, "rows", kind="retry", tries=[(1, 2)]))
+    common = Common(campaign, "bulk", "fail", None, True, "", None, "", 0, "")
+    rows = [Row("1", "27999100001", "7", 7, "", 0, [b"body"]), Row("2", "", "invalid-text", 0, "why")]
+    fleet.run(campaigns.admit(common, 1, 0, rows, PACE, 1, last=False))
+    fleet.run(campaigns.stop(campaign, "p"))
+    assert fleet.begin([entry for entry in fleet.take() if entry.ref.startswith(b"C")]) == [0]
 
 
 def test_every_key_has_a_lifetime_except_those_with_a_documented_reason(fleet: Fleet) -> None:

@@ -15,7 +15,7 @@ BUILDS_A_KEY = re.compile(r"""['"]\{|['"][a-z_]{2,}:[^'"]*['"]\s*\.\.|\.\.\s*['"
 CALLS = re.compile(r"redis\.p?call\('([A-Z]+)'(?:, ('[A-Z]+'))?, ([^,)]+)")
 NAMES_OF_KEYS = re.compile(
     r"KEYS\[|job\.key$|key$|keys$|stream$|streams$|index$|orphan$|job$|intake$|watermark$|outbound$|waiting$|held$|"
-    r"status_stream$|content_key$|content$|alias$|stream_of\(job|doubts$|doubted$|outbox$|hooks$|queue$|at\.\w+$|'[A-Z]+'$"
+    r"status_stream$|content_key$|content$|alias$|stream_of\(job|stopped$|numbers$|chunks$|doubts$|doubted$|outbox$|hooks$|queue$|at\.\w+$|'[A-Z]+'$"
 )
 
 
@@ -76,6 +76,14 @@ def test_every_library_that_is_used_is_named(name: str) -> None:
         for function in re.findall(r"^local function (\w+)", code(library), re.MULTILINE):
             if re.search(rf"\b{function}\(", own) and f"function {function}" not in own:
                 assert f"local function {function}(" in source, f"{function} of {library}"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_that_changes_a_job_counts_it_for_its_campaign(name: str) -> None:
+    own = code(name)
+
+    if "save_job(" in own or "tally(" in own:
+        assert own.count("write_tallies(KEYS[") == 1
 
 
 @pytest.mark.parametrize("name", ["begin", "lost", "recover", "bind_ask", "bind_lift"])

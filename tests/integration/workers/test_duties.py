@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -32,6 +32,7 @@ class Recorder:
     handed_over: list[tuple[str, str, str]] = field(default_factory=list)
     kept: list[tuple[str, str, str]] = field(default_factory=list)
     """jobs that were kept back and published then, with their options"""
+    chunks: list[tuple[str | int, ...]] = field(default_factory=list)
     shares: bool = False
     """whether it is a list of the store's server"""
 
@@ -56,6 +57,9 @@ class Recorder:
         if self.away:
             raise StoreUnavailable("the broker does not answer")
         self.kept.append((lane, job_id, options))
+
+    def publish_chunks(self, campaign_id: str, lane: str, numbers: Sequence[int]) -> None:
+        self.chunks.append((campaign_id, lane, *numbers))
 
 
 @pytest.fixture
@@ -295,6 +299,18 @@ def test_a_step_promotes_and_releases_always_and_sweeps_now_and_then(
 
     assert [1, 1, 2, 2, 3] == sweeps
     assert (0, 0) == (fleet.redis("ZCARD", fleet.keys.delayed), fleet.redis("ZCARD", fleet.keys.held))
+
+
+def test_a_step_gives_out_chunks_of_campaigns(duties: Duties, broker: Recorder, runtime: Runtime) -> None:
+    given = {"lane": "normal", "content": "{}", "fingerprint": "f", "chunk_rows": 1}
+    runtime.store.run(runtime.campaigns.open("Cabcdefghij", **given, due_ms=1))
+    runtime.store.run(runtime.campaigns.stop("Cabcdefghij", "p"))
+    runtime.store.run(runtime.campaigns.put("Cabcdefghij", 1, 1, "rows", kind="last"))
+    runtime.store.run(runtime.campaigns.stop("Cabcdefghij", "r"))
+
+    duties.step()
+
+    assert [("Cabcdefghij", "normal", 1)] == broker.chunks
 
 
 def test_the_loop_survives_an_outage_and_ends_when_it_is_asked_to(

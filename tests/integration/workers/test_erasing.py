@@ -10,6 +10,7 @@ from tests.integration.workers.test_relay import arrive, relay
 
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.outbox import Outbox
+from smsfleet.workers.chunks import Chunks
 from smsfleet.workers.erasing import Eraser
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
@@ -42,6 +43,27 @@ def test_after_it_the_number_is_nowhere(runtime: Runtime, fleet: Fleet) -> None:
     assert not any(TO in str((key, value)) for key, value in fleet.everything().items())
     assert ("27999100002", 1) == (fleet.job("theirs").destination, fleet.redis("XLEN", fleet.keys.mo))
     assert looked
+
+
+def test_rows_of_campaigns_that_wait_or_are_kept_are_refused_in_its_place(
+    runtime: Runtime, fleet: Fleet
+) -> None:
+    calls, campaign = runtime.campaigns, "Cabcdefghij"
+    content = '{"to":"","text":"Hello","lane":"bulk"}'
+    fleet.run(calls.open(campaign, lane="bulk", content=content, fingerprint="f", chunk_rows=4))
+    rows = json.dumps({"r": [f"+{TO}", [TO, "Ann"], "27999100002", {"e": "x", "m": "y"}]})
+    fleet.run(calls.put(campaign, 1, 4, rows, kind="last"))
+    ttl_s = fleet.ttl_s(fleet.keys.chunk(campaign, 1))
+
+    erased = Eraser(runtime, TO).run()
+
+    kept = json.loads(fleet.redis("GET", fleet.keys.chunk(campaign, 1)))["r"]
+    gone = {"e": "erased", "m": "the number was erased"}
+    assert [gone, gone, "27999100002", {"e": "x", "m": "y"}] == kept
+    assert (2, True) == (erased.entries["rows"], fleet.ttl_s(fleet.keys.chunk(campaign, 1)) >= ttl_s - 60)
+    assert not any(TO in str((key, value)) for key, value in fleet.everything().items())
+    assert Chunks(runtime).handle(campaign, 1).word == "done"
+    assert [b"Cabcdefghij:3#1"] == fleet.outbound("bulk")
 
 
 @pytest.mark.parametrize(("source", "left"), [(TO, 0), ("27999100002", 1)])

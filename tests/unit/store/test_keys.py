@@ -17,6 +17,12 @@ def test_every_key_starts_with_the_tag_of_the_account() -> None:
         keys.orphan(b"\xff"),
         keys.index(b"\xff", 1),
         keys.reference("27"),
+        keys.campaign("Cabcdefghij"),
+        keys.campaign_key("Cabcdefghij"),
+        keys.chunk("Cabcdefghij", 1),
+        keys.refused_rows("Cabcdefghij"),
+        keys.retried_rows("Cabcdefghij"),
+        keys.campaign_numbers("Cabcdefghij", 1),
     ]
 
     assert all(key.startswith(b"{main}:") for key in [*named, *by_lane, *made])
@@ -40,6 +46,20 @@ def test_ids_are_spread_over_all_buckets() -> None:
     buckets = {keys.index(b"%d" % number, 1) for number in range(INDEX_BUCKETS * 12)}
 
     assert len(buckets) > INDEX_BUCKETS * 0.99
+
+
+@pytest.mark.parametrize(
+    ("job_id", "content"),
+    [
+        ("Cabcdefghij:1", b"{main}:content:Cabcdefghij"),
+        (b"Cabcdefghij:1.2", b"{main}:content:Cabcdefghij"),
+        ("Cabcdefghi:1", b"{main}:content:Cabcdefghi:1"),
+        ("cabcdefghij:1", b"{main}:content:cabcdefghij:1"),
+        ("order:17", b"{main}:content:order:17"),
+    ],
+)
+def test_jobs_of_a_campaign_are_asked_for_together(job_id: str | bytes, content: bytes) -> None:
+    assert Keys("main").asked(job_id) == content
 
 
 def test_the_outbound_streams_are_in_lane_order() -> None:
