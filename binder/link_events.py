@@ -7,6 +7,8 @@ import time
 
 from smsfleet.binder import transport
 from smsfleet.binder.asker import Asker
+from smsfleet.binder.clock import epoch_ms
+from smsfleet.binder.counts import Counts
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.ledger import BindLedger
 from smsfleet.binder.notes import Notes
@@ -59,6 +61,7 @@ class LinkEvents:
         ledger: BindLedger,
         journal: Notes,
         asker: Asker,
+        counts: Counts,
     ) -> None:
         self._mode = mode
         self._report = report
@@ -68,6 +71,7 @@ class LinkEvents:
         self._ledger = ledger
         self._journal = journal
         self._asker = asker
+        self._counts = counts
         self._attempt = ""
         self._lost: list[Token] = []
         self.refusal = ""
@@ -146,8 +150,10 @@ class LinkEvents:
                 case BindRefused(status):
                     self._on_refused(status)
                 case EnquireLinkSent():
+                    self._report.enquire_link_ms = epoch_ms()
                     self._journal.note("enquire_link", mode=self._mode, **link.session.traffic())
                 case EnquireLinkAnswered():
+                    self._report.enquire_link_resp_ms = epoch_ms()
                     self._journal.note("enquire_link_resp", mode=self._mode)
                 case EnquireLinkReceived():
                     if self._noted.ask("enquire_link_received", link.now) is not None:
@@ -185,6 +191,7 @@ class LinkEvents:
                         )
                 case _:
                     self._log.debug("link", mode=self._mode, event_kind=event.__class__.__name__)
+        self._counts.response_s.add_all(link.session.take_answered_s())
         self._outbound.advance()
 
     def _on_bound(self) -> None:
@@ -202,5 +209,6 @@ class LinkEvents:
         self.decided.set()
 
     def _rejected(self, kind: str, status: int) -> None:
-        """The gateway has refused a PDU of ours."""
+        """The gateway has refused a submit_sm of ours."""
+        self._counts.refused(status or ESME_RUNKNOWNERR)
         self._journal.note("rejected_pdu", mode=self._mode, kind=kind, status=status, direction="sent")

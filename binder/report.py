@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from smsfleet.binder.clock import epoch_ms
+from smsfleet.binder.counts import Counts
 from smsfleet.config.logs import logger
 
 
@@ -52,6 +53,10 @@ class SideReport:
     bound_since_ms: int | None = None
     binds: int = 0
     disconnects: int = 0
+    enquire_link_ms: int | None = None
+    """when this connection's last one was sent"""
+    enquire_link_resp_ms: int | None = None
+    """when its last one was answered"""
 
     def enter(self, state: State, why: str = "") -> None:
         """Note a state, and since when it is."""
@@ -65,6 +70,7 @@ class SideReport:
         """Note a bind."""
         self.binds += 1
         self.bound_since_ms = epoch_ms()
+        self.enquire_link_ms = self.enquire_link_resp_ms = None
         self.enter(State.BOUND)
 
     def disconnected(self, reason: str) -> None:
@@ -92,8 +98,15 @@ class Report:
     queries_per_s: float = 0.0
     """query_sm a second at most; 0: it asks none"""
     queried: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    ambiguous: dict[str, int] = field(default_factory=dict)
+    ambiguous_ms: int | None = None
+    per_s: dict[str, float] = field(default_factory=dict)
+    response_ms: dict[str, float] = field(default_factory=dict)
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
+    _measured: tuple[dict[str, int], float, list[int]] | None = None
+    """totals, when, and the histogram of answers, at the last measurement"""
 
     def leave(self, state: State) -> None:
         """It does not lead (any more)."""
@@ -104,6 +117,25 @@ class Report:
     def lead(self) -> None:
         """It leads: the sides tell how it is."""
         self.apart = None
+
+    def measure(self, now: float, counts: Counts) -> None:
+        """Take over what was counted, and how much a second it was since the last time."""
+        self.errors, self.ambiguous = dict(counts.errors), dict(counts.ambiguous)
+        self.ambiguous_ms = counts.ambiguous_ms
+        totals = {"submitted": self.submitted, "answered": self.answered, "delivered": self.delivered}
+        answered = [*counts.response_s.counts]
+        if self._measured is not None:
+            before, at, waited = self._measured
+            if now <= at:
+                return
+            self.per_s = {name: round((totals[name] - before[name]) / (now - at), 1) for name in totals}
+            quantiles = {
+                name: counts.response_s.quantile(share, waited)
+                for name, share in (("p50", 0.5), ("p99", 0.99))
+            }
+            if quantiles["p50"] is not None:
+                self.response_ms = {name: 1000 * (value or 0.0) for name, value in quantiles.items()}
+        self._measured = (totals, now, answered)
 
     @property
     def state(self) -> State:
@@ -120,7 +152,7 @@ class Report:
         why = worst.why if self.apart is None else ""
         bound = [side.bound_since_ms for side in self.sides]
         values = asdict(self)
-        del values["apart"]
+        del values["apart"], values["_measured"]
         return {
             **values,
             "state": self.state,
