@@ -22,6 +22,7 @@ from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
+from smsfleet.workers.counts import RELAY
 from smsfleet.workers.credits import advice, in_credits, spelled
 from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.orphans import Orphans
@@ -74,6 +75,7 @@ class Relay:
             small=range(2, BATCH),
             leave=facts.forget_consumer(self._consumer),
             away="the store is away, trying again",
+            each_round=lambda: self._runtime.counts.came_round(RELAY),
         )
 
     def step(self, block_ms: int) -> int:
@@ -114,6 +116,8 @@ class Relay:
         # Responses first: a receipt of the same batch then finds its message id.
         calls: list[Call[Any]] = []
         if responses:
+            came_ms = int(responses[0].entry_id.partition(b"-")[0])
+            self._runtime.counts.read("response", len(responses), (self._clock_ms() - came_ms) / 1000)
             settings = self._runtime.settings
             verdicts = [verdict(fact, settings, self._uniform) for fact in responses]
             calls.append(self._runtime.facts.apply_responses(responses, verdicts, day))
@@ -157,6 +161,7 @@ class Relay:
         kept = self._runtime.settings.raw_receipts
         receipts: list[_Read] = []
         raw: list[Call[bytes]] = []
+        dead = 0
         for fact in deliveries:
             try:
                 deliver = DeliverSm.decode_body(fact.body)
@@ -169,6 +174,7 @@ class Relay:
                         left_out=left_out,
                     )
                 store.run(calls.bury(fact, str(error)))
+                dead += 1
                 continue
             if receipt is None:
                 self._inbox.take(fact, deliver)
@@ -179,7 +185,15 @@ class Relay:
                     raw.append(calls.keep_raw(fact, receipts[-1].applied.message_id, ", ".join(odd)))
         if raw:
             store.run_all(raw)  # before they are applied: then they are not deliveries any more
+        self._count(deliveries, len(receipts), dead)
         return receipts
+
+    def _count(self, deliveries: Sequence[DeliveryFact], receipts: int, dead: int) -> None:
+        counts, messages = self._runtime.counts, len(deliveries) - receipts - dead
+        behind_s = (self._clock_ms() - deliveries[0].received_ms) / 1000 if deliveries else None
+        for fact, many in (("receipt", receipts), ("message", messages), ("dead", dead)):
+            if many:
+                counts.read(fact, many, behind_s)
 
     def _apply_receipts(self, receipts: list[_Read], refs: Sequence[bytes], day: int) -> list[_Read]:
         """Apply what can be applied; returns those to be looked up again."""
