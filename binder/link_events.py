@@ -150,11 +150,9 @@ class LinkEvents:
                 case BindRefused(status):
                     self._on_refused(status)
                 case EnquireLinkSent():
-                    self._report.enquire_link_ms = epoch_ms()
-                    self._journal.note("enquire_link", mode=self._mode, **link.session.traffic())
+                    self._on_enquire_link(link)
                 case EnquireLinkAnswered():
-                    self._report.enquire_link_resp_ms = epoch_ms()
-                    self._journal.note("enquire_link_resp", mode=self._mode)
+                    self._on_enquire_link_resp()
                 case EnquireLinkReceived():
                     if self._noted.ask("enquire_link_received", link.now) is not None:
                         self._journal.note("enquire_link_received", mode=self._mode)
@@ -207,6 +205,14 @@ class LinkEvents:
         self.refusal = advice(status)
         self._log.error("bind refused", mode=self._mode, what=self.refusal)
         self.decided.set()
+
+    def _on_enquire_link(self, link: Link) -> None:
+        self._report.enquire_link_ms = epoch_ms()
+        self._journal.note("enquire_link", mode=self._mode, **link.session.traffic())
+
+    def _on_enquire_link_resp(self) -> None:
+        self._report.enquire_link_resp_ms = epoch_ms()
+        self._journal.note("enquire_link_resp", mode=self._mode)
 
     def _rejected(self, kind: str, status: int) -> None:
         """The gateway has refused a submit_sm of ours."""

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from smsfleet.config.codes import APPENDIX_A
 from smsfleet.config.statuses import APPENDIX_B
+from smsfleet.ops.alerts import NAMES, SEVERITIES
 from smsfleet.ops.histogram import Histogram
 from smsfleet.ops.snapshot import KEPT, PLACES
 from smsfleet.store.keys import LANES
@@ -46,6 +47,8 @@ LABELS: Mapping[str, frozenset[str]] = {
     "outcome": frozenset(OUTCOMES),
     "step": frozenset(("handle", "admit")),
     "fact": frozenset(("response", "receipt", "message", "dead")),
+    "alert": frozenset(NAMES),
+    "severity": frozenset(SEVERITIES),
     "thread": frozenset(("relay", "duties")),
 }
 """The values that each label may have."""
@@ -133,6 +136,9 @@ ACCOUNT = _by_name(
         "jobs that came to a status since the account's Redis is there; final: with its end",
         "status",
         "final",
+    ),
+    _gauge(
+        "alert", "1 for what `smsfleet status` says is wrong; what to do is said there", "alert", "severity"
     ),
     _gauge("redis_aof", "1: the append-only file is on"),
     _gauge("redis_used_octets", "memory that Redis uses"),

@@ -111,13 +111,13 @@ class Relay:
             self._apply(*of_a_day)
 
     def _apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
-        receipts = self._receipts(deliveries)
-        day = self._clock_ms() // DAY_MS
+        receipts, dead = self._receipts(deliveries)
+        now_ms = self._clock_ms()
+        day = now_ms // DAY_MS
+        self._count(responses, deliveries, len(receipts), dead, now_ms)
         # Responses first: a receipt of the same batch then finds its message id.
         calls: list[Call[Any]] = []
         if responses:
-            came_ms = int(responses[0].entry_id.partition(b"-")[0])
-            self._runtime.counts.read("response", len(responses), (self._clock_ms() - came_ms) / 1000)
             settings = self._runtime.settings
             verdicts = [verdict(fact, settings, self._uniform) for fact in responses]
             calls.append(self._runtime.facts.apply_responses(responses, verdicts, day))
@@ -155,8 +155,8 @@ class Relay:
             elif word == "resumed":
                 self._log.warning("the gateway takes messages of the account again: it is resumed")
 
-    def _receipts(self, deliveries: Sequence[DeliveryFact]) -> list[_Read]:
-        """The receipts among them; what is no receipt is put where it belongs."""
+    def _receipts(self, deliveries: Sequence[DeliveryFact]) -> tuple[list[_Read], int]:
+        """The receipts, and how many deliveries cannot be read; what is no receipt is put where it belongs."""
         store, calls, tables = self._runtime.store, self._runtime.facts, self._runtime.receipt_tables
         kept = self._runtime.settings.raw_receipts
         receipts: list[_Read] = []
@@ -185,15 +185,23 @@ class Relay:
                     raw.append(calls.keep_raw(fact, receipts[-1].applied.message_id, ", ".join(odd)))
         if raw:
             store.run_all(raw)  # before they are applied: then they are not deliveries any more
-        self._count(deliveries, len(receipts), dead)
-        return receipts
+        return receipts, dead
 
-    def _count(self, deliveries: Sequence[DeliveryFact], receipts: int, dead: int) -> None:
+    def _count(
+        self,
+        responses: Sequence[ResponseFact],
+        deliveries: Sequence[DeliveryFact],
+        receipts: int,
+        dead: int,
+        now_ms: int,
+    ) -> None:
         counts, messages = self._runtime.counts, len(deliveries) - receipts - dead
-        behind_s = (self._clock_ms() - deliveries[0].received_ms) / 1000 if deliveries else None
+        if responses:
+            came_ms = int(responses[0].entry_id.partition(b"-")[0])
+            counts.read("response", len(responses), (now_ms - came_ms) / 1000)
         for fact, many in (("receipt", receipts), ("message", messages), ("dead", dead)):
             if many:
-                counts.read(fact, many, behind_s)
+                counts.read(fact, many, (now_ms - deliveries[0].received_ms) / 1000)
 
     def _apply_receipts(self, receipts: list[_Read], refs: Sequence[bytes], day: int) -> list[_Read]:
         """Apply what can be applied; returns those to be looked up again."""

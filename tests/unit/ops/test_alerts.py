@@ -10,7 +10,7 @@ import click
 import pytest
 
 from smsfleet.cli.main import cli
-from smsfleet.ops.alerts import SEVERITIES, Alert, alerts
+from smsfleet.ops.alerts import NAMES, SEVERITIES, Alert, alerts
 from smsfleet.ops.binder_view import BinderView, SideView
 from smsfleet.ops.snapshot import LaneView, LoginsView, RedisView, Snapshot, Stage
 from smsfleet.store.standing import ACCOUNT, GatewayPause, Pause, Standing
@@ -93,6 +93,7 @@ def test_what_is_wrong_is_told_by_its_name(name: str, changes: dict[str, Any]) -
     (alert,) = found(**changes)
 
     assert name == alert.name
+    assert name in NAMES
     assert alert.severity in SEVERITIES
     assert alert.what
     assert alert.do

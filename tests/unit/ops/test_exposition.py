@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from smsfleet.ops.exposition import exposition
 from smsfleet.ops.histogram import Histogram
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.ops.source import AccountSource
+from smsfleet.store.tally import Came
 from smsfleet.workers.counts import Counts
 from smsfleet.workers.outgoing import Outcome
 
@@ -60,10 +62,14 @@ def test_every_outcome_of_a_job_is_in_the_list() -> None:
     assert {*map(str, Outcome), "failed"} == set(OUTCOMES)
 
 
-def test_an_account_that_is_well_has_every_metric_of_the_catalog() -> None:
-    text = text_of(*account_readings(WELL))
+def test_an_account_has_every_metric_of_the_catalog() -> None:
+    busy = replace(WELL, statuses=(Came(4, True, 7),), queries_off="0x03")
 
-    assert set(ACCOUNT) - {"smsfleet_jobs_total"} == names(text)
+    text = text_of(*account_readings(busy))
+
+    assert set(ACCOUNT) == names(text)
+    assert 7.0 == value(text, "smsfleet_jobs_total", status="004", final="yes")
+    assert 1.0 == value(text, "smsfleet_alert", alert="QueriesOff", severity="info")
     assert [] == strange_labels(text)
 
 
