@@ -35,8 +35,8 @@ MEMORY_SHARE = 0.9
 Severity: TypeAlias = Literal["critical", "warning", "info"]
 NAMES = (
     "NoBinder", "Unbound", "BindRefused", "BindPaused", "LedgerFull", "LinkSilent", "AccountPaused", "Paused",
-    "Throttled", "NoWorkers", "OldestOtp", "ReceiptsBehind", "DutiesLate", "Ambiguous", "QueriesOff", "DeadLetters",
-    "Undelivered", "SetAside", "AofOff", "RedisMisconfigured", "RedisFull", "CreditsShort",
+    "Throttled", "NoWorkers", "OldestOtp", "ReceiptsBehind", "DutiesLate", "Ambiguous", "QueriesOff",
+    "DeadLetters", "Undelivered", "SetAside", "AofOff", "RedisMisconfigured", "RedisFull", "CreditsShort",
 )  # fmt: skip
 """Every alert there is: the closed list of a label."""
 

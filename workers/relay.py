@@ -156,7 +156,7 @@ class Relay:
                 self._log.warning("the gateway takes messages of the account again: it is resumed")
 
     def _receipts(self, deliveries: Sequence[DeliveryFact]) -> tuple[list[_Read], int]:
-        """The receipts, and how many deliveries cannot be read; what is no receipt is put where it belongs."""
+        """The receipts, and how many cannot be read; what is no receipt is put where it belongs."""
         store, calls, tables = self._runtime.store, self._runtime.facts, self._runtime.receipt_tables
         kept = self._runtime.settings.raw_receipts
         receipts: list[_Read] = []
