@@ -51,6 +51,8 @@ class SideReport:
     since_ms: int = field(default_factory=epoch_ms)
     last_disconnect: str = ""
     bound_since_ms: int | None = None
+    unbound_since_ms: int | None = field(default_factory=epoch_ms)
+    """through all attempts; None: it is bound"""
     binds: int = 0
     disconnects: int = 0
     enquire_link_ms: int | None = None
@@ -69,7 +71,7 @@ class SideReport:
     def bound(self) -> None:
         """Note a bind."""
         self.binds += 1
-        self.bound_since_ms = epoch_ms()
+        self.bound_since_ms, self.unbound_since_ms = epoch_ms(), None
         self.enquire_link_ms = self.enquire_link_resp_ms = None
         self.enter(State.BOUND)
 
@@ -77,6 +79,8 @@ class SideReport:
         """Note the end of a connection."""
         self.disconnects += 1
         self.bound_since_ms = None
+        if self.unbound_since_ms is None:  # else the attempt failed, and so did those before it
+            self.unbound_since_ms = epoch_ms()
         self.last_disconnect = reason
 
 
@@ -117,6 +121,9 @@ class Report:
     def lead(self) -> None:
         """It leads: the sides tell how it is."""
         self.apart = None
+        for side in self.sides:
+            if side.unbound_since_ms is not None:  # as a standby it had nothing to bind
+                side.unbound_since_ms = epoch_ms()
 
     def measure(self, now: float, counts: Counts) -> None:
         """Take over what was counted, and how much a second it was since the last time."""
@@ -151,6 +158,7 @@ class Report:
         worst = self._worst()
         why = worst.why if self.apart is None else ""
         bound = [side.bound_since_ms for side in self.sides]
+        unbound = [side.unbound_since_ms for side in self.sides if side.unbound_since_ms is not None]
         values = asdict(self)
         del values["apart"], values["_measured"]
         return {
@@ -160,6 +168,7 @@ class Report:
             "since_ms": worst.since_ms,
             "last_disconnect": worst.last_disconnect,
             "bound_since_ms": None if None in bound else max(since or 0 for since in bound),
+            "unbound_since_ms": min(unbound, default=None),
             "binds": sum(side.binds for side in self.sides),
             "disconnects": sum(side.disconnects for side in self.sides),
         }

@@ -14,7 +14,7 @@ def account_readings(now: Snapshot) -> Iterator[Reading]:
     """What the binder that leads tells of the whole account."""
     binder, logins, standing = now.binder, now.logins, now.standing
     yield "smsfleet_bound", (), binder.is_bound
-    yield "smsfleet_unbound_seconds", (), 0.0 if binder.is_bound else binder.since_s or 0.0
+    yield "smsfleet_unbound_seconds", (), now.unbound_s
     yield "smsfleet_bind_refused", (), logins.stopped or binder.state == "refused"
     yield "smsfleet_bind_paused", (), logins.paused_s is not None
     yield "smsfleet_failed_logins", (), logins.failed

@@ -84,11 +84,11 @@ def _bind(now: Snapshot) -> Iterator[Alert]:
             "an operator has paused the bind: nothing goes out, receipts wait at the gateway",
             "`smsfleet bind resume`",
         )
-    elif not binder.is_bound and (binder.since_s is None or binder.since_s > UNBOUND_S):
+    elif now.unbound_s > UNBOUND_S:
         yield Alert(
             "Unbound",
             "critical",
-            f"not bound{_for(binder.since_s)}, {binder.state}{why}",
+            f"not bound{_for(now.unbound_s)}, {binder.state}{why}",
             "`smsfleet bind status` says what is waited for; is the gateway's port open?",
         )
     if logins.failed >= LEDGER_FULL and not logins.stopped and not binder.is_bound:

@@ -132,6 +132,13 @@ class Snapshot:
     campaigns: tuple[Mapping[str, Any], ...] = ()
     """filled by the module of campaigns once it is there"""
 
+    @property
+    def unbound_s(self) -> float:
+        """For how long the account has not been bound, as far as somebody knows; 0: it is bound."""
+        if self.binder.is_bound:
+            return 0.0
+        return self.lease.age_s or 0.0 if self.binder.unbound_s is None else self.binder.unbound_s
+
     def as_dict(self) -> dict[str, Any]:
         """As plain values, with the alerts."""
         from smsfleet.ops.alerts import alerts  # noqa: PLC0415 - it judges snapshots

@@ -122,3 +122,30 @@ def test_a_report_is_json_with_all_that_was_counted(report: Report) -> None:
 
     assert ({"0x00000058": 1}, {"resent": 0, "held": 0, "failed": 0}) == (said["errors"], said["ambiguous"])
     assert "_measured" not in said
+
+
+def test_how_long_it_was_not_bound_counts_through_all_attempts(report: Report) -> None:
+    transmitter, receiver = report.sides
+    transmitter.bound()
+    receiver.bound()
+    bound = report.as_dict()["unbound_since_ms"]
+    receiver.disconnected("the peer closed the connection")
+    since_ms = receiver.unbound_since_ms
+
+    for state in (State.WAITING, State.CONNECTING, State.BINDING, State.WAITING):
+        receiver.enter(state)
+        receiver.since_ms += 30_000
+    receiver.disconnected("bind refused")
+
+    assert bound is None
+    assert since_ms is not None
+    assert since_ms == report.as_dict()["unbound_since_ms"]
+
+
+def test_a_standby_that_begins_to_lead_was_not_unbound_meanwhile() -> None:
+    alone = Report("smpp.example:2775", "transceiver", 50, [SideReport("transceiver")])
+    alone.sides[0].unbound_since_ms = 1
+
+    alone.lead()
+
+    assert alone.as_dict()["unbound_since_ms"] > 1

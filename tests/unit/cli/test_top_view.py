@@ -114,7 +114,7 @@ def test_credits_and_campaigns_are_shown_when_there_are_any() -> None:
 def test_too_many_alerts_are_counted() -> None:
     broken = replace(
         Snapshot("main", WELL.at_ms),
-        binder=BinderView("waiting", since_s=100.0),
+        binder=BinderView("waiting", unbound_s=100.0),
         lanes=BUSY.lanes | {"high": LaneView(Stage(1, 60.0))},
         waiting={**WELL.waiting, "held": Stage(1), "set_aside": Stage(1), "deliveries": Stage(1, 100.0)},
         kept={"dead": 1, "undelivered": 1, "strays": 0},
