@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smsfleet.ops.alerts import alerts
+from smsfleet.ops.alerts import NAMES, alerts
 from smsfleet.ops.catalog import Reading
 from smsfleet.ops.snapshot import SCHEDULES, Snapshot
 from smsfleet.store.standing import ACCOUNT
@@ -46,8 +46,9 @@ def account_readings(now: Snapshot) -> Iterator[Reading]:
     for came in now.statuses:
         final = "yes" if came.final else "no"
         yield "smsfleet_jobs_total", (f"{came.status:03d}", final), came.count
-    for alert, severity in sorted({(alert.name, alert.severity) for alert in alerts(now)}):
-        yield "smsfleet_alert", (alert, severity), 1
+    told = {alert.name for alert in alerts(now)}
+    for name, severity in NAMES.items():
+        yield "smsfleet_alert", (name, severity), name in told
     yield "smsfleet_redis_aof", (), now.redis.aof
     yield "smsfleet_redis_used_octets", (), now.redis.used_octets
     yield "smsfleet_redis_limit_octets", (), now.redis.limit_octets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -33,12 +33,31 @@ LATELY_S = 3600.0
 MEMORY_SHARE = 0.9
 
 Severity: TypeAlias = Literal["critical", "warning", "info"]
-NAMES = (
-    "NoBinder", "Unbound", "BindRefused", "BindPaused", "LedgerFull", "LinkSilent", "AccountPaused", "Paused",
-    "Throttled", "NoWorkers", "OldestOtp", "ReceiptsBehind", "DutiesLate", "Ambiguous", "QueriesOff",
-    "DeadLetters", "Undelivered", "SetAside", "AofOff", "RedisMisconfigured", "RedisFull", "CreditsShort",
-)  # fmt: skip
-"""Every alert there is: the closed list of a label."""
+NAMES: Mapping[str, Severity] = {
+    "NoBinder": "critical",
+    "Unbound": "critical",
+    "BindRefused": "critical",
+    "LinkSilent": "critical",
+    "AccountPaused": "critical",
+    "NoWorkers": "critical",
+    "OldestOtp": "critical",
+    "AofOff": "critical",
+    "RedisMisconfigured": "critical",
+    "RedisFull": "critical",
+    "BindPaused": "warning",
+    "LedgerFull": "warning",
+    "Throttled": "warning",
+    "ReceiptsBehind": "warning",
+    "DutiesLate": "warning",
+    "Ambiguous": "warning",
+    "DeadLetters": "warning",
+    "Undelivered": "warning",
+    "SetAside": "warning",
+    "CreditsShort": "warning",
+    "Paused": "info",
+    "QueriesOff": "info",
+}
+"""Every alert there is, and how bad it is: the closed list of a label."""
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 

@@ -61,7 +61,7 @@ def test_metrics_and_health_of_a_whole_fleet(new_fleet: Callable[..., Fleet]) ->
     ]
     assert [] == [label for text in told.values() for label in strange_labels(text)]
     assert set(BINDER) - NOT_SEEN_SOON - {"smsfleet_binder_errors_total"} <= names(told[leader])
-    assert set(ACCOUNT) - {"smsfleet_alert"} <= names(told[leader])
+    assert set(ACCOUNT) <= names(told[leader])
     assert set(WORKER) - {"smsfleet_worker_facts_behind_seconds"} <= names(told[worker])
     assert not set(ACCOUNT) & names(told[standby])
     assert float(len(jobs)) == value(told[worker], "smsfleet_worker_jobs_total", outcome="admitted")

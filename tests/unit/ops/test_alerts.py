@@ -93,7 +93,7 @@ def test_what_is_wrong_is_told_by_its_name(name: str, changes: dict[str, Any]) -
     (alert,) = found(**changes)
 
     assert name == alert.name
-    assert name in NAMES
+    assert NAMES[name] == alert.severity
     assert alert.severity in SEVERITIES
     assert alert.what
     assert alert.do
