@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from smsfleet.config.codes import command_status
+from smsfleet.config.profiles import GUIDE
 from smsfleet.ops.binder_view import ABSENT
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.store.standing import ACCOUNT
@@ -14,7 +15,7 @@ from smsfleet.store.standing import ACCOUNT
 UNBOUND_S = 90.0
 """A reconnect takes 30 to 60 s (guide §5 step 4) and the bind itself a moment: longer is trouble."""
 
-LEDGER_FULL = 2
+LEDGER_FULL = GUIDE.logins
 """Failed logins within 180 s after which no further one is tried (guide §9)."""
 
 OTP_S = 5.0

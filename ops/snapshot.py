@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from smsfleet.config.profiles import GUIDE
 from smsfleet.ops.binder_view import BinderView, binder_view
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore, Store
@@ -226,7 +227,8 @@ def _lease(holder: str | None, counts: Counts) -> LeaseView:
 
 
 def _logins(ledger: LedgerView) -> LoginsView:
-    return LoginsView(len(ledger.logins), bool(ledger.stop), ledger.paused_s)
+    lately = [login for login in ledger.logins if login.age_s < GUIDE.login_window_s]
+    return LoginsView(len(lately), bool(ledger.stop), ledger.paused_s)
 
 
 def _redis(info: Mapping[str, str]) -> RedisView:

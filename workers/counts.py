@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -36,6 +37,7 @@ class Counts:
         self._waiting = 0
         self._ended = {"reconciled": 0, "unconfirmed": 0}
         self._rounds: dict[str, float] = {}
+        self._asked_at = -math.inf
 
     def handled(self, outcomes: Iterable[str]) -> None:
         """A batch of jobs was handled: the outcome of each."""
@@ -79,6 +81,10 @@ class Counts:
         """A thread has done a round, or is about to: RELAY or DUTIES."""
         self._rounds[thread] = self._clock()
 
+    def asked(self) -> None:
+        """The store gave the relay what there was to apply, if anything."""
+        self._asked_at = self._clock()
+
     # --- for the exporter ----------------------------------------------------------------------
 
     def readings(self) -> Iterator[Reading]:
@@ -109,9 +115,8 @@ class Counts:
 
     def ready(self) -> tuple[bool, str]:
         """Whether facts are applied."""
-        age_s = self._ages_s().get(RELAY)
-        if age_s is None or age_s > READY_S:
-            return False, "the relay does not apply facts: is Redis away?"
+        if self._clock() - self._asked_at > READY_S:
+            return False, "no facts are applied: Redis is away, or this worker only starts"
         return True, "facts are applied"
 
     def _ages_s(self) -> dict[str, float]:

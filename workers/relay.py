@@ -84,6 +84,7 @@ class Relay:
         self._claim()
         store, facts = self._runtime.store, self._runtime.facts
         responses, deliveries = store.run(facts.read(self._consumer, BATCH, block_ms))
+        self._runtime.counts.asked()
         self.apply(responses, deliveries)
         return len(responses) + len(deliveries)
 

@@ -168,6 +168,7 @@ def test_a_worker_is_stuck_when_a_thread_does_nothing_for_two_minutes() -> None:
     not_yet = counts.ready()
     counts.came_round("relay")
     counts.came_round("duties")
+    counts.asked()
     now[0] = 29.0
     well = counts.alive(), counts.ready()
     now[0] = 31.0
