@@ -71,7 +71,7 @@ def _bind(now: Snapshot) -> RenderableType:
             else "no enquire_link yet"
         )
         name = f"{side.mode} {side.state}, " if len(binder.sides) > 1 else ""
-        rows.add("link", f"{name}{beat}; {side.binds} binds, {side.disconnects} disconnects")
+        rows.add("link", f"{name}{beat}; binds {side.binds}, disconnects {side.disconnects}")
     if lease.holder:
         rows.add("lease", f"{lease.holder}, number {lease.number}{_since(lease.age_s)}")
     if binder.window:
