@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -51,11 +52,13 @@ def top(*, interval: float, once: bool) -> None:
 
     from smsfleet.ops.snapshot import take
     from smsfleet.tasks.app import runtime
+    from smsfleet.workers.meter import read_month
 
     now = runtime()
 
     def look() -> Snapshot:
-        return take(now.store, now.settings.account)
+        found = take(now.store, now.settings.account)
+        return replace(found, credits=read_month(now).as_dict())
 
     console = Console(highlight=False)
     if once:
