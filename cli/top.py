@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -64,6 +65,8 @@ def top(*, interval: float, once: bool) -> None:
     if once:
         _print_once(console, look())
         return
+    # As Ctrl-C: else the terminal would stay without an echo.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         _watch(console, look, interval)
 
@@ -87,10 +90,14 @@ def _watch(console: Console, look: Callable[[], Snapshot], interval: float) -> N
     before: Snapshot | None = None
     found = look()  # a Redis that is away from the start is an error, later it is waited for
     keys = f"every {interval:g} s; q leaves"
-    with _keys() as key, Live(console=console, screen=True, auto_refresh=False) as live:
+    with _keys() as key, Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         note = keys
         while True:
-            live.update(screen(found, before, note), refresh=True)
+            picture = screen(found, before, note)
+            if console.is_terminal:
+                live.update(picture, refresh=True)
+            else:  # one picture below the other, in a file
+                console.print(picture)
             if key(interval) in QUIT:
                 return
             try:
