@@ -7,6 +7,8 @@ import time
 
 from smsfleet.binder import transport
 from smsfleet.binder.asker import Asker
+from smsfleet.binder.clock import epoch_ms
+from smsfleet.binder.counts import Counts
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.ledger import BindLedger
 from smsfleet.binder.notes import Notes
@@ -59,6 +61,7 @@ class LinkEvents:
         ledger: BindLedger,
         journal: Notes,
         asker: Asker,
+        counts: Counts,
     ) -> None:
         self._mode = mode
         self._report = report
@@ -68,6 +71,7 @@ class LinkEvents:
         self._ledger = ledger
         self._journal = journal
         self._asker = asker
+        self._counts = counts
         self._attempt = ""
         self._lost: list[Token] = []
         self.refusal = ""
@@ -146,9 +150,9 @@ class LinkEvents:
                 case BindRefused(status):
                     self._on_refused(status)
                 case EnquireLinkSent():
-                    self._journal.note("enquire_link", mode=self._mode, **link.session.traffic())
+                    self._on_enquire_link(link)
                 case EnquireLinkAnswered():
-                    self._journal.note("enquire_link_resp", mode=self._mode)
+                    self._on_enquire_link_resp()
                 case EnquireLinkReceived():
                     if self._noted.ask("enquire_link_received", link.now) is not None:
                         self._journal.note("enquire_link_received", mode=self._mode)
@@ -185,6 +189,7 @@ class LinkEvents:
                         )
                 case _:
                     self._log.debug("link", mode=self._mode, event_kind=event.__class__.__name__)
+        self._counts.response_s.add_all(link.session.take_answered_s())
         self._outbound.advance()
 
     def _on_bound(self) -> None:
@@ -201,6 +206,15 @@ class LinkEvents:
         self._log.error("bind refused", mode=self._mode, what=self.refusal)
         self.decided.set()
 
+    def _on_enquire_link(self, link: Link) -> None:
+        self._report.enquire_link_ms = epoch_ms()
+        self._journal.note("enquire_link", mode=self._mode, **link.session.traffic())
+
+    def _on_enquire_link_resp(self) -> None:
+        self._report.enquire_link_resp_ms = epoch_ms()
+        self._journal.note("enquire_link_resp", mode=self._mode)
+
     def _rejected(self, kind: str, status: int) -> None:
-        """The gateway has refused a PDU of ours."""
+        """The gateway has refused a submit_sm of ours."""
+        self._counts.refused(status or ESME_RUNKNOWNERR)
         self._journal.note("rejected_pdu", mode=self._mode, kind=kind, status=status, direction="sent")

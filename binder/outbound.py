@@ -11,6 +11,7 @@ from typing import Any
 from smsfleet.binder.batcher import Batcher
 from smsfleet.binder.brake import Brake
 from smsfleet.binder.cancellation import end
+from smsfleet.binder.counts import Counts
 from smsfleet.binder.leadership import Leadership
 from smsfleet.binder.places import Places
 from smsfleet.binder.transport import Link, Token
@@ -51,19 +52,21 @@ class Outbound:
     time what Redis has in flight is compared with what we know of, and the account's standing is looked at.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - everything it depends on
         self,
         store: AsyncStore,
         wire: Wire,
         leadership: Leadership,
         answers: Callable[[], Batcher[Answer]],
         timing: Timing,
+        counts: Counts,
     ) -> None:
         self._store = store
         self._answers = answers
         self._wire = wire
         self._leadership = leadership
         self._timing = timing
+        self._counts = counts
         self._link: Link | None = None
         self._places = Places()
         self._brake = Brake(lambda: asyncio.get_running_loop().time())
@@ -195,6 +198,7 @@ class Outbound:
                     self._brake.hold_back(entry.lane)
             self._brake.spend(sum(attempt > 0 for attempt in attempts))
             self._doubtful -= refs
+        self._counts.begun(entries[0].lane, entries[0].entry_id)
         self.advance()
         if further:
             self._taken += self._keep(further[0], then_take, link)
@@ -301,6 +305,8 @@ class Outbound:
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, RETRY_MOST_S)
                 else:
+                    written = (state for state, lost in zip(states, part, strict=True) if lost.written)
+                    self._counts.unknown(written)
                     self._log.info("segments lost with the link", **_counts(states))
                     break
 
@@ -313,6 +319,7 @@ class Outbound:
         for at in range(0, len(strangers), RECOVERY_BATCH):
             part = strangers[at : at + RECOVERY_BATCH]
             states = await self._store.run(self._wire.recover(token, part))
+            self._counts.unknown(states)
             self._log.warning("recovered segments of a former binder", **_counts(states))
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from smsfleet.binder.clock import epoch_ms
+from smsfleet.binder.counts import Counts
 from smsfleet.config.logs import logger
 
 
@@ -50,8 +51,14 @@ class SideReport:
     since_ms: int = field(default_factory=epoch_ms)
     last_disconnect: str = ""
     bound_since_ms: int | None = None
+    unbound_since_ms: int | None = field(default_factory=epoch_ms)
+    """through all attempts; None: it is bound"""
     binds: int = 0
     disconnects: int = 0
+    enquire_link_ms: int | None = None
+    """when this connection's last one was sent"""
+    enquire_link_resp_ms: int | None = None
+    """when its last one was answered"""
 
     def enter(self, state: State, why: str = "") -> None:
         """Note a state, and since when it is."""
@@ -64,13 +71,16 @@ class SideReport:
     def bound(self) -> None:
         """Note a bind."""
         self.binds += 1
-        self.bound_since_ms = epoch_ms()
+        self.bound_since_ms, self.unbound_since_ms = epoch_ms(), None
+        self.enquire_link_ms = self.enquire_link_resp_ms = None
         self.enter(State.BOUND)
 
     def disconnected(self, reason: str) -> None:
         """Note the end of a connection."""
         self.disconnects += 1
         self.bound_since_ms = None
+        if self.unbound_since_ms is None:  # else the attempt failed, and so did those before it
+            self.unbound_since_ms = epoch_ms()
         self.last_disconnect = reason
 
 
@@ -92,8 +102,15 @@ class Report:
     queries_per_s: float = 0.0
     """query_sm a second at most; 0: it asks none"""
     queried: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    ambiguous: dict[str, int] = field(default_factory=dict)
+    ambiguous_ms: int | None = None
+    per_s: dict[str, float] = field(default_factory=dict)
+    response_ms: dict[str, float] = field(default_factory=dict)
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
+    _measured: tuple[dict[str, int], float, list[int]] | None = None
+    """totals, when, and the histogram of answers, at the last measurement"""
 
     def leave(self, state: State) -> None:
         """It does not lead (any more)."""
@@ -104,6 +121,28 @@ class Report:
     def lead(self) -> None:
         """It leads: the sides tell how it is."""
         self.apart = None
+        for side in self.sides:
+            if side.unbound_since_ms is not None:  # as a standby it had nothing to bind
+                side.unbound_since_ms = epoch_ms()
+
+    def measure(self, now: float, counts: Counts) -> None:
+        """Take over what was counted, and how much a second it was since the last time."""
+        self.errors, self.ambiguous = dict(counts.errors), dict(counts.ambiguous)
+        self.ambiguous_ms = counts.ambiguous_ms
+        totals = {"submitted": self.submitted, "answered": self.answered, "delivered": self.delivered}
+        answered = [*counts.response_s.counts]
+        if self._measured is not None:
+            before, at, waited = self._measured
+            if now <= at:
+                return
+            self.per_s = {name: round((totals[name] - before[name]) / (now - at), 1) for name in totals}
+            quantiles = {
+                name: counts.response_s.quantile(share, waited)
+                for name, share in (("p50", 0.5), ("p99", 0.99))
+            }
+            if quantiles["p50"] is not None:
+                self.response_ms = {name: 1000 * (value or 0.0) for name, value in quantiles.items()}
+        self._measured = (totals, now, answered)
 
     @property
     def state(self) -> State:
@@ -119,8 +158,9 @@ class Report:
         worst = self._worst()
         why = worst.why if self.apart is None else ""
         bound = [side.bound_since_ms for side in self.sides]
+        unbound = [side.unbound_since_ms for side in self.sides if side.unbound_since_ms is not None]
         values = asdict(self)
-        del values["apart"]
+        del values["apart"], values["_measured"]
         return {
             **values,
             "state": self.state,
@@ -128,6 +168,7 @@ class Report:
             "since_ms": worst.since_ms,
             "last_disconnect": worst.last_disconnect,
             "bound_since_ms": None if None in bound else max(since or 0 for since in bound),
+            "unbound_since_ms": min(unbound, default=None),
             "binds": sum(side.binds for side in self.sides),
             "disconnects": sum(side.disconnects for side in self.sides),
         }

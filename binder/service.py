@@ -12,6 +12,7 @@ from typing import Any
 from smsfleet.binder.asker import Asker
 from smsfleet.binder.cancellation import end, quell
 from smsfleet.binder.clock import epoch_ms
+from smsfleet.binder.counts import Counts
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.ledger import BindLedger
@@ -63,7 +64,8 @@ class Binder:
         self._timing = timing
         self._journal = Silent() if journal is None else journal
         self._deliveries = Deliveries(store, wire, epoch_ms)
-        self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches, timing)
+        self.counts = Counts()
+        self._outbound = Outbound(store, wire, leadership, lambda: self._answers.batches, timing, self.counts)
         self._answers = Answers(store, wire, self._outbound.advance, lambda: self._outbound.is_full)
         self._asker = Asker(store, wire, leadership, self._outbound, queries_per_s)
         self._shared = Shared(
@@ -76,6 +78,7 @@ class Binder:
             timing=timing,
             journal=self._journal,
             asker=self._asker,
+            counts=self.counts,
             uniform=uniform,
             tap=tap,
             clock=clock,
@@ -87,6 +90,7 @@ class Binder:
             gateway.sessions[0].window,
             [side.report for side in self._sides],
         )
+        self._clock = clock
         self._log = logger(__name__)
 
     @property
@@ -173,7 +177,9 @@ class Binder:
                     await self._write_report()
             await asyncio.sleep(self._timing.report_s)
 
-    async def _write_report(self) -> None:
+    @property
+    def report(self) -> Report:
+        """What it is doing, as of now."""
         report = self._report
         report.in_flight = sum(side.in_flight for side in self._sides)
         report.submitted = self._outbound.submitted
@@ -182,5 +188,10 @@ class Binder:
         report.sent_back = self._deliveries.refused
         report.queries_per_s = self._asker.per_s
         report.queried = self._asker.asked
+        return report
+
+    async def _write_report(self) -> None:
+        report = self.report
+        report.measure(self._clock(), self.counts)
         ttl_s = max(REPORT_TTL_S, 3 * self._timing.report_s)
         await self._store.run(self._wire.report(report.to_json(), ttl_s))

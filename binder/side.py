@@ -12,6 +12,7 @@ from typing import Any
 
 from smsfleet.binder.asker import Asker
 from smsfleet.binder.cancellation import end
+from smsfleet.binder.counts import Counts
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.leadership import Leadership
 from smsfleet.binder.ledger import Allowed, BindLedger, Wait
@@ -64,6 +65,7 @@ class Shared:
     timing: Timing
     journal: Notes
     asker: Asker
+    counts: Counts
     uniform: Callable[[float, float], float]
     tap: Callable[[str], Hears | None] = lambda _mode: None
     clock: Callable[[], float] = time.monotonic
@@ -105,7 +107,7 @@ class Side:
         self._wait_why = ""
         self._link: Link | None = None
         self._events = LinkEvents(options.bind_mode, self.report, shared.answers, shared.deliveries,
-            shared.outbound, shared.ledger, shared.journal, shared.asker)  # fmt: skip
+            shared.outbound, shared.ledger, shared.journal, shared.asker, shared.counts)  # fmt: skip
         self._log = logger(__name__)
 
     @property

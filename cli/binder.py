@@ -16,9 +16,11 @@ from smsfleet.binder.journal import Journal
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.ledger import BindLedger
 from smsfleet.binder.logins import LoginFile
+from smsfleet.binder.metrics import Health
 from smsfleet.binder.notes import Hears, Notes
 from smsfleet.binder.service import Binder, Gateway
 from smsfleet.binder.sockets import tls_context
+from smsfleet.cli.exporters import binder_exporter
 from smsfleet.cli.reload import reload_for_all
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.logs import configure, logger
@@ -150,8 +152,10 @@ async def run_binder() -> None:
         )
         logger(__name__).info("binder starts", account=settings.account, gateway=f"{smpp.host}:{smpp.port}")
         desk = CaptureDesk(store, CaptureBox(keys), capture, leading=lambda: binder.leads)
-        helpers = [asyncio.create_task(journal.run()), asyncio.create_task(desk.run())]
-        await binder.run()
+        health = Health(binder)
+        helpers = [asyncio.create_task(work) for work in (journal.run(), desk.run(), health.run())]
+        with binder_exporter(settings, binder, health):
+            await binder.run()
     finally:
         await quell(*helpers)
         await journal.close(JOURNAL_S)

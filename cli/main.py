@@ -53,6 +53,7 @@ class Group(click.Group):
         "server": "smsfleet.cli.processes:server",
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.status:status",
+        "top": "smsfleet.cli.top:top",
         "job": "smsfleet.cli.job:job",
         "jobs": "smsfleet.cli.job:jobs",
         "cancel": "smsfleet.cli.cancel:cancel",

@@ -52,6 +52,10 @@ def worker(celery_options: tuple[str, ...]) -> None:
 
     settings = runtime().settings
     runtime().require_durable_store()  # Celery would log it and exit 0
+    if settings.metrics:  # the same
+        from smsfleet.ops.http import require_free
+
+        require_free(settings.metrics)
     app.worker_main(
         ["worker", "--loglevel", settings.log_level, "--without-gossip", "--without-mingle", *celery_options]
     )

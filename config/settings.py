@@ -44,6 +44,13 @@ def _redis_url(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if value and not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
+        raise ValueError("is no host:port")
+    return value
+
+
 _SENDER = re.compile(r"[ -+\--?A-Za-z]{1,21}")
 _PREFIX = re.compile(r"[1-9][0-9]{0,14}")
 
@@ -344,6 +351,11 @@ class Settings(CreditSettings):
     worker_concurrency: int = Field(8, ge=1, le=512, description="threads of one worker")
     event_share: float = Field(
         1.0, ge=0, le=1, description="share of the jobs whose Celery events are sent when events are on"
+    )
+    metrics: Annotated[str, AfterValidator(_address)] = Field(
+        "",
+        description="host:port where this binder or worker serves /metrics, /healthz and /readyz, such as "
+        "127.0.0.1:9464; empty: nowhere",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"

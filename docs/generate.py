@@ -62,6 +62,7 @@ FUNCTIONS = {
     "_words": "rules, or `@FILE`",
     "_table": "`NAME=STATUS`, with commas between them",
     "_callback": "`task:NAME`, `task:NAME@QUEUE` or a URL",
+    "_address": "`host:port`; each process of a machine needs a port of its own",
     "_allowed": "names and networks",
     "_ages": "1 to 604,800 each",
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from smsfleet.config.codes import command_status
+from smsfleet.config.profiles import GUIDE
 from smsfleet.ops.binder_view import ABSENT
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.store.standing import ACCOUNT
@@ -14,7 +15,7 @@ from smsfleet.store.standing import ACCOUNT
 UNBOUND_S = 90.0
 """A reconnect takes 30 to 60 s (guide §5 step 4) and the bind itself a moment: longer is trouble."""
 
-LEDGER_FULL = 2
+LEDGER_FULL = GUIDE.logins
 """Failed logins within 180 s after which no further one is tried (guide §9)."""
 
 OTP_S = 5.0
@@ -33,6 +34,32 @@ LATELY_S = 3600.0
 MEMORY_SHARE = 0.9
 
 Severity: TypeAlias = Literal["critical", "warning", "info"]
+NAMES: Mapping[str, Severity] = {
+    "NoBinder": "critical",
+    "Unbound": "critical",
+    "BindRefused": "critical",
+    "LinkSilent": "critical",
+    "AccountPaused": "critical",
+    "NoWorkers": "critical",
+    "OldestOtp": "critical",
+    "AofOff": "critical",
+    "RedisMisconfigured": "critical",
+    "RedisFull": "critical",
+    "BindPaused": "warning",
+    "LedgerFull": "warning",
+    "Throttled": "warning",
+    "ReceiptsBehind": "warning",
+    "DutiesLate": "warning",
+    "Ambiguous": "warning",
+    "DeadLetters": "warning",
+    "Undelivered": "warning",
+    "SetAside": "warning",
+    "CreditsShort": "warning",
+    "Paused": "info",
+    "QueriesOff": "info",
+}
+"""Every alert there is, and how bad it is: the closed list of a label."""
+
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 
 
@@ -77,11 +104,11 @@ def _bind(now: Snapshot) -> Iterator[Alert]:
             "an operator has paused the bind: nothing goes out, receipts wait at the gateway",
             "`smsfleet bind resume`",
         )
-    elif not binder.is_bound and (binder.since_s is None or binder.since_s > UNBOUND_S):
+    elif now.unbound_s > UNBOUND_S:
         yield Alert(
             "Unbound",
             "critical",
-            f"not bound{_for(binder.since_s)}, {binder.state}{why}",
+            f"not bound{_for(now.unbound_s)}, {binder.state}{why}",
             "`smsfleet bind status` says what is waited for; is the gateway's port open?",
         )
     if logins.failed >= LEDGER_FULL and not logins.stopped and not binder.is_bound:

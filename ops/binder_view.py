@@ -22,6 +22,8 @@ class SideView:
     """for how long it has been in this state"""
     bound_s: float | None = None
     """for how long it has been bound; None: it is not"""
+    unbound_s: float | None = None
+    """for how long it has not been, through all attempts; None: it is"""
     last_disconnect: str = ""
     binds: int = 0
     disconnects: int = 0
@@ -40,6 +42,8 @@ class BinderView:
     why: str = ""
     since_s: float | None = None
     """for how long; None: nobody knows"""
+    unbound_s: float | None = None
+    """for how long it has not been bound, through all attempts; None: it is, or nobody knows"""
     gateway: str = ""
     bind_mode: str = ""
     host: str = ""
@@ -88,9 +92,10 @@ def binder_view(reported: str | None, *, has_leader: bool, now_ms: int) -> Binde
 def _view(kind: Any, said: dict[str, Any], now_ms: int) -> Any:
     ages = {
         f"{name}_s": _age_s(said.get(f"{name}_ms"), now_ms)
-        for name in ("since", "bound", "enquire_link", "enquire_link_resp", "ambiguous")
+        for name in ("since", "enquire_link", "enquire_link_resp", "ambiguous")
     }
-    ages["bound_s"] = _age_s(said.get("bound_since_ms"), now_ms)
+    for name in ("bound", "unbound"):
+        ages[f"{name}_s"] = _age_s(said.get(f"{name}_since_ms"), now_ms)
     known = {item.name for item in fields(kind)}
     return kind(**{name: value for name, value in (said | ages).items() if name in known})
 

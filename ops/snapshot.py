@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from smsfleet.config.profiles import GUIDE
 from smsfleet.ops.binder_view import BinderView, binder_view
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore, Store
@@ -132,6 +133,13 @@ class Snapshot:
     campaigns: tuple[Mapping[str, Any], ...] = ()
     """filled by the module of campaigns once it is there"""
 
+    @property
+    def unbound_s(self) -> float:
+        """For how long the account has not been bound, as far as somebody knows; 0: it is bound."""
+        if self.binder.is_bound:
+            return 0.0
+        return self.lease.age_s or 0.0 if self.binder.unbound_s is None else self.binder.unbound_s
+
     def as_dict(self) -> dict[str, Any]:
         """As plain values, with the alerts."""
         from smsfleet.ops.alerts import alerts  # noqa: PLC0415 - it judges snapshots
@@ -219,7 +227,8 @@ def _lease(holder: str | None, counts: Counts) -> LeaseView:
 
 
 def _logins(ledger: LedgerView) -> LoginsView:
-    return LoginsView(len(ledger.logins), bool(ledger.stop), ledger.paused_s)
+    lately = [login for login in ledger.logins if login.age_s < GUIDE.login_window_s]
+    return LoginsView(len(lately), bool(ledger.stop), ledger.paused_s)
 
 
 def _redis(info: Mapping[str, str]) -> RedisView:

@@ -6,6 +6,7 @@ response is still known for what it is.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Generic, TypeAlias, TypeVar
 
 from smsfleet.config.errors import PduError, WindowFull
@@ -32,6 +33,12 @@ _Request: TypeAlias = tuple[int, T, float]
 """command_id, token, deadline: a plain tuple, because there is one for every message."""
 
 
+SAMPLE, ALL_BELOW = 16, 16
+"""How long an answer took is told of one in `SAMPLE`, and of all while fewer than so many are unanswered."""
+
+MOST_TOLD = 1000
+
+
 class Requests(Generic[T]):
     """At most `window` unanswered submit_sm, each with the same time to be answered; query_sm beside them.
 
@@ -44,6 +51,7 @@ class Requests(Generic[T]):
         "_queries",
         "_timed_out",
         "accepted",
+        "answered_s",
         "last_sequence_number",
         "submitted",
         "timeout_s",
@@ -58,6 +66,8 @@ class Requests(Generic[T]):
         """submit_sm that were given a place, since the bind"""
         self.accepted = 0
         """submit_sm that were answered without an error, in time"""
+        self.answered_s: deque[float] = deque(maxlen=MOST_TOLD)
+        """how long a sample of the submit_sm waited for their answer; whoever reads it takes it away"""
         # Insertion order is deadline order, because every request gets the same time.
         self._in_flight: dict[int, _Request[T]] = {}
         self._queries = 0
@@ -104,7 +114,7 @@ class Requests(Generic[T]):
             self._queries += 1
         return number
 
-    def answer(self, frame: Frame, _now: float, events: list[Event[T]]) -> None:
+    def answer(self, frame: Frame, now: float, events: list[Event[T]]) -> None:
         """A submit_sm_resp, query_sm_resp or generic_nack came: tell whose it is."""
         command_id, command_status, number, body = frame
         request = self._in_flight.get(number)
@@ -112,8 +122,10 @@ class Requests(Generic[T]):
             events.append(self._late(frame))
             return
         del self._in_flight[number]
-        asked, token, _ = request
+        asked, token, deadline = request
         self._queries -= asked != SUBMIT_SM
+        if asked == SUBMIT_SM and (not number % SAMPLE or len(self._in_flight) < ALL_BELOW):
+            self.answered_s.append(now - deadline + self.timeout_s)
         if command_id == GENERIC_NACK:
             events.append(Nacked(token, command_status))
         elif asked == SUBMIT_SM:

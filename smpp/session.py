@@ -138,6 +138,13 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
             "refused": sum(answered.values()) - taken - sent_back,
         }
 
+    def take_answered_s(self) -> list[float]:
+        """How long a sample of the submit_sm waited for their answer, in seconds, since this was asked."""
+        answered_s = self._requests.answered_s
+        taken = [*answered_s]
+        answered_s.clear()
+        return taken
+
     def in_flight_tokens(self) -> list[T]:
         """The tokens of the unanswered submit_sm and query_sm, oldest first."""
         return self._requests.tokens()

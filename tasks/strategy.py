@@ -189,6 +189,7 @@ class BulkStrategy:
                 self._ack(item)
                 self._event("task-succeeded", item.job_id, result=repr(str(outcome)), runtime=elapsed)
             handled += 1
+        runtime().counts.handled(outcomes.get(item.job_id, "failed") for item in batch)
         state.total_count[self._name] += handled
         state.all_total_count[0] += handled
         self._dispatch()

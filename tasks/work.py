@@ -34,6 +34,7 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
         except InvalidArgument as error:
             return _refuse(job_id, error, kwargs)
     outcome = Outgoing(runtime()).handle([job_id])[job_id]
+    runtime().counts.handled([outcome])
     if outcome is Outcome.GIVEN_BACK:
         raise Reject("not admitted in time, or this worker is stopping", requeue=True)
     return outcome

@@ -6,7 +6,7 @@ import os
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps, signals
 
@@ -17,6 +17,9 @@ from smsfleet.workers.duties import Duties, Publisher
 from smsfleet.workers.relay import Relay
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    from smsfleet.ops.http import MetricsServer
 
 STOP_S = 15.0
 
@@ -32,6 +35,7 @@ class RelayBootstep(bootsteps.StartStopStep):  # type: ignore[misc]
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self._threads: list[threading.Thread] = []
+        self._metrics: MetricsServer | None = None
 
     @abstractmethod
     def runtime(self) -> Runtime:
@@ -49,6 +53,7 @@ class RelayBootstep(bootsteps.StartStopStep):  # type: ignore[misc]
         """Check the store, then start; an unsafe Redis stops the worker here (StoreMisconfigured)."""
         runtime, hooks = self.runtime(), load_webhooks()
         runtime.require_durable_store()
+        self._metrics = _metrics_server(runtime)
         # A stopping worker releases whoever waits for a rate token at once.
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
         consumer = f"{getattr(parent, 'hostname', 'worker')}/{os.getpid()}"
@@ -67,11 +72,25 @@ class RelayBootstep(bootsteps.StartStopStep):  # type: ignore[misc]
             thread.join(STOP_S)
             if thread.is_alive():
                 logger(__name__).warning("did not stop in time", thread=thread.name)
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = None
 
     terminate = stop
 
     def _on_shutting_down(self, **_: Any) -> None:
         self.runtime().stopping.set()
+
+
+def _metrics_server(runtime: Runtime) -> MetricsServer | None:
+    """What serves this worker's metrics, where it is asked for; raises ConfigError."""
+    counts, address = runtime.counts, runtime.settings.metrics
+    if not address:
+        return None
+    from smsfleet.ops.exposition import exposition  # noqa: PLC0415
+    from smsfleet.ops.http import MetricsServer, Pages  # noqa: PLC0415
+
+    return MetricsServer(address, Pages(exposition(counts.readings), counts.alive, counts.ready))
 
 
 def _thread(name: str, work: Callable[[], None]) -> threading.Thread:

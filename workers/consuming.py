@@ -35,15 +35,18 @@ def consume(  # noqa: PLR0913 - what tells one consumer from another
     small: range,
     leave: Sequence[Call[Any]],
     away: str,
+    each_round: Callable[[], None] = lambda: None,
 ) -> None:
     """Call `step(BLOCK_MS)` until the runtime is stopping, then leave.
 
     `step` reads a batch, handles it and says how many entries it had; after so many as in `small` a few more
     are collected. `groups` make the consumer groups; `away` is logged while the store does not answer.
+    `each_round` is called before each, whether the store answers or not.
     """
     stopping, store = runtime.stopping, runtime.store
     delay, ready = RETRY_S, False
     while not stopping.is_set():
+        each_round()
         try:
             if not ready:
                 store.run_all(groups)

@@ -21,7 +21,10 @@ from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import LANES
 from smsfleet.store.lifecycle import Kept
 from smsfleet.store.outbox import Outbox
+from smsfleet.store.tally import BATCH as TALLY_BATCH
+from smsfleet.store.tally import Tally
 from smsfleet.workers import chunks
+from smsfleet.workers.counts import DUTIES
 from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.meter import CreditWatch
 from smsfleet.workers.reconciliation import Reconciliation
@@ -81,6 +84,7 @@ class Duties:
         """Do the duties until the runtime is stopping."""
         stopping = self._runtime.stopping
         while not stopping.wait(TICK_S):
+            self._runtime.counts.came_round(DUTIES)
             try:
                 self.step()
             except StoreUnavailable as error:
@@ -104,6 +108,14 @@ class Duties:
             chunks.forget(self._runtime)
         self._reconciliation.step()
         self._credits.step()
+        self.tally()
+
+    def tally(self) -> None:
+        """Count the statuses that jobs came to; whichever worker is first counts them."""
+        store, tally = self._runtime.store, Tally(self._runtime.keys)
+        for _ in range(MOST_BATCHES):
+            if store.run(tally.count()) < TALLY_BATCH:
+                return
 
     def publish_due(self) -> int:
         """Publish scheduled jobs whose time has come, by the clock of the store alone; how many."""

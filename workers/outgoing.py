@@ -228,6 +228,7 @@ class Outgoing:
         admissions = self._admissions(encoded, outcomes)
         while admissions:
             day = self._clock_ms() // DAY_MS
+            self._runtime.counts.admitted(len(admissions))
             results, wait_ms = store.run(jobs.admit(admissions, self._runtime.pace, day))
             for admission, result in zip(admissions, results, strict=False):
                 outcomes[admission.job_id] = self._outcome(admission, result, day)
@@ -235,8 +236,13 @@ class Outgoing:
             admissions = admissions[len(results) :]
             if wait_ms and on_waiting:
                 on_waiting()
-            if wait_ms and (self._stopping.wait(wait_ms / 1000) or self._clock() > give_back_at):
+            if wait_ms and (self._wait(wait_ms) or self._clock() > give_back_at):
                 return
+
+    def _wait(self, wait_ms: int) -> bool:
+        """Wait for the account's rate, or for room; True when this process is stopping."""
+        with self._runtime.counts.waiting():
+            return self._stopping.wait(wait_ms / 1000)
 
     def _outcome(self, admission: Admission, result: int, day: int) -> Outcome:
         if result == _ABOVE_QUOTA:

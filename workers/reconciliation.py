@@ -114,6 +114,7 @@ class Reconciliation:
                 if got_an_age(found.accepted_ms, ages_ms, previous, began)
             ]
             if due:
+                self._runtime.counts.count("reconciled", len(due))
                 store.run(self._runtime.queries.ask(list(questions(self._runtime, due))))
 
         Walk(
@@ -131,6 +132,7 @@ class Reconciliation:
         def visit(known: Sequence[Known], _turn: Turn) -> None:
             call = self._runtime.walks.close_unconfirmed(known, after_ms / 1000)
             if closed := self._runtime.store.run(call):
+                self._runtime.counts.count("unconfirmed", closed)
                 self._log.info("closed at 003: no handset confirmation came", segments=closed)
 
         Walk(

@@ -22,6 +22,7 @@ from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
+from smsfleet.workers.counts import RELAY
 from smsfleet.workers.credits import advice, in_credits, spelled
 from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.orphans import Orphans
@@ -74,6 +75,7 @@ class Relay:
             small=range(2, BATCH),
             leave=facts.forget_consumer(self._consumer),
             away="the store is away, trying again",
+            each_round=lambda: self._runtime.counts.came_round(RELAY),
         )
 
     def step(self, block_ms: int) -> int:
@@ -82,6 +84,7 @@ class Relay:
         self._claim()
         store, facts = self._runtime.store, self._runtime.facts
         responses, deliveries = store.run(facts.read(self._consumer, BATCH, block_ms))
+        self._runtime.counts.asked()
         self.apply(responses, deliveries)
         return len(responses) + len(deliveries)
 
@@ -109,8 +112,10 @@ class Relay:
             self._apply(*of_a_day)
 
     def _apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
-        receipts = self._receipts(deliveries)
-        day = self._clock_ms() // DAY_MS
+        receipts, dead = self._receipts(deliveries)
+        now_ms = self._clock_ms()
+        day = now_ms // DAY_MS
+        self._count(responses, deliveries, len(receipts), dead, now_ms)
         # Responses first: a receipt of the same batch then finds its message id.
         calls: list[Call[Any]] = []
         if responses:
@@ -151,12 +156,13 @@ class Relay:
             elif word == "resumed":
                 self._log.warning("the gateway takes messages of the account again: it is resumed")
 
-    def _receipts(self, deliveries: Sequence[DeliveryFact]) -> list[_Read]:
-        """The receipts among them; what is no receipt is put where it belongs."""
+    def _receipts(self, deliveries: Sequence[DeliveryFact]) -> tuple[list[_Read], int]:
+        """The receipts, and how many cannot be read; what is no receipt is put where it belongs."""
         store, calls, tables = self._runtime.store, self._runtime.facts, self._runtime.receipt_tables
         kept = self._runtime.settings.raw_receipts
         receipts: list[_Read] = []
         raw: list[Call[bytes]] = []
+        dead = 0
         for fact in deliveries:
             try:
                 deliver = DeliverSm.decode_body(fact.body)
@@ -169,6 +175,7 @@ class Relay:
                         left_out=left_out,
                     )
                 store.run(calls.bury(fact, str(error)))
+                dead += 1
                 continue
             if receipt is None:
                 self._inbox.take(fact, deliver)
@@ -179,7 +186,23 @@ class Relay:
                     raw.append(calls.keep_raw(fact, receipts[-1].applied.message_id, ", ".join(odd)))
         if raw:
             store.run_all(raw)  # before they are applied: then they are not deliveries any more
-        return receipts
+        return receipts, dead
+
+    def _count(
+        self,
+        responses: Sequence[ResponseFact],
+        deliveries: Sequence[DeliveryFact],
+        receipts: int,
+        dead: int,
+        now_ms: int,
+    ) -> None:
+        counts, messages = self._runtime.counts, len(deliveries) - receipts - dead
+        if responses:
+            came_ms = int(responses[0].entry_id.partition(b"-")[0])
+            counts.read("response", len(responses), (now_ms - came_ms) / 1000)
+        for fact, many in (("receipt", receipts), ("message", messages), ("dead", dead)):
+            if many:
+                counts.read(fact, many, (now_ms - deliveries[0].received_ms) / 1000)
 
     def _apply_receipts(self, receipts: list[_Read], refs: Sequence[bytes], day: int) -> list[_Read]:
         """Apply what can be applied; returns those to be looked up again."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from smsfleet.store.opt_out import OptOuts
     from smsfleet.store.queries import Queries
     from smsfleet.store.walks import Walks
+    from smsfleet.workers.counts import Counts
 
 
 FOLLOW_S = 1.0
@@ -75,6 +76,13 @@ class Runtime:
         from smsfleet.store.client import Store  # noqa: PLC0415
 
         return Store.connect(self.settings.redis_url, self._name)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """What a worker counts for its exporter."""
+        from smsfleet.workers.counts import Counts  # noqa: PLC0415
+
+        return Counts()
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -77,7 +77,10 @@ def built(kind: str, source: Path) -> Path:
 def test_the_wheel_holds_every_file_of_every_room(wheel: Path, repository: Path) -> None:
     packages = [path.parent for path in repository.glob("[!.]*/py.typed")]
     files = [
-        path for room in packages for suffix in ("py", "lua", "typed") for path in room.rglob(f"*.{suffix}")
+        path
+        for room in packages
+        for suffix in ("py", "lua", "typed", "json", "yml")
+        for path in room.rglob(f"*.{suffix}")
     ]
 
     names = zipfile.ZipFile(wheel).namelist()

@@ -94,3 +94,11 @@ async def test_it_is_taken_awaiting_too(server: EmbeddedServer, real_store: Stor
 
     assert 1 == seen.lanes["normal"].queue.count
     await store.close()
+
+
+def test_failed_logins_are_those_that_still_count(fleet: Fleet) -> None:
+    fleet.run(fleet.ledger.failed("old", "transceiver", "13"))
+    fleet.now_ms += 185_000
+    fleet.run(fleet.ledger.failed("new", "transceiver", "13"))
+
+    assert 1 == look(fleet).logins.failed

@@ -396,3 +396,19 @@ def test_a_scheduled_job_that_is_gone_is_forgotten(duties: Duties, broker: Recor
     fleet.redis("DEL", fleet.keys.job("j1"))
 
     assert (0, [], []) == (duties.publish_due(), fleet.scheduled(), broker.kept)
+
+
+def test_a_round_counts_the_statuses_that_jobs_came_to(duties: Duties, fleet: Fleet) -> None:
+    fleet.answer(fleet.send("a")[0], message_id=b"M1")
+    fleet.receipt(4, b"M1")
+
+    duties.step()
+    duties.step()
+
+    assert {b"8": b"1", b"4f": b"1"} == {
+        name: count for name, count in pairs(fleet.redis("HGETALL", fleet.keys.tally)) if name != b"cursor"
+    }
+
+
+def pairs(flat: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    return list(zip(flat[::2], flat[1::2], strict=True))

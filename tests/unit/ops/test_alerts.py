@@ -10,9 +10,9 @@ import click
 import pytest
 
 from smsfleet.cli.main import cli
-from smsfleet.ops.alerts import SEVERITIES, Alert, alerts
+from smsfleet.ops.alerts import NAMES, SEVERITIES, Alert, alerts
 from smsfleet.ops.binder_view import BinderView, SideView
-from smsfleet.ops.snapshot import LaneView, LoginsView, RedisView, Snapshot, Stage
+from smsfleet.ops.snapshot import LaneView, LeaseView, LoginsView, RedisView, Snapshot, Stage
 from smsfleet.store.standing import ACCOUNT, GatewayPause, Pause, Standing
 
 SIDE = SideView("transceiver", "bound", bound_s=5000.0, enquire_link_s=20.0, enquire_link_resp_s=20.0)
@@ -25,8 +25,8 @@ WELL = Snapshot(
 )
 
 
-def binder(state: str, since_s: float | None = 100.0, **more: Any) -> dict[str, Any]:
-    return {"binder": BinderView(state, since_s=since_s, **more)}
+def binder(state: str, unbound_s: float | None = 100.0, **more: Any) -> dict[str, Any]:
+    return {"binder": BinderView(state, since_s=1.0, unbound_s=unbound_s, **more)}
 
 
 def waiting(**places: Stage) -> dict[str, Any]:
@@ -49,7 +49,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("CreditsShort", {"credits": {"warnings": ["about 3,000 credits will be used"]}}),
     ("NoBinder", {"binder": BinderView()}),
     ("Unbound", binder("waiting", 91.0, why="cannot connect")),
-    ("Unbound", binder("standby", None)),
+    ("Unbound", binder("standby", None) | {"lease": LeaseView("host-1", 1, 91.0, 5.0)}),
     ("BindRefused", binder("refused", why="ESME_RINVPASWD")),
     ("BindRefused", binder("waiting", 5.0) | {"logins": LoginsView(1, stopped=True)}),
     ("BindPaused", binder("paused")),
@@ -93,6 +93,7 @@ def test_what_is_wrong_is_told_by_its_name(name: str, changes: dict[str, Any]) -
     (alert,) = found(**changes)
 
     assert name == alert.name
+    assert NAMES[name] == alert.severity
     assert alert.severity in SEVERITIES
     assert alert.what
     assert alert.do
@@ -102,6 +103,7 @@ def test_what_is_wrong_is_told_by_its_name(name: str, changes: dict[str, Any]) -
     "changes",
     [
         binder("waiting", 90.0),
+        binder("standby", None) | {"lease": LeaseView("host-1", 1, 2.0, 5.0)},
         binder("bound", ambiguous={"failed": 3}, ambiguous_s=3600.0),
         binder("bound") | {"logins": LoginsView(2)},
         lane("high", queue=Stage(1, 5.0)),

@@ -16,7 +16,7 @@ def test_without_a_report_nobody_leads_or_the_leader_is_silent() -> None:
 
 def test_times_become_ages() -> None:
     said = {
-        "state": "bound", "since_ms": NOW_MS - 5000, "ambiguous_ms": NOW_MS - 1500,
+        "state": "bound", "since_ms": NOW_MS - 5000, "ambiguous_ms": NOW_MS - 1500, "unbound_since_ms": None,
         "sides": [{"mode": "transceiver", "bound_since_ms": NOW_MS - 5000, "enquire_link_ms": NOW_MS - 7000}],
     }  # fmt: skip
 

@@ -490,3 +490,25 @@ def test_any_order_and_any_cut_gives_the_same_events(order: list[int], places: l
     events = [event for part in cut(stream, places) for event in session.receive(part, now=1.1)]
 
     assert [SubmitAnswered(token, 0, b"id%d" % token) for token in order] == events
+
+
+def test_how_long_an_answer_took_is_told_once() -> None:
+    session = bound_session()
+    session.submit("a", BODY, now=10.0)
+    session.submit("b", BODY, now=10.5)
+
+    session.receive(answer(2), now=11.0)
+    session.receive(answer(3), now=11.0)
+
+    assert [1.0, 0.5] == pytest.approx(session.take_answered_s())
+    assert [] == session.take_answered_s()
+
+
+def test_of_many_that_are_unanswered_one_in_sixteen_is_told() -> None:
+    session = bound_session(window=64)
+    numbers = [session.submit(str(n), BODY, now=10.0) for n in range(64)]
+
+    for number in numbers[:48]:
+        session.receive(answer(number), now=11.0)
+
+    assert [1.0] * 3 == pytest.approx(session.take_answered_s())

@@ -1,0 +1,80 @@
+"""What real processes serve for monitoring: nothing of a message is in it, and health is told as it is."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+from tests.acceptance.fleet import Fleet, number, wait_until
+from tests.unit.ops.scraped import names, samples, strange_labels, value
+
+from smsfleet.cli.embedded import free_port
+from smsfleet.ops.catalog import ACCOUNT, BINDER, WORKER
+from smsfleet.tasks import job_status, send_sms
+
+TEXT = "Votre code est ZEBRA-QUINCE"
+NUMBERS = [number(n) for n in range(801, 807)]
+NOT_SEEN_SOON = {"smsfleet_binder_enquire_link_age_seconds", "smsfleet_binder_enquire_link_resp_age_seconds"}
+"""The first enquire_link goes out 56 s after the bind."""
+
+
+def get(address: str, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=20) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+def test_metrics_and_health_of_a_whole_fleet(new_fleet: Callable[..., Fleet]) -> None:
+    fleet = new_fleet()
+    leader, standby, worker = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    fleet.start("simulator")
+    first = fleet.launch("binder", SMSFLEET_METRICS=leader)
+    wait_until(lambda: get(leader, "/readyz")[0] == 200, "the binder is bound")
+    fleet.launch("binder", SMSFLEET_METRICS=standby)
+    fleet.launch("worker", SMSFLEET_METRICS=worker)
+    wait_until(lambda: get(worker, "/readyz")[0] == 200, "the worker is ready")
+    wait_until(lambda: get(standby, "/healthz")[0] == 200, "the standby stands by")
+    jobs = [send_sms.delay(to, TEXT, lane="high").id for to in NUMBERS]
+    wait_until(lambda: all(job_status(job).final for job in jobs), "the jobs are final")
+
+    def delivered() -> float:
+        labels = {"status": "004", "final": "yes"}
+        found = samples(get(leader, "/metrics")[1])
+        return sum(count for name, of, count in found if (name, of) == ("smsfleet_jobs_total", labels))
+
+    wait_until(lambda: delivered() == len(jobs), "the statuses are counted")
+    told = {place: get(place, "/metrics")[1] for place in (leader, standby, worker)}
+    seen = json.loads(fleet.run("status", "--json").stdout)
+    taken = fleet.launch("worker", SMSFLEET_METRICS=worker)
+    wait_until(lambda: not taken.running, "a port that is taken ends a process")
+
+    assert [] == [
+        word for text in told.values() for word in (*NUMBERS, *jobs, "ZEBRA", "QUINCE") if word in text
+    ]
+    assert [] == [label for text in told.values() for label in strange_labels(text)]
+    assert set(BINDER) - NOT_SEEN_SOON - {"smsfleet_binder_errors_total"} <= names(told[leader])
+    assert set(ACCOUNT) <= names(told[leader])
+    assert set(WORKER) - {"smsfleet_worker_facts_behind_seconds"} <= names(told[worker])
+    assert not set(ACCOUNT) & names(told[standby])
+    assert float(len(jobs)) == value(told[worker], "smsfleet_worker_jobs_total", outcome="admitted")
+    assert float(len(jobs)) == value(told[worker], "smsfleet_worker_facts_total", fact="receipt")
+    assert (503, "standby\n") == get(standby, "/readyz")
+    # Of a new account less than the month's minimum is used.
+    assert {"CreditsShort"} >= {alert["name"] for alert in seen["alerts"]}
+    assert 78 == taken.popen.returncode
+    assert "need a port each" in taken.log.read_text()
+
+    assert -signal.SIGKILL == first.send(signal.SIGKILL)
+    wait_until(lambda: get(standby, "/readyz")[0] == 200, "the standby has the bind")
+    assert (1.0, 1.0) == (
+        value(get(standby, "/metrics")[1], "smsfleet_binder_leading"),
+        value(get(standby, "/metrics")[1], "smsfleet_bound"),
+    )
