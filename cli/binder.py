@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
+import socket
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 from smsfleet.binder.cancellation import quell
 from smsfleet.binder.capture import Capture
@@ -126,6 +129,11 @@ def check_version(settings: Settings, smpp: SmppSettings) -> None:
         )
 
 
+def connection_name() -> str:
+    """What `CLIENT LIST` shows: the doctor tells standbys, which are silent, and their versions by it."""
+    return f"binder/{version('smsfleet')}/{socket.gethostname()}/{os.getpid()}"
+
+
 async def run_binder() -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads the settings file.
 
@@ -134,7 +142,7 @@ async def run_binder() -> None:
     settings, smpp = load(), load_smpp()
     check_version(settings, smpp)
     configure(settings.log_level, settings.log_format)
-    store, keys = AsyncStore.connect(settings.redis_url, "binder"), Keys(settings.account)
+    store, keys = AsyncStore.connect(settings.redis_url, connection_name()), Keys(settings.account)
     journal, capture = Journal(store, JournalLog(keys)), Capture(smpp.capture_pdus)
     helpers: list[asyncio.Task[None]] = []
     try:

@@ -51,6 +51,7 @@ class Group(click.Group):
         "server": "smsfleet.cli.processes:server",
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.status:status",
+        "doctor": "smsfleet.cli.doctor:doctor",
         "job": "smsfleet.cli.job:job",
         "jobs": "smsfleet.cli.job:jobs",
         "cancel": "smsfleet.cli.cancel:cancel",

@@ -51,7 +51,7 @@ GROUPS = (
 
 FUNCTIONS = {
     "_ascii": "printable ASCII",
-    "_redis_url": "`redis://` or `rediss://`",
+    "check_url": "`redis://`, `rediss://` or `sentinel://`",
     "_senders": "at most 21 printable ASCII characters each",
     "_prefixes": "1-15 digits each",
     "_quotas": "`client=credits,...`",
