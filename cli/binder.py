@@ -22,6 +22,7 @@ from smsfleet.binder.logins import LoginFile
 from smsfleet.binder.notes import Hears, Notes
 from smsfleet.binder.service import Binder, Gateway
 from smsfleet.binder.sockets import tls_context
+from smsfleet.binder.watchdog import Watchdog
 from smsfleet.cli.reload import reload_for_all
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.logs import configure, logger
@@ -158,7 +159,8 @@ async def run_binder() -> None:
         )
         logger(__name__).info("binder starts", account=settings.account, gateway=f"{smpp.host}:{smpp.port}")
         desk = CaptureDesk(store, CaptureBox(keys), capture, leading=lambda: binder.leads)
-        helpers = [asyncio.create_task(journal.run()), asyncio.create_task(desk.run())]
+        watchdog = Watchdog(settings.watchdog_s)
+        helpers = [asyncio.create_task(work) for work in (journal.run(), desk.run(), watchdog.run())]
         await binder.run()
     finally:
         await quell(*helpers)

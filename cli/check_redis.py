@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -107,11 +106,11 @@ def _latency(store: Store) -> Iterator[Finding]:
         started = time.perf_counter()
         store.run(checkup.ping())
         taken.append((time.perf_counter() - started) * 1000)
-    median, worst = statistics.median(taken), max(taken)
-    said = f"a round trip takes {median:.2f} ms, at worst {worst:.2f} ms"
-    if median >= TOO_SLOW_MS:
+    best = min(taken)  # the way and the server alone: the others hold the doctor's own work too
+    said = f"a round trip takes {best:.2f} ms, at worst {max(taken):.2f} ms"
+    if best >= TOO_SLOW_MS:
         yield error(said, "each batch waits for it: bring the processes to Redis' own site")
-    elif median >= SLOW_MS:
+    elif best >= SLOW_MS:
         yield warning(
             said, "is it another site, or a machine without CPU to spare? look at `redis-cli --latency`"
         )

@@ -318,6 +318,9 @@ class Settings(CreditSettings):
     lease_ttl_s: float = Field(
         10.0, ge=0.5, le=60, description="seconds after which a silent binder is replaced"
     )
+    watchdog_s: float = Field(
+        30.0, ge=0, le=HOURS, description="seconds that the binder's loop may stand still; 0: for ever"
+    )
     run_dir: str = Field(
         "", description="local folder for the host lock and the file of failed logins; empty: the temp folder"
     )

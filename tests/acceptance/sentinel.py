@@ -44,7 +44,7 @@ class Guarded(EmbeddedServer):
             f"port {self.sentinel_port}\nbind 127.0.0.1\n"
             f"sentinel monitor {NAME} 127.0.0.1 {self.port} 1\n"
             f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n"
-            f"sentinel failover-timeout {NAME} 5000\n"
+            f"sentinel failover-timeout {NAME} 1000\n"
         )
         with (self.folder / "sentinel.log").open("ab") as log:
             self._sentinel = subprocess.Popen(
@@ -61,6 +61,11 @@ class Guarded(EmbeddedServer):
         """The port that the Sentinel names."""
         with client(self.sentinel_port) as sentinel:
             return int(sentinel.sentinel_get_master_addr_by_name(NAME)[1])
+
+    def replicates_again(self) -> bool:
+        """Whether the first server follows the one that was its replica."""
+        with client(self.port) as first:
+            return first.info("replication").get("master_link_status") == "up"
 
     def _knows_the_replica(self) -> bool:
         try:
