@@ -18,7 +18,10 @@ ROLES = ("application", "worker", "binder", "operator", "web", "flower")
 
 _CALLS = re.compile(r"redis\.p?call\('([A-Z]+)'")
 
-CONNECTION = ("ping", "hello", "select", "reset", "quit", "client|setname", "client|setinfo", "client|id")
+CONNECTION = ("ping", "hello", "select", "reset", "quit", "client")
+OF_OTHERS = ("kill", "list", "no-evict", "pause", "reply", "tracking", "unblock", "unpause")
+"""What `client` could do to connections of others; named one by one, because Redis 7.0 knows no `setinfo`."""
+
 SCRIPTS = ("eval", "evalsha", "script|load", "script|exists")
 
 BROKER_KEYS = (
@@ -95,6 +98,7 @@ def rules(role: str, account: str, database: int = 0, queues: Sequence[str] = ()
     words += [f"&{prefix}{channel}" for channel in channels]
     words += [f"&/{database}.{channel}" for channel in (BROKER_CHANNELS if broker else ())]
     words += [f"+{command}" for command in sorted({*CONNECTION, *commands})]
+    words += [f"-client|{part}" for part in OF_OTHERS if f"client|{part}" not in commands]
     return " ".join(words)
 
 

@@ -41,10 +41,9 @@ PATIENCE_S = 180.0
 class Sender(threading.Thread):
     """Sends `count` different texts; what Redis could not take is sent again under its idempotency key."""
 
-    def __init__(self, count: int, series: str = "key", **options: Any) -> None:
+    def __init__(self, count: int, **options: Any) -> None:
         super().__init__(daemon=True)
         self.count = count
-        self.series = series
         self._options = options
         self.sent: Counter[tuple[str, str]] = Counter()
         self.retries = 0
@@ -53,10 +52,10 @@ class Sender(threading.Thread):
         """Send everything."""
         pause = threading.Event()
         for n in range(self.count):
-            to, text = number(n % 10_000), f"job {n}" if self.series == "key" else f"{self.series} {n}"
+            to, text = number(n % 10_000), f"job {n}"
             while True:
                 try:
-                    send_sms.delay(to, text, idempotency_key=f"{self.series}-{n}", **self._options)
+                    send_sms.delay(to, text, idempotency_key=f"key-{n}", **self._options)
                     break
                 except StoreUnavailable:
                     self.retries += 1

@@ -62,11 +62,6 @@ class Guarded(EmbeddedServer):
         with client(self.sentinel_port) as sentinel:
             return int(sentinel.sentinel_get_master_addr_by_name(NAME)[1])
 
-    def replicates_again(self) -> bool:
-        """Whether the first server follows the one that was its replica."""
-        with client(self.port) as first:
-            return first.info("replication").get("master_link_status") == "up"
-
     def _knows_the_replica(self) -> bool:
         try:
             with client(self.sentinel_port) as sentinel:
