@@ -28,7 +28,14 @@ GROUPS: tuple[tuple[str, type[Settings | SmppSettings | WebhookSettings]], ...] 
 )
 
 OTHER_NAMES = frozenset(
-    {"SMSFLEET_SIMULATOR_PASSWORD", "SMSFLEET_SIMULATOR_CONTROL", "SMSFLEET_SECRETS", "SMSFLEET_FSYNC"}
+    {
+        "SMSFLEET_SIMULATOR_PASSWORD",
+        "SMSFLEET_SIMULATOR_CONTROL",
+        "SMSFLEET_SECRETS",
+        "SMSFLEET_FSYNC",
+        "SMSFLEET_VALKEY_LIMIT",
+        "SMSFLEET_VALKEY_MEMORY",
+    }
 )
 """Variables that are read elsewhere: by the simulator and by docker-compose.yml."""
 

@@ -44,6 +44,8 @@ OTHERS = {
     "SMSFLEET_SIMULATOR_CONTROL",
     "SMSFLEET_SECRETS",  # docker-compose.yml
     "SMSFLEET_FSYNC",  # docker-compose.yml
+    "SMSFLEET_VALKEY_LIMIT",
+    "SMSFLEET_VALKEY_MEMORY",
 }
 
 
