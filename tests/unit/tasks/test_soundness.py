@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from smsfleet.tasks import soundness
+from smsfleet.tasks.app import configuration
 from smsfleet.tasks.strategy import EMPTY_BODY
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -88,6 +89,21 @@ def test_a_message_that_would_end_a_worker_is_refused(name: str) -> None:
 )
 def test_what_kombu_can_take_is_taken(message: dict[str, Any]) -> None:
     assert (message, "tag") == soundness.read(octets(message))
+
+
+def test_nothing_but_json_is_read_or_written() -> None:
+    found = {
+        name: value
+        for name, value in configuration().items()
+        if "serializer" in name or "accept_content" in name
+    }
+
+    assert {
+        "task_serializer": "json",
+        "event_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+    } == found
 
 
 def test_the_body_that_is_not_read_again_is_that_of_a_job() -> None:
