@@ -7,23 +7,29 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from smsfleet.binder.refusals import advice_of_stop
-from smsfleet.cli.checkup import Finding, error, note, ok, warning
-from smsfleet.cli.overview import waiting_callbacks
+from smsfleet.cli.checkup import Finding, Severity, error, note, ok, warning
 from smsfleet.cli.pause import lines_of
 from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.ops.alerts import alerts
+from smsfleet.ops.snapshot import take
 from smsfleet.store import checkup
 from smsfleet.store.checkup import CLIENT_PREFIX, Checkup
-from smsfleet.store.keys import LANES
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import UNANSWERED, Ledger
-from smsfleet.store.lifecycle import Lifecycle
 from smsfleet.store.standing import Standings
 from smsfleet.workers.runtime import Runtime
 
-LATE_MS = {"high": 5_000, "normal": 60_000, "bulk": 600_000}
+LATE_S = {"high": 5.0, "normal": 60.0, "bulk": 600.0}
 """How old the oldest job of a lane may be before somebody should look."""
 
-FACTS, ORPHANS, UNSETTLED = 5_000, 10_000, 120_000
+OF_WAITING = frozenset(
+    {"ReceiptsBehind", "DutiesLate", "Ambiguous", "DeadLetters", "Undelivered", "SetAside", "LinkSilent"}
+)
+"""The alerts that are told here; what the others say is told by checks of their own."""
+
+SEVERITY = {"critical": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.NOTE}
+
+FACTS, ORPHANS = 5_000, 10_000
 CAN_WAIT_MS = 120_000
 """Connecting and waiting: 60 s before a reconnect, and the time of a login."""
 
@@ -155,49 +161,34 @@ def check_pauses(now: Runtime) -> Iterator[Finding]:
         yield note(f"query_sm is switched off: {off[:200]}", "`smsfleet query --resume` tries it again")
 
 
-def check_waiting(now: Runtime, wall_ms: Callable[[], int]) -> Iterator[Finding]:
+def check_waiting(now: Runtime) -> Iterator[Finding]:
     """What waits, by lane and by stage, and how long it has."""
-    store = now.store
-    counts = zip(
-        LANES,
-        store.run_all(now.jobs.waiting_intake()),
-        store.run_all(now.jobs.waiting_outbound()),
-        store.run_all(Checkup(now.keys).oldest()),
-        strict=True,
-    )
-    for lane, intake, outbound, oldest_ms in counts:
-        age_ms = wall_ms() - oldest_ms if oldest_ms is not None else 0
-        line = f"{lane}: {intake} taken in, {outbound} outbound" + (
-            f", the oldest for {age_ms / 1000:.0f} s" if intake else ""
+    found = take(now.store, now.settings.account)
+    for lane, view in found.lanes.items():
+        line = (
+            f"{lane}: {view.queue.count} taken in, {view.outbound.count} outbound, "
+            f"{view.in_flight.count} in flight"
         )
-        if intake and age_ms > LATE_MS[lane]:
-            yield warning(line, "are workers alive, and does SMSFLEET_RATE allow more? see check `workers`")
+        if view.oldest_s > LATE_S[lane]:
+            yield warning(
+                f"{line}, the oldest for {view.oldest_s:.0f} s",
+                "are workers alive, and does SMSFLEET_RATE allow more? see check `workers`",
+            )
         else:
             yield ok(line)
-    yield from _stages(now)
-
-
-def _stages(now: Runtime) -> Iterator[Finding]:
-    store = now.store
-    in_flight, delayed, held, responses, deliveries, orphans, dead = store.run_all(now.facts.waiting())
-    callbacks, webhooks, undelivered = store.run_all(waiting_callbacks(now.keys))
-    kept = Lifecycle(now.keys, text_ttl_s=now.settings.text_ttl_s).kept_back()
-    scheduled, aside = store.run_all(kept)
-    yield ok(f"{in_flight} in flight, {delayed} delayed, {scheduled} scheduled")
-    for count, most, what, todo in (
-        (held, 0, "segments are held: their outcome is unknown", "`smsfleet held list`"),
-        (dead, 0, "deliver_sm could not be read", "`smsfleet dead list`, and report the form"),
-        (aside, 0, "jobs ended three workers and were set aside", "`smsfleet dead list`"),
-        (undelivered, 0, "events were taken by no webhook", "`smsfleet callbacks list`"),
-        (responses + deliveries, FACTS, "answers and receipts are not applied", "start more workers"),
-        (callbacks + webhooks, FACTS, "callbacks wait", "is a receiver slow? `smsfleet callbacks list`"),
+    for alert in alerts(found):
+        if alert.name in OF_WAITING:
+            yield Finding(SEVERITY[alert.severity], alert.what, alert.do)
+    for name, most, what, todo in (
+        ("callbacks", FACTS, "callbacks are not handed on", "is the broker away, or no worker alive?"),
+        ("webhooks", FACTS, "events wait for webhooks", "is a receiver slow? `smsfleet callbacks list`"),
+        ("responses", FACTS, "answers are not applied", "start more workers"),
         (
-            orphans,
+            "orphans",
             ORPHANS,
             "receipts wait for an answer that was never seen",
             "another system on the account?",
         ),
-        (delayed, UNSETTLED, "segments wait for another try", "look at the error of one of them"),
     ):
-        if count > most:
+        if (count := found.waiting[name].count) > most:
             yield warning(f"{count} {what}", todo)

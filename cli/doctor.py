@@ -134,7 +134,7 @@ def _of_the_fleet(settings: Settings, timeout_s: float) -> dict[str, Check]:
         "binder": partial(check_fleet.check_binder, now, wall_ms),
         "logins": partial(check_fleet.check_logins, now),
         "pauses": partial(check_fleet.check_pauses, now),
-        "waiting": partial(check_fleet.check_waiting, now, wall_ms),
+        "waiting": partial(check_fleet.check_waiting, now),
     }
 
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from smsfleet.store.calls import Call
-from smsfleet.store.keys import LANES, Keys
+from smsfleet.store.keys import Keys
 
 CLIENT_PREFIX = "smsfleet-"
 """What the names of our own connections begin with."""
 
 MOST_CLIENTS = 20_000
 """Connections that are read: more are told by their count in INFO."""
-
-
-class Held(NamedTuple):
-    """The lease as it is now."""
-
-    token: str | None
-    """`n:redis_time_ms:owner`"""
-    left_ms: int
 
 
 def config(*names: str) -> Call[dict[str, str]]:
@@ -72,11 +64,3 @@ class Checkup:
             Call(("GET", self._keys.lease), lambda reply: reply.decode() if reply else None),
             Call(("PTTL", self._keys.lease), int),
         ]
-
-    def oldest(self) -> list[Call[int | None]]:
-        """For each lane, when its oldest job was published that no worker has admitted (ms)."""
-
-        def read(reply: Any) -> int | None:
-            return int(float(reply[1])) if reply else None
-
-        return [Call(("ZRANGE", self._keys.intake[lane], 0, 0, "WITHSCORES"), read) for lane in LANES]

@@ -66,7 +66,13 @@ def test_an_empty_fleet_lacks_a_binder_and_the_rest_is_well(look: Look) -> None:
     assert "error" == said(found, "no binder holds the lease")
     assert 2 == found["exit_code"]
     assert 1 == found["summary"]["error"]
-    for words in ("a round trip takes", "scripts run", "nothing is paused", "no login failed", "in flight"):
+    for words in (
+        "a round trip takes",
+        "scripts run",
+        "nothing is paused",
+        "no login failed",
+        "bulk: 0 taken in",
+    ):
         assert "ok" == said(found, words)
 
 
@@ -141,9 +147,9 @@ def test_pauses_and_what_waits_too_long_are_told(look: Look, real_store: Store) 
 
     assert "warning" == said(found, "paused: lane bulk, by an operator")
     assert "warning" == said(found, "paused: the account, by an operator")
-    assert "warning" == said(found, "high: 1 taken in, 0 outbound, the oldest for 6")
-    assert "warning" == said(found, "1 segments are held")
-    assert "warning" == said(found, "1 deliver_sm could not be read")
+    assert "warning" == said(found, "high: 1 taken in, 0 outbound, 0 in flight, the oldest for 6")
+    assert "warning" == said(found, "1 are held now")
+    assert "warning" == said(found, "1 messages of the gateway cannot be read")
 
 
 def test_quiet_shows_only_what_needs_somebody_and_ends_with_the_same_summary(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ def test_a_link_in_place_of_the_lock_is_refused_with_what_to_do(tmp_path: Path, 
     if there == "link":
         folder.mkdir()
         target.write_text("not ours")
-        os.symlink(target, folder / "smsfleet-main.lock")
+        (folder / "smsfleet-main.lock").symlink_to(target)
 
     with pytest.raises(ConfigError, match="SMSFLEET_RUN_DIR"):
         HostLock("main", str(folder)).take()
