@@ -130,9 +130,9 @@ def check_version(settings: Settings, smpp: SmppSettings) -> None:
         )
 
 
-def connection_name() -> str:
+def connection_name(account: str) -> str:
     """What `CLIENT LIST` shows: the doctor tells standbys, which are silent, and their versions by it."""
-    return f"binder/{version('smsfleet')}/{socket.gethostname()}/{os.getpid()}"
+    return f"binder/{account}/{version('smsfleet')}/{socket.gethostname()}/{os.getpid()}"
 
 
 async def run_binder() -> None:
@@ -143,7 +143,10 @@ async def run_binder() -> None:
     settings, smpp = load(), load_smpp()
     check_version(settings, smpp)
     configure(settings.log_level, settings.log_format)
-    store, keys = AsyncStore.connect(settings.redis_url, connection_name()), Keys(settings.account)
+    store, keys = (
+        AsyncStore.connect(settings.redis_url, connection_name(settings.account)),
+        Keys(settings.account),
+    )
     journal, capture = Journal(store, JournalLog(keys)), Capture(smpp.capture_pdus)
     helpers: list[asyncio.Task[None]] = []
     try:

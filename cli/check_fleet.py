@@ -105,7 +105,8 @@ def _processes(now: Runtime, token: str | None) -> Iterator[Finding]:
     except StoreError:
         yield note("CLIENT LIST is refused here: standbys cannot be seen", "run the doctor as the operator")
         return
-    binders = sorted({name.removeprefix(BINDER) for name, _ in names if name.startswith(BINDER)})
+    prefix = f"{BINDER}{now.settings.account}/"
+    binders = sorted({name.removeprefix(prefix) for name, _ in names if name.startswith(prefix)})
     versions = sorted({binder.partition("/")[0] for binder in binders})
     if len(versions) > 1:
         yield warning(f"binders of several versions run: {', '.join(versions)}", "finish the upgrade")

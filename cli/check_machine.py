@@ -118,7 +118,7 @@ def check_bind_settings(
     environment: Mapping[str, str], smpp: SmppSettings | ConfigError
 ) -> Iterator[Finding]:
     """The bind's settings against the guide; a machine without a binder needs none."""
-    if not any(name.startswith(SMPP_PREFIX) for name in environment):
+    if isinstance(smpp, ConfigError) and not any(name.startswith(SMPP_PREFIX) for name in environment):
         yield note(
             "no SMSFLEET_SMPP_* setting is given here: only the binder needs them",
             "run the doctor with the binder's settings too",

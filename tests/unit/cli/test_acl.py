@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Smsfleet
+from tests.unit.store.test_keys import SAMPLES, every_key
 
 from smsfleet.cli.acl import broker_database
 from smsfleet.store.acl import ROLES, rules, script_commands
+from smsfleet.store.keys import Keys
 
 
 def test_each_role_has_a_user_with_a_digest_and_the_default_one_is_off(
@@ -84,6 +87,26 @@ def test_no_role_may_do_what_concerns_the_whole_server(role: str) -> None:
     ):
         assert f"+{command}" not in words
     assert [] == [word for word in words if word in ("~*", "allkeys", "&*", "allchannels")]
+
+
+def test_every_key_is_some_roles() -> None:
+    """A new key belongs into store/acl.py too, or whoever needs it is refused where users are set up."""
+    keys = Keys("main")
+    allowed = [
+        word.partition("~")[2]
+        for role in ("worker", "binder")
+        for word in rules(role, "main").split()
+        if word.startswith(("~", "%R~"))
+    ]
+
+    missing = [
+        key
+        for key in every_key(keys)
+        if key
+        not in (keys.prefix, keys.channel(SAMPLES["job_id"]))  # no keys: channels have rules of their own
+        and not any(fnmatchcase(key.decode("latin-1"), pattern) for pattern in allowed)
+    ]
+    assert [] == missing
 
 
 def test_the_commands_of_the_scripts_are_read_from_them() -> None:

@@ -44,6 +44,7 @@ def test_what_is_not_given_has_the_usual_values() -> None:
         (f"sentinel://one;sentinel://:{SECRET}@two", "belong into the first part"),
         ("sentinel://one;sentinel://two/1", "belong into the first part"),
         (f"sentinel://:{SECRET}@one?master=fleet", "the query may hold master_name"),
+        (f"sentinel://one?{SECRET}=1", "the query may hold master_name"),
         (f"sentinel://:{SECRET}@one?master_name=a%20b", "master_name must be"),
         (f"sentinel://:{SECRET}@one/main", "the database must be a number"),
         (";".join(["sentinel://one"] * (MOST_SENTINELS + 1)), f"more than {MOST_SENTINELS} Sentinels"),

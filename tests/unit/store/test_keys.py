@@ -34,14 +34,19 @@ SAMPLES: dict[str, Any] = {
 """An argument for each parameter of a key that is made; braces, because a second tag must not win."""
 
 
-def test_every_key_of_an_account_is_in_one_slot_of_a_cluster() -> None:
-    keys = Keys("main")
+def every_key(keys: Keys) -> list[bytes]:
+    """All keys of an account, those that are made by a method with its SAMPLES."""
     made = [value for value in vars(keys).values() if isinstance(value, bytes)]
     made += [key for value in vars(keys).values() if isinstance(value, dict) for key in value.values()]
     for name, method in inspect.getmembers(keys, inspect.ismethod):
         if not name.startswith("_"):
             key = method(*(SAMPLES[parameter] for parameter in inspect.signature(method).parameters))
             made += key if isinstance(key, list) else [key]
+    return made
+
+
+def test_every_key_of_an_account_is_in_one_slot_of_a_cluster() -> None:
+    made = every_key(Keys("main"))
 
     assert 60 < len(made)
     assert {key_slot(b"{main}:")} == {key_slot(key) for key in made}
