@@ -34,7 +34,7 @@ def check_redis(store: Store, *, allow_volatile: bool, wall_ms: Callable[[], int
         yield (warning if allow_volatile else error)(found, todo)
     yield from _role(info)
     yield from _persistence(info)
-    yield from _memory(info)
+    yield from judge_memory(info)
     yield from _latency(store)
     yield from _clock(store, wall_ms)
     yield from _scripts(store)
@@ -76,7 +76,8 @@ def _persistence(info: Info) -> Iterator[Finding]:
             yield error(f"{what} failed", "make room on the server's disk, look at its log")
 
 
-def _memory(info: Info) -> Iterator[Finding]:
+def judge_memory(info: Info) -> Iterator[Finding]:
+    """How full the server is: by its own limit, or by its machine where it has none."""
     used = int(info.get("used_memory", "0"))
     limit = int(info.get("maxmemory", "0"))
     total = int(info.get("total_system_memory", "0"))

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
-from smsfleet.cli.check_redis import check_redis
+from smsfleet.cli.check_redis import check_redis, judge_memory
 from smsfleet.cli.checkup import Severity
 from smsfleet.cli.embedded import EmbeddedServer, free_port
 from smsfleet.store.calls import Call
@@ -201,13 +201,14 @@ def test_a_server_that_is_set_up_otherwise_is_told(
     assert severity == said(look(*SKIP), words)
 
 
-def test_a_server_that_is_nearly_full_is_told(
-    look: Look, real_store: Store, changed: Callable[[str, str], None]
-) -> None:
-    used = int(command(real_store, "INFO", "memory").split(b"used_memory:")[1].split(b"\r")[0])
-    changed("maxmemory", str(int(used * 1.1)))
+@pytest.mark.parametrize(("used", "severity"), [(79, "OK"), (80, "WARNING"), (95, "ERROR")])
+@pytest.mark.parametrize("limit", ["maxmemory", "total_system_memory"])
+def test_a_server_that_is_nearly_full_is_told(limit: str, used: int, severity: str) -> None:
+    findings = [*judge_memory({"used_memory": str(used * 2**20), limit: str(100 * 2**20)})]
 
-    assert said(look(*SKIP), f"of maxmemory ({used * 1.1 / 2**20:.0f} MiB)") in ("warning", "error")
+    assert severity == findings[0].severity.name
+    assert f"{used} MiB used, {used}% of" in findings[0].found
+    assert (limit == "maxmemory") is ("maxmemory is not set" not in str(findings))
 
 
 def test_a_clock_that_differs_is_told(real_store: Store) -> None:

@@ -29,9 +29,13 @@ def test_every_key_starts_with_the_tag_of_the_account() -> None:
 
 SAMPLES: dict[str, Any] = {
     "account": "x", "name": "n", "job_id": "order:7.a_b-c", "host": "h.example", "message_id": b"\xff{x}",
-    "digest": b"{y}", "number": "27999100001", "day": 19_675, "bucket": 7, "destination": "27999100001",
+    "digest": b"{y}", "number": "27999100001", "day": 19_675, "bucket": 7, "what": "w", "destination": "27999100001",
 }  # fmt: skip
 """An argument for each parameter of a key that is made; braces, because a second tag must not win."""
+
+
+TEXTS = {("day", "str"): "20261127"}
+"""Where a parameter of one name is a text in one method and a number in others."""
 
 
 def every_key(keys: Keys) -> list[bytes]:
@@ -40,7 +44,10 @@ def every_key(keys: Keys) -> list[bytes]:
     made += [key for value in vars(keys).values() if isinstance(value, dict) for key in value.values()]
     for name, method in inspect.getmembers(keys, inspect.ismethod):
         if not name.startswith("_"):
-            key = method(*(SAMPLES[parameter] for parameter in inspect.signature(method).parameters))
+            parameters = inspect.signature(method).parameters.values()
+            key = method(
+                *(TEXTS.get((item.name, item.annotation), SAMPLES[item.name]) for item in parameters)
+            )
             made += key if isinstance(key, list) else [key]
     return made
 
