@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test unit lint format explore bench lock clean
+.PHONY: help demo test unit lint format explore bench lock audit clean
 
 help:
 	@echo "make demo     the whole fleet on this machine: sends real jobs through and shows their statuses"
@@ -12,6 +12,7 @@ help:
 	@echo "make dist     wheel and sdist     make release-check    the same, tried in clean environments (network)"
 	@echo "make lint     ruff, mypy, import-linter     make explore    all interleavings of the scripts (long)"
 	@echo "make bench    the benchmarks     make lock    renew the lock files     make clean    remove what was made"
+	@echo "make audit    known vulnerabilities of what is locked (asks a service on the network)"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -73,6 +74,12 @@ lock:
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
 	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) -o requirements.lock pyproject.toml
 	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+# A tool of its own environment: what it installs is in no lock, and nothing of the fleet depends on it.
+audit:
+	@$(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit
+	@$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+	@$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

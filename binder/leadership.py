@@ -15,7 +15,7 @@ from typing import IO, Self
 
 from smsfleet.binder.clock import Clock, boottime
 from smsfleet.binder.notes import Notes, Silent
-from smsfleet.config.errors import StoreUnavailable
+from smsfleet.config.errors import ConfigError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.client import AsyncStore
 from smsfleet.store.lease import Lease
@@ -75,7 +75,13 @@ class HostLock:
         return self._file is not None
 
     def _open(self) -> IO[str]:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"the lock {self.path} cannot be opened: {error.strerror}; is it a link, or another user's? "
+                "give the binder a folder of its own in SMSFLEET_RUN_DIR"
+            ) from error
         return os.fdopen(descriptor, "r+")
 
     def take(self) -> bool:

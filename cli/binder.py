@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
+import socket
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 from smsfleet.binder.cancellation import quell
 from smsfleet.binder.capture import Capture
@@ -20,6 +23,7 @@ from smsfleet.binder.metrics import Health
 from smsfleet.binder.notes import Hears, Notes
 from smsfleet.binder.service import Binder, Gateway
 from smsfleet.binder.sockets import tls_context
+from smsfleet.binder.watchdog import Watchdog
 from smsfleet.cli.exporters import binder_exporter
 from smsfleet.cli.reload import reload_for_all
 from smsfleet.config.errors import ConfigError
@@ -128,6 +132,11 @@ def check_version(settings: Settings, smpp: SmppSettings) -> None:
         )
 
 
+def connection_name(account: str) -> str:
+    """What `CLIENT LIST` shows: the doctor tells standbys, which are silent, and their versions by it."""
+    return f"binder/{account}/{version('smsfleet')}/{socket.gethostname()}/{os.getpid()}"
+
+
 async def run_binder() -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reloads the settings file.
 
@@ -136,7 +145,10 @@ async def run_binder() -> None:
     settings, smpp = load(), load_smpp()
     check_version(settings, smpp)
     configure(settings.log_level, settings.log_format)
-    store, keys = AsyncStore.connect(settings.redis_url, "binder"), Keys(settings.account)
+    store, keys = (
+        AsyncStore.connect(settings.redis_url, connection_name(settings.account)),
+        Keys(settings.account),
+    )
     journal, capture = Journal(store, JournalLog(keys)), Capture(smpp.capture_pdus)
     helpers: list[asyncio.Task[None]] = []
     try:
@@ -152,8 +164,9 @@ async def run_binder() -> None:
         )
         logger(__name__).info("binder starts", account=settings.account, gateway=f"{smpp.host}:{smpp.port}")
         desk = CaptureDesk(store, CaptureBox(keys), capture, leading=lambda: binder.leads)
-        health = Health(binder)
-        helpers = [asyncio.create_task(work) for work in (journal.run(), desk.run(), health.run())]
+        health, watchdog = Health(binder), Watchdog(settings.watchdog_s)
+        works = (journal.run(), desk.run(), health.run(), watchdog.run())
+        helpers = [asyncio.create_task(work) for work in works]
         with binder_exporter(settings, binder, health):
             await binder.run()
     finally:

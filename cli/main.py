@@ -54,6 +54,7 @@ class Group(click.Group):
         "send": "smsfleet.cli.jobs:send",
         "status": "smsfleet.cli.status:status",
         "top": "smsfleet.cli.top:top",
+        "doctor": "smsfleet.cli.doctor:doctor",
         "job": "smsfleet.cli.job:job",
         "jobs": "smsfleet.cli.job:jobs",
         "cancel": "smsfleet.cli.cancel:cancel",
@@ -72,6 +73,7 @@ class Group(click.Group):
         "erase": "smsfleet.cli.erase:erase",
         "query": "smsfleet.cli.query:query",
         "credits": "smsfleet.cli.credits:credits",
+        "acl": "smsfleet.cli.acl:acl",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

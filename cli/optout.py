@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from smsfleet.cli.optout_file import NAMES, BadLine, read_entries
+from smsfleet.cli.optout_file import NAMES, BadLine, lines_of, read_entries
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.tasks.app import runtime
@@ -138,7 +138,7 @@ def import_entries(*, file: TextIO, skip_bad: bool, as_json: bool) -> None:
     """
     entries: list[OptedOut] = []
     bad: list[BadLine] = []
-    for line in read_entries(file):
+    for line in read_entries(lines_of(file)):
         (bad if isinstance(line, BadLine) else entries).append(line)  # type: ignore[arg-type]
     for line in bad[:BAD_LINES_SHOWN]:
         click.echo(f"{file.name}, line {line.number}: {line.why}", err=True)

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.store.opt_out import OptedOut
@@ -15,6 +15,22 @@ from smsfleet.workers.addresses import destination, sender
 NAMES = ("number", "sender", "since", "why")
 
 LONGEST_WHY = 100
+
+LONGEST_LINE = 4_096
+MOST_LINES = 20_000_000
+"""Far more numbers than a country has phones for one sender: a file without end must not fill the memory."""
+
+
+def lines_of(file: TextIO) -> Iterator[str]:
+    """The lines of a file, each to a bound and not too many. Raises InvalidArgument."""
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise InvalidArgument(f"line {number} is refused: it is longer than {LONGEST_LINE} characters")
+        if number > MOST_LINES:
+            raise InvalidArgument(f"the file is refused: it has more than {MOST_LINES} lines")
+        yield line
 
 
 class BadLine(NamedTuple):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smsfleet.config.errors import ConfigError
+from smsfleet.config.files import LIST_OCTETS, SECRET_OCTETS, read_bounded
 
 PREFIX = "SMSFLEET_"
 FILE = "SMSFLEET_SETTINGS_FILE"
@@ -41,6 +41,8 @@ class EnvironmentSettings(BaseSettings):
     """What both groups share: frozen, no `.env` file, unknown names ignored, no secret in repr."""
 
     prefix: ClassVar[str] = PREFIX
+    in_files: ClassVar[tuple[str, ...]] = ()
+    """what may be given by a file too: the first line of that which `<name>_file` names"""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -57,6 +59,30 @@ class EnvironmentSettings(BaseSettings):
         given = init_settings()
         environment = given.pop("_given_environment", {})
         return (_FromGivenEnvironment(settings_cls, environment, cls.prefix),)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_files(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        for name in cls.in_files:
+            path = values.get(f"{name}_file")
+            if path:
+                values = {**values, name: cls._first_line(name, path, given=name in values)}
+        return values
+
+    @classmethod
+    def _first_line(cls, name: str, path: str, *, given: bool) -> str:
+        variable = cls.prefix + name.upper()
+        if given:
+            raise ConfigError(f"{variable} and {variable}_FILE are both set: set one of them")
+        try:
+            lines = read_bounded(path, SECRET_OCTETS).splitlines()
+        except (OSError, ValueError) as error:  # ValueError: no UTF-8, too long, or a NUL in the path
+            raise ConfigError(
+                f"{variable}_FILE={path!r} cannot be read: {error.__class__.__name__}"
+            ) from None
+        return lines[0] if lines else ""
 
 
 S = TypeVar("S", bound=EnvironmentSettings)
@@ -79,7 +105,7 @@ def _from_file(path: str) -> dict[str, str]:
     if not path:
         return {}
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = read_bounded(path, LIST_OCTETS).splitlines()
     except (OSError, ValueError) as error:
         raise ConfigError(f"{FILE}={path!r} cannot be read: {error.__class__.__name__}") from None
     values = {}

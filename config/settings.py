@@ -7,19 +7,19 @@ for one, is in `smpp_settings`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
-from redis.connection import parse_url
 
 from smsfleet.config.credit_settings import LIVE_CREDITS, CreditSettings
 from smsfleet.config.environment import PREFIX, load_group, read
+from smsfleet.config.files import LIST_OCTETS, read_bounded
 from smsfleet.config.mo_routes import parse_routes
 from smsfleet.config.opt_out import DEFAULT, parse_words
 from smsfleet.config.quotas import read_quotas
 from smsfleet.config.receipt_tables import parse_table
+from smsfleet.config.redis_urls import broker_of, check_url
 from smsfleet.config.targets import parse_target
 
 HOURS = 3600
@@ -27,21 +27,6 @@ DAYS = 24 * HOURS
 
 Lane = Literal["high", "normal", "bulk"]
 OnAmbiguous = Literal["resend", "hold", "hold_then_resend", "fail"]
-
-
-_parse: Callable[[str], Any] = parse_url  # redis-py has no annotation for it
-
-
-def _redis_url(value: str) -> str:
-    if not value.startswith(("redis://", "rediss://")):
-        raise ValueError("must start with redis:// or rediss://")
-    try:
-        _parse(value)
-    except ValueError:  # its message may hold a part of the password
-        raise ValueError(
-            "cannot be read: is the port a number, are / and @ in the password %2F and %40?"
-        ) from None
-    return value
 
 
 def _address(value: str) -> str:
@@ -63,8 +48,8 @@ def _text(value: str) -> str:
     if not value.startswith("@"):
         return value
     try:
-        return Path(value[1:]).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a NUL in the path
+        return read_bounded(value[1:], LIST_OCTETS)
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, too long, a NUL
         raise ValueError(f"the file cannot be read: {error.__class__.__name__}") from None
 
 
@@ -152,7 +137,7 @@ LIVE = (
 )
 """The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
-RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+RedisUrl = Annotated[str, AfterValidator(check_url)]
 Senders = Annotated[str, AfterValidator(_senders)]
 Prefixes = Annotated[str, AfterValidator(_prefixes)]
 MoRoutes = Annotated[str, AfterValidator(_routes)]
@@ -164,19 +149,25 @@ Ages = Annotated[str, AfterValidator(_ages)]
 class Settings(CreditSettings):
     """What applications, workers, the binder and the commands share."""
 
+    in_files: ClassVar[tuple[str, ...]] = ("redis_url", "broker_url")
+
     settings_file: str = Field(
         "", description="file of NAME=value lines, read again at a reload; the environment goes before it"
     )
     redis_url: RedisUrl = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,
-        description="redis://[user:password@]host:port/db of the store",
+        description="redis://[user:password@]host:port/db of the store; "
+        "sentinel://[user:password@]host:port/db?master_name=NAME;sentinel://host:port by Sentinels",
     )
+    redis_url_file: str = Field("", description="file whose first line is SMSFLEET_REDIS_URL")
     broker_url: str = Field(
         "",
         repr=False,
-        description="the Celery broker (smsfleet+redis://, redis://, amqp://); empty: the store's server",
+        description="the Celery broker (smsfleet+redis://, smsfleet+sentinel://, redis://, amqp://); empty: "
+        "the store's server",
     )
+    broker_url_file: str = Field("", description="file whose first line is SMSFLEET_BROKER_URL")
     account: str = Field(
         "main",
         pattern=r"^[A-Za-z0-9_.-]{1,32}$",
@@ -337,6 +328,9 @@ class Settings(CreditSettings):
     lease_ttl_s: float = Field(
         10.0, ge=0.5, le=60, description="seconds after which a silent binder is replaced"
     )
+    watchdog_s: float = Field(
+        30.0, ge=0, le=HOURS, description="seconds that the binder's loop may stand still; 0: for ever"
+    )
     run_dir: str = Field(
         "", description="local folder for the host lock and the file of failed logins; empty: the temp folder"
     )
@@ -365,7 +359,17 @@ class Settings(CreditSettings):
     @property
     def broker(self) -> str:
         """The broker URL that Celery uses: the store's server, by the fleet's own transport, by default."""
-        return self.broker_url or f"smsfleet+{self.redis_url}"
+        return broker_of(self.broker_url or f"smsfleet+{self.redis_url}")[0]
+
+    @property
+    def broker_options(self) -> dict[str, Any]:
+        """What Celery's transport is told beside that URL: where Sentinels name the broker."""
+        return broker_of(self.broker_url or f"smsfleet+{self.redis_url}")[1]
+
+    @property
+    def broker_is_the_store(self) -> bool:
+        """Whether the broker is in the store's own database, so that one script writes both."""
+        return not self.broker_url or self.broker_url.removeprefix("smsfleet+") == self.redis_url
 
     @property
     def caps(self) -> dict[str, int]:

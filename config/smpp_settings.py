@@ -6,8 +6,7 @@ Limits are Clickatell's and are checked here, before anything connects.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -31,6 +30,7 @@ class SmppSettings(EnvironmentSettings):
     """The bind."""
 
     prefix: ClassVar[str] = SMPP_PREFIX
+    in_files: ClassVar[tuple[str, ...]] = ("password",)
 
     host: str = Field(min_length=1, description="host name or address of Clickatell's SMPP server")
     port: int = Field(2775, ge=1, le=65535, description="TCP port, 1-65535; the guide names none")
@@ -94,24 +94,6 @@ class SmppSettings(EnvironmentSettings):
         """query_sm per second: none by default where the profile does not list query_sm."""
         asked = "query_rate" in self.model_fields_set or PROFILES[self.profile].query_sm
         return self.query_rate if asked else 0.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _password_from_file(cls, values: Any) -> Any:
-        path = values.get("password_file") if isinstance(values, dict) else None
-        if not path:
-            return values
-        if "password" in values:
-            raise ConfigError(
-                "SMSFLEET_SMPP_PASSWORD and SMSFLEET_SMPP_PASSWORD_FILE are both set: set one of them"
-            )
-        try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a NUL in the path
-            raise ConfigError(
-                f"SMSFLEET_SMPP_PASSWORD_FILE={path!r} cannot be read: {error.__class__.__name__}"
-            ) from None
-        return {**values, "password": lines[0] if lines else ""}
 
     @model_validator(mode="after")
     def _limits_of_the_guide(self) -> Self:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -31,6 +30,7 @@ class WebhookSettings(EnvironmentSettings):
     """How webhooks are called, and where none is."""
 
     prefix: ClassVar[str] = WEBHOOK_PREFIX
+    in_files: ClassVar[tuple[str, ...]] = ("secret",)
 
     secret: SecretStr | None = Field(
         default=None,
@@ -55,24 +55,6 @@ class WebhookSettings(EnvironmentSettings):
     backoff_max_s: float = Field(3600.0, gt=0, le=86_400, description="longest delay after a failed try")
     concurrency: int = Field(64, ge=1, le=1000, description="tries at a time of one worker")
     per_host: int = Field(8, ge=1, le=100, description="tries at a time of one worker at one host")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _secret_from_file(cls, values: Any) -> Any:
-        path = values.get("secret_file") if isinstance(values, dict) else None
-        if not path:
-            return values
-        if "secret" in values:
-            raise ConfigError(
-                "SMSFLEET_WEBHOOK_SECRET and SMSFLEET_WEBHOOK_SECRET_FILE are both set: set one of them"
-            )
-        try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"SMSFLEET_WEBHOOK_SECRET_FILE={path!r} cannot be read: {error.__class__.__name__}"
-            ) from None
-        return {**values, "secret": lines[0] if lines else ""}
 
     @model_validator(mode="after")
     def _long_enough(self) -> WebhookSettings:

@@ -51,7 +51,7 @@ GROUPS = (
 
 FUNCTIONS = {
     "_ascii": "printable ASCII",
-    "_redis_url": "`redis://` or `rediss://`",
+    "check_url": "`redis://`, `rediss://` or `sentinel://`",
     "_senders": "at most 21 printable ASCII characters each",
     "_prefixes": "1-15 digits each",
     "_quotas": "`client=credits,...`",
@@ -78,6 +78,8 @@ TAIL = """
 | `SMSFLEET_SIMULATOR_CONTROL` | `smsfleet simulator ctl` | the same as `--control` |
 | `SMSFLEET_SECRETS` | `docker-compose.yml` | the folder of the secrets' files, by default `.run/secrets` |
 | `SMSFLEET_FSYNC` | `docker-compose.yml` | `everysec` (default) or `always`: Valkey's appendfsync |
+| `SMSFLEET_VALKEY_MEMORY` | `docker-compose.yml` | Valkey's maxmemory, by default `1gb` |
+| `SMSFLEET_VALKEY_LIMIT` | `docker-compose.yml` | the memory of its container, by default `2g` |
 | `WORKER_OPTIONS` | `docker-compose.yml` | further options of the worker, such as `-E` |
 """
 

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.store import servers
 from smsfleet.store.calls import Call
 
 T = TypeVar("T")
@@ -133,7 +134,7 @@ class Store:
     @classmethod
     def connect(cls, url: str, name: str = "client") -> Store:
         """A store on `url`; the connection is made by the first call."""
-        return cls(redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options(name)))
+        return cls(servers.blocking_client(url, {"retry": Retry(NoBackoff(), 0), **_options(name)}))
 
     def run(self, call: Call[T]) -> T:
         """Run one call.
@@ -252,7 +253,7 @@ class AsyncStore:
         """A store on `url`; the connection is made by the first call."""
         from redis.asyncio.retry import Retry as AsyncRetry  # noqa: PLC0415
 
-        return cls(redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(name)))
+        return cls(servers.async_client(url, {"retry": AsyncRetry(NoBackoff(), 0), **_options(name)}))
 
     async def run(self, call: Call[T]) -> T:
         """Run one call; raises as `Store.run`."""

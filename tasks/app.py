@@ -20,9 +20,6 @@ QUEUES = {lane: f"sms.{lane}" for lane in LANES}
 SEND_SMS = "sms.send_sms"
 """The name of the task: part of the contract with applications that publish by name."""
 
-TRANSPORT_PREFIX = "smsfleet+"
-"""Selects the fleet's own broker transport in a URL: smsfleet+redis://..."""
-
 PREFETCH_MULTIPLIER = 64
 """Messages in hand for each thread of a worker: jobs are handled 64 at a time, in each lane."""
 
@@ -65,8 +62,7 @@ def use_runtime(replacement: Runtime | None) -> None:
 
 def shares_a_server() -> bool:
     """Whether the broker is a list in the store's own Redis database, so that one script writes both."""
-    settings = runtime().settings
-    return settings.broker.removeprefix(TRANSPORT_PREFIX) == settings.redis_url
+    return runtime().settings.broker_is_the_store
 
 
 def runs_eagerly() -> bool:
@@ -94,6 +90,7 @@ def configuration() -> dict[str, Any]:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "queue_order_strategy": "priority",
+            **settings.broker_options,
         },
         "task_queues": [_queue(name) for name in QUEUES.values()],
         "task_default_queue": QUEUES["normal"],

@@ -2,15 +2,21 @@
 
 Celery's own sets of requests hold none of them: whatever is in those, it also cancels and waits for. So its
 two commands are registered again, by its seam for remote control commands, with ours added to the answers.
+`smsfleet_about` is ours alone: what `smsfleet doctor` asks a worker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 from celery.worker import control
 from celery.worker.control import inspect_command
+
+from smsfleet.tasks.app import runtime
+
+ABOUT = "smsfleet_about"
 
 Shown = list[dict[str, Any]]
 
@@ -36,7 +42,22 @@ def _in_bulk(state: Any, which: str) -> Shown:
     ]
 
 
+def about(state: Any, **_: Any) -> dict[str, Any]:
+    """What this worker is: its version, pool, queues, and the settings that all must have alike."""
+    consumer, settings = state.consumer, runtime().settings
+    return {
+        "version": version("smsfleet"),
+        "celery": version("celery"),
+        "pool": type(consumer.pool).__module__.rpartition(".")[2],
+        "concurrency": consumer.pool.limit,
+        "queues": sorted(queue.name for queue in consumer.task_consumer.queues),
+        "account": settings.account,
+        "rate": settings.rate,
+    }
+
+
 def register() -> None:
     """Answer for Celery, in this process: a worker of our app."""
+    inspect_command(name=ABOUT)(about)
     inspect_command(name="active", alias="dump_active")(active)
     inspect_command(name="reserved", alias="dump_reserved")(reserved)

@@ -17,7 +17,6 @@ when an upgrade breaks it.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict, deque
 from queue import Empty
 from time import monotonic, time
@@ -26,12 +25,12 @@ from typing import Any
 from kombu.transport import redis as base
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import loads
 from kombu.utils.url import maybe_sanitize_url, parse_url
 from redis.exceptions import NoScriptError, ResponseError
 
 from smsfleet.config.logs import logger
 from smsfleet.store.scripts import script
+from smsfleet.tasks import soundness
 from smsfleet.tasks.messages import bell
 
 NAME = "smsfleet"
@@ -41,7 +40,10 @@ BUSY_POLL_S = 0.005
 """How soon a worker with work in hand looks again; doubled while nothing changes, up to `idle_poll_s`."""
 
 UNREADABLE = ".unreadable"
-"""Suffix of the list that keeps messages which are no JSON: they would stop the worker for ever."""
+"""Suffix of the list that keeps messages which cannot be read: they would end each worker that takes them."""
+
+KEPT_UNREADABLE = 1_000
+"""The newest of them."""
 
 
 class QoS(base.QoS):  # type: ignore[misc]
@@ -251,13 +253,12 @@ class BatchChannel:
     def _deliver(self, queue: str, tag: bytes, raw: bytes) -> None:
         me: Any = self
         try:
-            # Kombu's reading looks at each object for types of its own, which are rare.
-            message = loads(bytes_to_str(raw)) if b'"__type__"' in raw else json.loads(raw)
-            delivery_tag = message["properties"]["delivery_tag"]
-        except (ValueError, KeyError, TypeError) as error:
+            message, delivery_tag = soundness.read(raw)
+        except soundness.UNSOUND as error:
             logger(__name__).error("a message is not readable: kept aside", queue=queue, error=error)
             with me.conn_or_acquire() as client:
                 client.lpush(queue + UNREADABLE, raw)
+                client.ltrim(queue + UNREADABLE, 0, KEPT_UNREADABLE - 1)
             self.acknowledged.append(bytes_to_str(tag))
             return
         if queue in self._without_ack:

@@ -14,6 +14,9 @@ from smsfleet.config.errors import InvalidArgument, InvalidText, TextTooLong
 from smsfleet.smpp.constants import TLV_VALUE_OCTETS
 from smsfleet.workers import gsm0338, transliteration
 
+LONGEST_TEXT = 2 * 65_536
+"""Characters of a text, twice what any message can carry: transliteration may leave some out."""
+
 MAX_SEGMENTS = 255
 """Total and number of a segment are one octet each in the header (TS 23.040 §9.2.3.24.1)."""
 
@@ -175,12 +178,18 @@ def concatenation(total: int, reference: int, reference_octets: int, elements: b
     return [start + bytes((total, number)) for number in range(1, total + 1)]
 
 
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise InvalidText(f"the text is of type {type(text).__name__}: it must be a str")
+    if len(text) > LONGEST_TEXT:  # before work is done that grows with it
+        raise TextTooLong(f"the text has {len(text)} characters: at most {LONGEST_TEXT} are looked at")
+
+
 def _encode(
     text: str, encoding: str, transliterate: str, reference_octets: int
 ) -> tuple[Alphabet, bytes, int]:
     """The alphabet, the octets, and how many places of the text were changed."""
-    if not isinstance(text, str):
-        raise InvalidText(f"the text is of type {type(text).__name__}: it must be a str")
+    _check_text(text)
     if encoding not in ENCODINGS:
         raise InvalidArgument(f"encoding is {encoding!r}: it must be one of {', '.join(ENCODINGS)}")
     if encoding != "ucs2":

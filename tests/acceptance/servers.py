@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -143,6 +144,28 @@ class TlsServer(EmbeddedServer):
             return False
         finally:
             client.close()
+
+
+class ClusterNode(EmbeddedServer):
+    """A cluster of one node that has all slots: it refuses whatever touches two of them at a time."""
+
+    def start(self) -> EmbeddedServer:
+        """Start, and take all slots."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port()
+        command = [
+            *embedded.arguments(self.binary, self.folder, self.port),
+            "--cluster-enabled", "yes", "--cluster-port", str(free_port()),
+        ]  # fmt: skip
+        with (self.folder / "server.log").open("ab") as output:
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        wait_until(self._answers, "the node answers")
+        with contextlib.closing(redis.Redis(port=self.port, decode_responses=True)) as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            wait_until(lambda: "ok" in str(client.cluster("INFO")), "all slots are served")
+        return self
 
 
 def _tls_binary() -> str | None:

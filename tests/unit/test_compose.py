@@ -64,6 +64,46 @@ def test_a_role_can_change_nothing_on_its_machine(compose: dict[str, Any], role:
     assert ["no-new-privileges:true"] == service["security_opt"]
 
 
+@pytest.mark.parametrize("service", ["valkey", *ROLES])
+def test_no_service_is_root_or_may_take_the_whole_machine(
+    compose: dict[str, Any], dockerfile: str, service: str
+) -> None:
+    found = compose["services"][service]
+
+    assert ["ALL"] == found["cap_drop"]
+    assert "true" == found["read_only"]
+    assert ["no-new-privileges:true"] == found["security_opt"]
+    assert found["mem_limit"]
+    assert 0 < int(found["pids_limit"]) <= 256
+    assert "999:1000" == found["user"] if service == "valkey" else "USER 10001:10001" in dockerfile
+
+
+def test_the_server_is_reached_from_inside_only_and_who_goes_outside_is_named(
+    compose: dict[str, Any],
+) -> None:
+    assert {"internal": "true"} == compose["networks"]["fleet"]
+    outside = {name for name, found in compose["services"].items() if "outside" in found["networks"]}
+
+    assert {"binder", "worker", "flower"} == outside
+    assert ["fleet"] == compose["services"]["valkey"]["networks"]
+
+
+def test_the_server_has_room_for_the_rewrite_of_its_file(compose: dict[str, Any]) -> None:
+    words = compose["services"]["valkey"]["command"]
+    memory = words[words.index("--maxmemory") + 1]
+
+    assert ("${SMSFLEET_VALKEY_MEMORY:-1gb}", "${SMSFLEET_VALKEY_LIMIT:-2g}") == (
+        memory,
+        compose["services"]["valkey"]["mem_limit"],
+    )
+
+
+def test_a_frozen_binder_ends_itself_and_is_started_again(compose: dict[str, Any]) -> None:
+    assert "unless-stopped" == compose["services"]["binder"]["restart"]
+    assert Settings.model_fields["watchdog_s"].default > 0
+    assert "SMSFLEET_WATCHDOG_S" not in compose["services"]["binder"]["environment"]
+
+
 @pytest.mark.parametrize(("role", "profile"), [("simulator", "demo"), ("flower", "flower")])
 def test_what_is_not_always_wanted_has_a_profile(compose: dict[str, Any], role: str, profile: str) -> None:
     assert [profile] == compose["services"][role]["profiles"]

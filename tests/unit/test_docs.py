@@ -44,6 +44,8 @@ OTHERS = {
     "SMSFLEET_SIMULATOR_CONTROL",
     "SMSFLEET_SECRETS",  # docker-compose.yml
     "SMSFLEET_FSYNC",  # docker-compose.yml
+    "SMSFLEET_VALKEY_LIMIT",
+    "SMSFLEET_VALKEY_MEMORY",
 }
 
 
@@ -350,3 +352,29 @@ def test_python_compiles_and_imports_what_exists(block: Block) -> None:
     for module, names in re.findall(r"^from (smsfleet[\w.]*) import (.+)$", block.text, re.MULTILINE):
         imported = importlib.import_module(module)
         assert [] == [name for name in names.split(", ") if not hasattr(imported, name)]
+
+
+# --- security -----------------------------------------------------------------------------------
+
+SECURITY = text_of(DOCS / "security.md")
+
+
+@pytest.mark.parametrize(
+    "place", sorted(set(re.findall(r"`([a-z_]+/[a-z_/0-9]*(?:\.py|\.lua|/))`", SECURITY)))
+)
+def test_every_place_that_a_risk_names_exists(place: str) -> None:
+    assert (ROOT / place).exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_[a-z_]+\.py)`", SECURITY))))
+def test_every_test_that_a_risk_names_exists(name: str) -> None:
+    assert [*(ROOT / "tests").rglob(name)]
+
+
+@pytest.mark.parametrize("heading", ["Risks", "Bounds"])
+def test_every_risk_and_bound_has_a_place_and_a_test(heading: str) -> None:
+    table = SECURITY.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+
+    assert 8 < len(rows)
+    assert [] == [row for row in rows if len(row) != 4 or not all(cell.strip() for cell in row)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty
@@ -15,6 +16,7 @@ import pytest
 import redis
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis as kombus
+from tests.unit.tasks.test_soundness import UNSOUND, octets
 
 import smsfleet.tasks  # noqa: F401 - makes the transport known
 from smsfleet.cli.embedded import EmbeddedServer, find_server, free_port
@@ -223,6 +225,20 @@ def test_a_message_that_is_no_json_is_kept_aside_and_the_others_pass(connect: An
 
     assert ["good"] == texts
     assert ["{not json"] == raw.lrange("t.bulk.unreadable", 0, -1)
+    assert 1 == raw.hlen("unacked")
+
+
+def test_no_message_of_whatever_form_keeps_the_next_from_being_served(connect: Any, raw: redis.Redis) -> None:
+    put(connect(), "t.bulk", "after")
+    raw.rpush("t.bulk", *(octets(message) for message in UNSOUND.values()))
+    reader = Reader(connect(ack_interval_s=0.0), QUEUES)
+    started = time.monotonic()
+
+    assert ["after"] == reader.read(12)
+
+    # A text of 200 KB without a tag once held the server for minutes: its search began anew at each place.
+    assert 30 > time.monotonic() - started
+    assert len(UNSOUND) == raw.llen("t.bulk.unreadable")
     assert 1 == raw.hlen("unacked")
 
 

@@ -159,6 +159,7 @@ TAKEN = [
     (shared, "SWEEP_MARGIN_S", ["0.5", "86400"]),
     (shared, "VISIBILITY_TIMEOUT_S", ["1", "86400"]),
     (shared, "LEASE_TTL_S", ["0.5", "60"]),
+    (shared, "WATCHDOG_S", ["0", "3600"]),
     (shared, "ALLOW_VOLATILE_REDIS", ["1", "0", "true", "false"]),
     (shared, "WORKER_CONCURRENCY", ["1", "512"]),
     (shared, "EVENT_SHARE", ["0", "0.01", "1"]),
@@ -224,6 +225,7 @@ REFUSED = [
     (shared, "SWEEP_MARGIN_S", ["0", "86401"]),
     (shared, "VISIBILITY_TIMEOUT_S", ["0", "86401"]),
     (shared, "LEASE_TTL_S", ["0.4", "61"]),
+    (shared, "WATCHDOG_S", ["-1", "3601"]),
     (shared, "ALLOW_VOLATILE_REDIS", ["maybe"]),
     (shared, "WORKER_CONCURRENCY", ["0", "513"]),
     (shared, "EVENT_SHARE", ["-0.1", "1.1"]),
@@ -283,7 +285,9 @@ def test_every_setting_has_a_rule_and_is_tested_here() -> None:
         "CALLBACK",  # test_targets.py
         "RUN_DIR",
         "HOST",
+        "BROKER_URL_FILE",
         "PASSWORD_FILE",
+        "REDIS_URL_FILE",
         "SETTINGS_FILE",
         "TLS_CA_FILE",
         "TLS_SERVER_NAME",
@@ -404,7 +408,7 @@ def test_no_secret_is_in_the_message_about_a_url() -> None:
     message = refusal(load, {"SMSFLEET_REDIS_URL": f"http://user:{SECRET}@redis.example"})
 
     assert "SMSFLEET_REDIS_URL=(hidden) is refused" in message
-    assert "must start with redis:// or rediss://" in message
+    assert "must start with redis://, rediss:// or sentinel://" in message
     assert SECRET not in message
 
 
@@ -532,3 +536,65 @@ def test_a_reload_hands_over_what_a_file_held_and_not_its_name(tmp_path: Path) -
     file.unlink()
 
     assert "Acme,Shop" == load({}).with_live(live).senders
+
+
+# --- secrets in files ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "BROKER_URL"])
+def test_a_url_may_be_the_first_line_of_a_file(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "url"
+    file.write_text(f"redis://user:{SECRET}@redis.example/1\nnot this\n")
+
+    settings = load({f"SMSFLEET_{name}_FILE": str(file)})
+
+    assert f"redis://user:{SECRET}@redis.example/1" == getattr(settings, name.lower())
+    assert SECRET not in repr(settings)
+
+
+def test_a_url_given_twice_is_refused(tmp_path: Path) -> None:
+    message = refusal(load, {"SMSFLEET_REDIS_URL": "redis://h", "SMSFLEET_REDIS_URL_FILE": str(tmp_path)})
+
+    assert "SMSFLEET_REDIS_URL and SMSFLEET_REDIS_URL_FILE are both set: set one of them" in message
+
+
+def test_a_file_that_never_ends_is_refused() -> None:
+    message = refusal(load, {"SMSFLEET_REDIS_URL_FILE": "/dev/zero"})
+
+    assert "SMSFLEET_REDIS_URL_FILE='/dev/zero' cannot be read: TooLong" in message
+
+
+@pytest.mark.parametrize("name", ["SMSFLEET_SETTINGS_FILE", "SMSFLEET_SENDERS"])
+def test_a_list_that_never_ends_is_refused(name: str) -> None:
+    message = refusal(load, {name: "/dev/zero" if name.endswith("FILE") else "@/dev/zero"})
+
+    assert name in message
+    assert "the file cannot be read: TooLong" in message or "cannot be read: TooLong" in message
+
+
+# --- Sentinels ----------------------------------------------------------------------------------
+
+SENTINELS = "sentinel://user:pw@one:26379/2?master_name=fleet&sentinel_password=x;sentinel://two:26380"
+
+
+def test_the_broker_is_where_the_sentinels_say_too() -> None:
+    settings = load({"SMSFLEET_REDIS_URL": SENTINELS})
+
+    assert "smsfleet+sentinel://user:pw@one:26379/2;sentinel://two:26380" == settings.broker
+    assert {"master_name": "fleet", "sentinel_kwargs": {"password": "x"}} == settings.broker_options
+    assert settings.broker_is_the_store
+
+
+@pytest.mark.parametrize(
+    ("broker", "same"),
+    [("", True), (f"smsfleet+{SENTINELS}", True), ("smsfleet+sentinel://one", False), ("redis://h/1", False)],
+)
+def test_one_script_writes_both_where_the_broker_is_the_store(broker: str, same: bool) -> None:
+    assert same is load({"SMSFLEET_REDIS_URL": SENTINELS, "SMSFLEET_BROKER_URL": broker}).broker_is_the_store
+
+
+def test_a_broker_of_sentinels_of_its_own_is_told_their_name() -> None:
+    settings = load({"SMSFLEET_BROKER_URL": "sentinel://one?master_name=broker;sentinel://two"})
+
+    assert "sentinel://one;sentinel://two" == settings.broker
+    assert {"master_name": "broker"} == settings.broker_options

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import pytest
+from redis.crc import key_slot
 
 from smsfleet.store.keys import INDEX_BUCKETS, Keys, ref, split_ref
 
@@ -27,6 +31,42 @@ def test_every_key_starts_with_the_tag_of_the_account() -> None:
 
     assert all(key.startswith(b"{main}:") for key in [*named, *by_lane, *made])
     assert len({*named, *by_lane, *made}) == len([*named, *by_lane, *made])
+
+
+SAMPLES: dict[str, Any] = {
+    "account": "x", "name": "n", "job_id": "order:7.a_b-c", "host": "h.example", "message_id": b"\xff{x}",
+    "digest": b"{y}", "number": "27999100001", "day": 19_675, "bucket": 7, "what": "w", "destination": "27999100001",
+}  # fmt: skip
+"""An argument for each parameter of a key that is made; braces, because a second tag must not win."""
+
+
+TEXTS = {("day", "str"): "20261127"}
+"""Where a parameter of one name is a text in one method and a number in others."""
+
+
+def every_key(keys: Keys) -> list[bytes]:
+    """All keys of an account, those that are made by a method with its SAMPLES."""
+    made = [value for value in vars(keys).values() if isinstance(value, bytes)]
+    made += [key for value in vars(keys).values() if isinstance(value, dict) for key in value.values()]
+    for name, method in inspect.getmembers(keys, inspect.ismethod):
+        if not name.startswith("_"):
+            parameters = inspect.signature(method).parameters.values()
+            key = method(
+                *(TEXTS.get((item.name, item.annotation), SAMPLES[item.name]) for item in parameters)
+            )
+            made += key if isinstance(key, list) else [key]
+    return made
+
+
+def test_every_key_of_an_account_is_in_one_slot_of_a_cluster() -> None:
+    made = every_key(Keys("main"))
+
+    assert 60 < len(made)
+    assert {key_slot(b"{main}:")} == {key_slot(key) for key in made}
+
+
+def test_two_accounts_are_in_slots_of_their_own() -> None:
+    assert key_slot(Keys("one").lease) != key_slot(Keys("two").lease)
 
 
 def test_a_ref_names_job_and_segment() -> None:

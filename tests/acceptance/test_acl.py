@@ -1,0 +1,156 @@
+"""A whole fleet whose processes are Redis users of their own: each can do its work, and nothing that is not its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from click.testing import Result
+from tests.acceptance.fleet import Fleet, number, wait_until
+from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
+
+from smsfleet.config.settings import load
+from smsfleet.store.acl import ROLES
+from smsfleet.tasks import cancel, job_status, send_sms, wait_for_status
+from smsfleet.workers.runtime import Runtime
+
+KEYS = "{main}:"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Every process with its own user, by a URL in a file."""
+    folder = tmp_path_factory.mktemp("acl")
+    with Fleet(folder, SMSFLEET_SWEEP_S="1") as fleet:
+        made = fleet.run("acl", "--passwords", str(folder / "passwords"), "--keep-default", "--queue", "app")
+        assert 0 == made.returncode, made.stderr
+        for line in made.stdout.splitlines():
+            _, name, *rules = line.split(" ")
+            fleet.command("ACL SETUSER", name, *rules)
+        fleet.options["simulator"] = ("--receipt-delay", "0.2")
+        fleet.start("simulator")
+        for role in ("binder", "worker"):
+            fleet.launch(role, SMSFLEET_REDIS_URL=url(fleet, role))
+        worker, binder = fleet.processes[-1], fleet.processes[-2]
+        wait_until(lambda: worker.says(" ready."), "the worker is ready")
+        wait_until(lambda: fleet.smsc.bind_statuses or not binder.goes_on(), "the binder binds")
+        yield fleet
+
+
+@pytest.fixture
+def fleet(running: Fleet) -> Iterator[Fleet]:
+    """The same, and this process is the application."""
+    before = running.runtime
+    running.runtime = Runtime(
+        load({**running.environment, "SMSFLEET_REDIS_URL": url(running, "application")})
+    )
+    running.use()
+    yield running
+    running.runtime.store.close()
+    running.runtime = before
+    running.use()
+
+
+def password(fleet: Fleet, role: str) -> str:
+    return (fleet.folder / "passwords" / f"main-{role}").read_text().strip()
+
+
+def url(fleet: Fleet, role: str) -> str:
+    return fleet.redis.url.replace("redis://", f"redis://main-{role}:{password(fleet, role)}@")
+
+
+@pytest.fixture
+def run(fleet: Fleet, smsfleet: Smsfleet) -> Iterator[Callable[..., Result]]:  # noqa: F811
+    """A command of smsfleet as the user of a role."""
+    given = {
+        name.removeprefix("SMSFLEET_").lower(): value
+        for name, value in fleet.environment.items()
+        if name.startswith("SMSFLEET_")
+    }
+    yield lambda role, *arguments: smsfleet(*arguments, **{**given, "redis_url": url(fleet, role)})
+    fleet.use()
+
+
+def denied(fleet: Fleet) -> list[str]:
+    """What the server has refused anybody since it was asked last."""
+    with redis.Redis(port=fleet.redis.port, decode_responses=True) as admin:
+        found = [f"{entry['username']}: {entry['reason']} {entry['object']}" for entry in admin.acl_log(128)]
+        admin.acl_log_reset()
+    return sorted(found)
+
+
+def test_every_role_can_do_its_work(fleet: Fleet, run: Callable[..., Result]) -> None:
+    denied(fleet)
+
+    job = send_sms.delay(number(1), "Hello", idempotency_key="one")
+    long = send_sms.delay(number(2), "A text of two segments. " * 8, lane="bulk", client="shop")
+    later = send_sms.delay(number(3), "Later", at=timedelta(hours=1))
+    soon = send_sms.delay(number(4), "Soon", at=timedelta(seconds=1), callback="task:app.told@app")
+    assert "DELIVERED" == wait_for_status(job.id, timeout=30).state
+    cancel(later.id)
+    wait_until(lambda: job_status(long.id).final and job_status(soon.id).final, "all are final")
+
+    assert "CANCELLED" == job_status(later.id).state
+    for arguments in (
+        ("status",), ("jobs", "--limit", "5"), ("job", job.id), ("held", "list"), ("dead", "list"),
+        ("receipts",), ("callbacks", "list"), ("pause", "--lane", "bulk"), ("resume", "--lane", "bulk"),
+        ("bind", "status"), ("optout", "add", number(9)), ("optout", "list"), ("capture", "--last", "5"),
+        ("estimate", "Hello"), ("erase", number(2)), ("reload",), ("compliance", "--since", "1m"),
+        ("query", job.id), ("send", number(5), "By an operator", "--wait", "20"),
+    ):  # fmt: skip
+        done = run("operator", *arguments)
+        assert done.exit_code not in (69, 70, 78), (arguments, done.stderr)
+    for arguments in (("status",), ("jobs", "--limit", "5"), ("pause",), ("resume",), ("cancel", job.id)):
+        done = run("web", *arguments)
+        assert done.exit_code not in (69, 70, 78), (arguments, done.stderr)
+    doctor = json.loads(run("operator", "doctor", "--json").stdout)
+    assert [] == [finding for finding in doctor["findings"] if finding["severity"] == "error"]
+    assert [] == denied(fleet)
+
+
+FOREIGN = {
+    "application": [
+        ("SET", f"{KEYS}lease", "x"), ("GET", f"{KEYS}fence"), ("XRANGE", f"{KEYS}outbound:high", "-", "+"),
+        ("EVAL", "return redis.call('DEL', KEYS[1])", 1, f"{KEYS}pause"), ("GET", "{other}:job:1"),
+        ("HGETALL", f"{KEYS}bind"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("SCAN", "0"),
+        ("PSUBSCRIBE", "*"), ("ACL", "LIST"), ("MONITOR",), ("CLIENT", "LIST"),
+    ],
+    "worker": [
+        ("SET", f"{KEYS}lease", "x"), ("SET", f"{KEYS}fence", "x"), ("GET", f"{KEYS}captured:x"),
+        ("HGETALL", f"{KEYS}bind"), ("GET", "{other}:job:1"), ("FLUSHDB",), ("CONFIG", "GET", "*"), ("KEYS", "*"),
+    ],
+    "binder": [
+        ("LRANGE", "sms.high", "0", "-1"), ("HGETALL", "unacked"), ("XRANGE", f"{KEYS}mo", "-", "+"),
+        ("HGETALL", f"{KEYS}hooked"), ("GET", "{other}:lease"), ("FLUSHALL",), ("SHUTDOWN",), ("KEYS", "*"),
+    ],
+    "operator": [("FLUSHALL",), ("CONFIG", "SET", "save", ""), ("GET", "{other}:job:1"), ("ACL", "LIST")],
+    "web": [
+        ("FLUSHALL",), ("CONFIG", "GET", "*"), ("GET", "{other}:job:1"), ("CLIENT", "LIST"), ("MONITOR",),
+        ("BRPOP", "sms.high", "1"),
+    ],
+    "flower": [("GET", f"{KEYS}lease"), ("HGETALL", f"{KEYS}job:x"), ("XLEN", f"{KEYS}mo"), ("FLUSHALL",)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_refused_what_is_not_its_own(running: Fleet, role: str) -> None:
+    with redis.Redis.from_url(url(running, role)) as client:
+        for words in FOREIGN[role]:
+            with pytest.raises(redis.exceptions.ResponseError, match=r"(?i)no ?perm"):
+                client.execute_command(*words)
+
+    assert 4 <= len(denied(running))
+
+
+def test_a_wrong_password_is_refused_with_the_setting_to_mend(running: Fleet, tmp_path: Path) -> None:
+    wrong = running.redis.url.replace("redis://", "redis://main-operator:wrong-password@")
+
+    done = running.run("status", SMSFLEET_REDIS_URL=wrong)
+
+    assert 70 == done.returncode
+    assert "Redis refused the login: check the user and password in SMSFLEET_REDIS_URL" in done.stderr
+    assert "wrong-password" not in done.stderr

@@ -1,0 +1,69 @@
+"""Inputs without end are refused where they enter, before anything grows with them."""
+
+from __future__ import annotations
+
+import itertools
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsfleet.cli import optout_file
+from smsfleet.cli.optout_file import LONGEST_LINE, lines_of
+from smsfleet.config.errors import InvalidArgument, TextTooLong
+from smsfleet.config.files import TooLong, read_bounded
+from smsfleet.workers.segments import LONGEST_TEXT, segment
+
+
+class Endless(StringIO):
+    """A file whose only line never ends; it counts what is read."""
+
+    octets = 0
+
+    def readline(self, size: int | None = -1) -> str:
+        """As much as is asked for."""
+        assert size is not None
+        assert size > 0, "read without a bound"
+        self.octets += size
+        return "2" * size
+
+
+def test_an_opt_out_list_whose_line_never_ends_is_refused() -> None:
+    file = Endless()
+
+    with pytest.raises(InvalidArgument, match="line 1 is refused: it is longer than"):
+        list(lines_of(file))
+
+    assert LONGEST_LINE + 1 == file.octets
+
+
+def test_an_opt_out_list_whose_lines_never_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optout_file, "MOST_LINES", 3)
+    lines: Any = itertools.repeat("27999100001\n")
+    file: Any = type("File", (), {"readline": lambda _self, _size: next(lines)})()
+
+    with pytest.raises(InvalidArgument, match="more than 3 lines"):
+        list(lines_of(file))
+
+
+def test_the_lines_of_a_usual_list_are_all_read() -> None:
+    assert ["a\n", "\n", "b"] == list(lines_of(StringIO("a\n\nb")))
+
+
+@pytest.mark.parametrize("octets", [10, 11])
+def test_a_file_is_read_to_its_bound(tmp_path: Path, octets: int) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * octets)
+
+    if octets == 10:
+        assert "x" * 10 == read_bounded(file, 10)
+    else:
+        with pytest.raises(TooLong, match="more than 10 octets"):
+            read_bounded(file, 10)
+
+
+@pytest.mark.parametrize("encoding", ["auto", "ucs2"])
+def test_a_text_beyond_any_message_is_refused_before_it_is_encoded(encoding: str) -> None:
+    with pytest.raises(TextTooLong, match=f"at most {LONGEST_TEXT} are looked at"):
+        segment("x" * (LONGEST_TEXT + 1), encoding=encoding, max_segments=255)

@@ -1,0 +1,64 @@
+"""Redis URLs: what is read from them, and that a refusal never shows a part of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsfleet.config.redis_urls import LONGEST, MOST_SENTINELS, broker_of, check_url, sentinel_url
+
+SECRET = "hunter2pw"
+
+
+def test_sentinels_their_server_and_their_own_login_are_read() -> None:
+    url = (
+        "sentinel://us%40er:p%2Fw@one:26379/3?master_name=fleet&sentinel_username=s&sentinel_password=t"
+        ";sentinel://two;sentinel://[::1]:26381"
+    )
+
+    found = sentinel_url(url)
+
+    assert (("one", 26379), ("two", 26379), ("::1", 26381)) == found.sentinels
+    assert "fleet" == found.master_name
+    assert {"db": 3, "username": "us@er", "password": "p/w"} == found.server
+    assert {"username": "s", "password": "t"} == found.login
+    assert "p/w" not in repr(found)
+
+
+def test_what_is_not_given_has_the_usual_values() -> None:
+    found = sentinel_url("sentinel://one")
+
+    assert ((("one", 26379),), "mymaster", {"db": 0}, {}) == (
+        found.sentinels,
+        found.master_name,
+        found.server,
+        found.login,
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        (f"sentinel://:{SECRET}@one:port", "is each port a number?"),
+        (f"sentinel://:{SECRET}@one;redis://two", "each part must be sentinel://host:port"),
+        (f"sentinel://:{SECRET}@one;", "each part must be sentinel://host:port"),
+        (f"sentinel://one;sentinel://:{SECRET}@two", "belong into the first part"),
+        ("sentinel://one;sentinel://two/1", "belong into the first part"),
+        (f"sentinel://:{SECRET}@one?master=fleet", "the query may hold master_name"),
+        (f"sentinel://one?{SECRET}=1", "the query may hold master_name"),
+        (f"sentinel://:{SECRET}@one?master_name=a%20b", "master_name must be"),
+        (f"sentinel://:{SECRET}@one/main", "the database must be a number"),
+        (";".join(["sentinel://one"] * (MOST_SENTINELS + 1)), f"more than {MOST_SENTINELS} Sentinels"),
+        (f"redis://:{SECRET}@one:port", "is the port a number"),
+        ("redis://" + "x" * LONGEST, f"longer than {LONGEST}"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_refused_without_a_part_of_it(url: str, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule.replace("?", r"\?")) as caught:
+        check_url(url)
+
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["redis://h", "amqp://h", "smsfleet+rediss://h/1", "smsfleet+sentinel://h/x"])
+def test_a_broker_that_no_sentinel_names_stays_as_it_is(url: str) -> None:
+    assert (url, {}) == broker_of(url)

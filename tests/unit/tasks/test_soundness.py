@@ -1,0 +1,110 @@
+"""Messages that would end a worker are told from those that kombu and Celery can take."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from smsfleet.tasks import soundness
+from smsfleet.tasks.app import configuration
+from smsfleet.tasks.strategy import EMPTY_BODY
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def sound(**properties: Any) -> dict[str, Any]:
+    """A message as kombu writes it."""
+    return {
+        "body": soundness.EMPTY_BODY,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"task": "sms.send_sms", "id": "job"},
+        "properties": {
+            "delivery_info": {"exchange": "", "routing_key": "t.bulk"},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": "tag",
+            **properties,
+        },
+    }
+
+
+def lacking(*names: str) -> dict[str, Any]:
+    message = sound()
+    for name in names:
+        message["properties"].pop(name)
+    return message
+
+
+UNSOUND: dict[str, Any] = {
+    "no JSON": "{",
+    "no object": "5",
+    "nothing": "null",
+    "no UTF-8": b"\xff\xfe",
+    "too deep, and cut": DEEP[:100_000],
+    "too deep": DEEP,
+    "a tag that is too deep": json.dumps(sound()).replace('"tag"', DEEP),
+    "a tag that is a list": sound(delivery_tag=["x"]),
+    "a tag that is an object": sound(delivery_tag={}),
+    "a tag that is a number": sound(delivery_tag=5),
+    "a tag without end": sound(delivery_tag="x" * 513),
+    "no delivery info": lacking("delivery_info"),
+    "a delivery info that is a text": sound(delivery_info="x"),
+    "a routing key that is a list": sound(delivery_info={"exchange": "", "routing_key": []}),
+    "properties that are a list": sound() | {"properties": []},
+    "a body of no base64": sound() | {"body": "abcde"},
+    "a body that is a number": sound() | {"body": 5},
+    "an encoding that nobody knows": sound(body_encoding="rot13"),
+    "headers that are a list": sound() | {"headers": [1]},
+    "a task that is a list": sound() | {"headers": {"task": [], "id": "x"}},
+    "a task without an id": sound() | {"headers": {"task": "sms.send_sms"}},
+    "an id that is an object": sound() | {"headers": {"task": "sms.send_sms", "id": {}}},
+}
+
+
+def octets(message: Any) -> bytes:
+    text = message if isinstance(message, (bytes, str)) else json.dumps(message)
+    return text if isinstance(text, bytes) else text.encode()
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_a_message_that_would_end_a_worker_is_refused(name: str) -> None:
+    with pytest.raises(soundness.UNSOUND):
+        soundness.read(octets(UNSOUND[name]))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        sound(),
+        sound() | {"headers": {}},
+        sound() | {"headers": {"hostname": "worker", "clock": 1}},
+        sound() | {"headers": None},
+        sound() | {"body": base64.b64encode(b'{"text": "x"}').decode()},
+        lacking("body_encoding") | {"body": '{"text": "x"}'},
+    ],
+)
+def test_what_kombu_can_take_is_taken(message: dict[str, Any]) -> None:
+    assert (message, "tag") == soundness.read(octets(message))
+
+
+def test_nothing_but_json_is_read_or_written() -> None:
+    found = {
+        name: value
+        for name, value in configuration().items()
+        if "serializer" in name or "accept_content" in name
+    }
+
+    assert {
+        "task_serializer": "json",
+        "event_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+    } == found
+
+
+def test_the_body_that_is_not_read_again_is_that_of_a_job() -> None:
+    assert EMPTY_BODY == base64.b64decode(soundness.EMPTY_BODY)
