@@ -230,7 +230,7 @@ def _check_form(values: Any) -> None:
     for name, value in values.items():
         if type(value) is not _KINDS.get(name):
             raise TypeError(f"{name!a:.40} is {type(value).__name__}")
-    if "text" not in values and "binary" not in values:
+    if not values.get("text") and "binary" not in values:
         raise TypeError("it has no text")
     _one_of("lane", values.get("lane", "normal"), LANES)
     _one_of("on_ambiguous", values.get("on_ambiguous", POLICIES[0]), POLICIES)
