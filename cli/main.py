@@ -70,6 +70,7 @@ class Group(click.Group):
         "callbacks": "smsfleet.cli.callbacks:callbacks",
         "erase": "smsfleet.cli.erase:erase",
         "query": "smsfleet.cli.query:query",
+        "credits": "smsfleet.cli.credits:credits",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -52,8 +53,10 @@ def status(job_id: str | None, *, as_json: bool) -> None:
         return
     from smsfleet.ops.snapshot import take
     from smsfleet.tasks.app import runtime
+    from smsfleet.workers.meter import read_month
 
     now = take(runtime().store, runtime().settings.account)
+    now = replace(now, credits=read_month(runtime()).as_dict())
     if as_json:
         click.echo(json.dumps(now.as_dict(), indent=2))
     else:
@@ -64,6 +67,7 @@ def status(job_id: str | None, *, as_json: bool) -> None:
 
 
 def _lines(now: Snapshot) -> Iterator[str]:
+    from smsfleet.cli.credits import short_lines_of
     from smsfleet.cli.pause import lines_of
     from smsfleet.ops.alerts import alerts
 
@@ -74,6 +78,9 @@ def _lines(now: Snapshot) -> Iterator[str]:
     if standing.rate is not None and standing.set_rate is not None:
         lowered = f", lowered from {standing.set_rate:g}" if standing.rate < standing.set_rate else ""
         yield f"rate      {standing.rate:.4g}/s{lowered}; {standing.throttled} answers were throttled"
+    if now.credits is not None:
+        gateway = standing.gateway
+        yield from short_lines_of(now.credits, gateway.command_status if gateway else None)
     for name, lane in now.lanes.items():
         oldest = f"; the oldest {lane.oldest_s:.0f} s" if lane.oldest_s else ""
         yield (

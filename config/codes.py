@@ -69,6 +69,8 @@ ESME_RX_T_APPN = 0x64
 ESME_ROPTPARNOTALLWD = 0xC1
 ESME_RINVPARLEN = 0xC2
 ESME_RUNKNOWNERR = 0xFF
+ESME_NOCR = 0x401
+ESME_MAXCR = 0x402
 
 THROTTLING = frozenset({ESME_RMSGQFUL, ESME_RTHROTTLED})
 """The temporary errors that ask us to be slower: the account's rate is lowered."""

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from redis.connection import parse_url
 
-from smsfleet.config.environment import PREFIX, EnvironmentSettings, load_group, read
+from smsfleet.config.credit_settings import LIVE_CREDITS, CreditSettings
+from smsfleet.config.environment import PREFIX, load_group, read
 from smsfleet.config.mo_routes import parse_routes
 from smsfleet.config.opt_out import DEFAULT, parse_words
 from smsfleet.config.quotas import read_quotas
@@ -140,6 +141,7 @@ LIVE = (
     "opt_out_scope",
     "opt_out_reply",
     "opt_in_reply",
+    *LIVE_CREDITS,
 )
 """The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
@@ -152,7 +154,7 @@ OptOutWords = Annotated[str, AfterValidator(_words)]
 Ages = Annotated[str, AfterValidator(_ages)]
 
 
-class Settings(EnvironmentSettings):
+class Settings(CreditSettings):
     """What applications, workers, the binder and the commands share."""
 
     settings_file: str = Field(

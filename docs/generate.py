@@ -55,6 +55,9 @@ FUNCTIONS = {
     "_senders": "at most 21 printable ASCII characters each",
     "_prefixes": "1-15 digits each",
     "_quotas": "`client=credits,...`",
+    "_tariff": "`prefix=credits,...`, whole credits or thirds",
+    "_zone": "a name of the tz database",
+    "_day": "a date",
     "_routes": "rules, or `@FILE`",
     "_words": "rules, or `@FILE`",
     "_table": "`NAME=STATUS`, with commas between them",
@@ -90,7 +93,8 @@ def page() -> str:
 
 
 def _fields(settings: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
-    return list(settings.model_fields.items())
+    own = settings.__annotations__
+    return sorted(settings.model_fields.items(), key=lambda row: row[0] not in own)
 
 
 def _row(name: str, field: FieldInfo) -> str:

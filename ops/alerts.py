@@ -226,9 +226,13 @@ def _redis(now: Snapshot) -> Iterator[Alert]:
 
 
 def _credits(now: Snapshot) -> Iterator[Alert]:
-    """CreditsShort comes here with the module of credits: `now.credits` is None until then."""
-    del now
-    yield from ()
+    for warning in (now.credits or {}).get("warnings", ()):
+        yield Alert(
+            "CreditsShort",
+            "warning",
+            warning,
+            "`smsfleet credits` shows the month; docs/credits.md says what to do",
+        )
 
 
 JUDGES: tuple[Judge, ...] = (

@@ -128,7 +128,7 @@ class Snapshot:
     """why query_sm is not asked any more; empty: it is"""
     redis: RedisView = RedisView()
     credits: Mapping[str, Any] | None = None
-    """filled by the module of credits once it is there: see `calls` and `snapshot`"""
+    """the month as `Month.as_dict` of workers/credits.py; None: whoever took this has not put it in"""
     campaigns: tuple[Mapping[str, Any], ...] = ()
     """filled by the module of campaigns once it is there"""
 
@@ -159,8 +159,9 @@ async def take_async(store: AsyncStore, account: str) -> Snapshot:
 def calls(keys: Keys, now_ms: int = 0) -> list[Call[Any]]:
     """Everything that is asked, for one round trip.
 
-    A module that has more to show (credits, campaigns) adds its call here, bounded, and reads its reply in
-    `snapshot`.
+    A module that has more to show (campaigns) adds its call here, bounded, and reads its reply in `snapshot`.
+    Credits are of another kind, because the settings say what a month is: whoever has a runtime puts
+    `workers.meter.read_month(...).as_dict()` in by `dataclasses.replace`.
     """
     return [
         Snapshots(keys, now_ms=now_ms).read(),

@@ -58,8 +58,8 @@ class Row(NamedTuple):
     """the digest of its number, empty when it may come twice; the code of the refusal"""
     bucket: int = 0
     """of the digest"""
-    detail: str | int = ""
-    """places of the text that transliteration changed, or the reason of the refusal"""
+    detail: str = ""
+    """fields of its own, letters and numbers as in admit.lua, or the reason of the refusal"""
     cost: int = 0
     """thirds of a credit"""
     bodies: Sequence[bytes] = ()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from smsfleet.config.days import UTC_DAYS, AccountDays
 from smsfleet.store.calls import Call, eval_call
-from smsfleet.store.keys import Keys
+from smsfleet.store.credits import BOOK_TTL_S
+from smsfleet.store.keys import DAY_MS, Keys
 from smsfleet.store.scripts import script
 
 AGAIN_MS = 2_000
@@ -14,6 +17,11 @@ AGAIN_MS = 2_000
 
 SUSPENDED = -1
 """In the place of how many destinations were looked at: there were too many, and nothing is matched."""
+
+SCANNED = 1_000
+"""Destinations that are looked at in one call."""
+
+_TRACE = re.compile(rb"([A-Z])([0-9]+),[0-9]+:")
 
 MOST_UNAPPLIED = 1_000
 """With more answers than this waiting to be applied, nothing is matched: whose they are is looked up."""
@@ -27,6 +35,14 @@ class Pair(NamedTuple):
     message_id: bytes
 
 
+class Lost(NamedTuple):
+    """Attempts to a destination whose answer was lost, and which no receipt has explained."""
+
+    destination: str
+    attempts: int | None
+    """None: too much came together there to tell them apart"""
+
+
 class Held(NamedTuple):
     """A segment that is held."""
 
@@ -38,10 +54,19 @@ class Held(NamedTuple):
 class Doubts:
     """The calls about unknown outcomes of one account."""
 
-    def __init__(self, keys: Keys, *, text_ttl_s: int, index_ttl_s: int, now_ms: int = 0) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        text_ttl_s: int,
+        index_ttl_s: int,
+        days: AccountDays = UTC_DAYS,
+        now_ms: int = 0,
+    ) -> None:
         self._keys = keys
         self._text_ttl_s = text_ttl_s
         self._index_ttl_s = index_ttl_s
+        self._days = days
         self._now_ms = now_ms
 
     def ripe(self, after_s: float, count: int, again_ms: int = AGAIN_MS) -> Call[tuple[int, list[Pair]]]:
@@ -69,14 +94,19 @@ class Doubts:
         jobs = dict.fromkeys(reference.rpartition(b"#")[0] for reference in references)
         return [Call(("HGET", self._keys.job(job_id), "t"), _same) for job_id in jobs]
 
-    def match(self, pairs: Sequence[Pair], day: int) -> Call[list[str]]:
-        """Accept segments in doubt by their receipts; reply: a word for each, see match.lua."""
-        keys = self._keys
+    def lost(self, cursor: int) -> Call[tuple[int, list[Lost]]]:
+        """A part of what is in doubt, from cursor 0 on; reply: the next cursor, 0 at the end."""
+        return Call(("HSCAN", self._keys.doubts, cursor, "COUNT", SCANNED), _lost)
+
+    def match(self, pairs: Sequence[Pair], at_ms: int) -> Call[list[str]]:
+        """Accept segments in doubt by their receipts, at `at_ms`; reply: a word for each, see match.lua."""
+        keys, day = self._keys, at_ms // DAY_MS
         script_keys = [
             keys.doubts, keys.doubted, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
-            keys.outbox, keys.campaigns_tally, keys.campaigns_parked,
+            keys.outbox, keys.credits_of(self._days.name(at_ms)), keys.credits,
+            keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
-        arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s]
+        arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S]
         for destination, reference, message_id in pairs:
             job_id, _, number = reference.rpartition(b"#")
             script_keys += (
@@ -98,6 +128,22 @@ class Doubts:
 def _ripe(reply: Any) -> tuple[int, list[Pair]]:
     looked, *found = reply
     return looked, [Pair(*found[at : at + 3]) for at in range(0, len(found), 3)]
+
+
+def _lost(reply: Any) -> tuple[int, list[Lost]]:
+    cursor, flat = reply
+    pairs = flat.items() if isinstance(flat, dict) else zip(flat[::2], flat[1::2], strict=True)
+    found = [Lost(to.decode("latin-1"), _attempts(traces)) for to, traces in pairs]
+    return int(cursor), [lost for lost in found if lost.attempts != 0]
+
+
+def _attempts(traces: bytes) -> int | None:
+    """How many L of lib_doubt.lua have no K."""
+    kinds, at = b"", 0
+    while trace := _TRACE.match(traces, at):
+        kinds += trace[1]
+        at = trace.end() + int(trace[2])
+    return None if b"X" in kinds else max(0, kinds.count(b"L") - kinds.count(b"K"))
 
 
 def _refs(reply: Any) -> list[bytes] | None:

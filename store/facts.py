@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
 
+from smsfleet.config.days import UTC_DAYS, AccountDays
 from smsfleet.store.calls import Call, eval_call
+from smsfleet.store.credits import BOOK_TTL_S, day_of_entry
 from smsfleet.store.dead import KEPT_DEAD
 from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
 from smsfleet.store.scripts import script
@@ -74,6 +77,9 @@ class RawReceipt(NamedTuple):
     """what is odd about it; empty when all are kept"""
 
 
+F = TypeVar("F", ResponseFact, DeliveryFact)
+
+
 class Facts:
     """The relay's calls for one account."""
 
@@ -86,6 +92,7 @@ class Facts:
         max_attempts: int,
         rate: float = 100.0,
         probe_s: float = 60.0,
+        days: AccountDays = UTC_DAYS,
         now_ms: int = 0,
     ) -> None:
         self._keys = keys
@@ -94,6 +101,7 @@ class Facts:
         self._max_attempts = max_attempts
         self._rate = rate
         self._probe_ms = round(probe_s * 1000)
+        self._days = days
         self._now_ms = now_ms
 
     def create_groups(self) -> list[Call[bool]]:
@@ -132,19 +140,33 @@ class Facts:
             for stream in (self._keys.responses, self._keys.deliveries)
         ]
 
+    def by_day(self, facts: Sequence[F]) -> list[Sequence[F]]:
+        """Facts in the order of their streams, parted where the account's day changes."""
+        if not facts:
+            return []
+        first, last = (day_of_entry(fact.entry_id, self._days) for fact in (facts[0], facts[-1]))
+        if first == last:
+            return [facts]
+        parted = groupby(facts, lambda fact: day_of_entry(fact.entry_id, self._days))
+        return [list(part) for _, part in parted]
+
     def apply_responses(
         self, facts: Sequence[ResponseFact], verdicts: Sequence[Verdict], day: int
     ) -> Call[list[str]]:
-        """Apply answers; reply: a word for each, see apply_response.lua. `day` is the index's of today."""
+        """Apply answers; reply: a word for each, see apply_response.lua. `day` is the index's of today.
+
+        What they cost is booked on the account's day on which the first of them was kept: see `by_day`.
+        """
         keys = self._keys
+        book = keys.credits_of(day_of_entry(facts[0].entry_id, self._days))
         script_keys = [
             keys.responses, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
-            keys.doubts, keys.doubted, keys.rate, keys.pause, keys.outbox, keys.campaigns_tally,
-            keys.campaigns_parked,
+            keys.doubts, keys.doubted, keys.rate, keys.pause, keys.outbox, book, keys.credits,
+            keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
         arguments: list[Any] = [
             RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
-            self._rate, self._probe_ms,
+            self._rate, self._probe_ms, BOOK_TTL_S,
         ]  # fmt: skip
         for fact, verdict in zip(facts, verdicts, strict=True):
             job_id, _, number = fact.ref.rpartition(b"#")
@@ -171,13 +193,19 @@ class Facts:
     def apply_receipts(
         self, receipts: Sequence[ReceiptFact], references: Sequence[bytes], day: int
     ) -> Call[list[str]]:
-        """Apply receipts with their refs as looked up; reply: a word for each, see apply_receipt.lua."""
+        """Apply receipts with their refs as looked up; reply: a word for each, see apply_receipt.lua.
+
+        What they give back is booked as in `apply_responses`.
+        """
         keys = self._keys
         script_keys = [
             keys.deliveries, keys.status, keys.orphans, keys.doubts, keys.doubted, keys.outbox,
+            keys.credits_of(day_of_entry(receipts[0].entry_id, self._days)), keys.credits,
             keys.campaigns_tally,
         ]  # fmt: skip
-        arguments: list[Any] = [RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s]
+        arguments: list[Any] = [
+            RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S,
+        ]  # fmt: skip
         for receipt, reference in zip(receipts, references, strict=True):
             job_id, _, number = reference.rpartition(b"#")
             message_id = receipt.message_id

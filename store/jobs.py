@@ -47,6 +47,8 @@ class Admission(NamedTuple):
     """None: the job names no client"""
     callback: str = ""
     """who is called about it, `*` for whoever the account's setting names; empty: nobody"""
+    price: str = ""
+    """`<thirds of a credit>.<row of the tariff>` of each segment; empty: a credit, by no row"""
 
 
 class Admitted(NamedTuple):
@@ -199,9 +201,8 @@ class Jobs:
         keys = [self._keys.rate, self._keys.status, self._keys.quota(day)]
         arguments: list[Any] = [self._now_ms, pace.rate, pace.burst, pace.backlog, QUOTA_TTL_S]
         for admission in admissions:
-            job_id, lane, policy, max_ambiguous, deadline_ms, bodies, replaced, receipts, quota, who = (
-                admission
-            )
+            job_id, lane, policy, max_ambiguous, deadline_ms, bodies = admission[:6]
+            replaced, receipts, quota, who, price = admission[6:]
             keys += (
                 self._keys.job(job_id), self._keys.intake[lane],
                 self._keys.watermark[lane], self._keys.outbound[lane],
@@ -209,6 +210,8 @@ class Jobs:
             floor = pace.burst * pace.bulk_reserve if lane == "bulk" else 0
             arguments += (job_id, floor, f"{POLICY_LETTER[policy]}{max_ambiguous}")
             marks = ("" if receipts else "d0") + (f"r{replaced}" if replaced else "")
+            if price:
+                marks += f"q{price}"
             arguments += (
                 "" if deadline_ms is None else deadline_ms,
                 marks,

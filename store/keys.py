@@ -14,6 +14,7 @@ Keys without a TTL, and why:
 - `doubts`, `doubted`: the duties forget a destination `index_ttl_s` after the last that was heard of it; at
   most 100,000 destinations. `orphans`: a name goes with its list, and at most `orphan_limit` stay.
 - `answers`: as the other streams, applied within a second by the duties of any worker.
+- `credits`: the balance, which nobody but the operator knows.
 - `rate`, `tally`: one small hash for each account. `live`: what the operator has set, until the next reload.
 - `campaigns`, `campaigns:*`: a few fields for each campaign, forgotten by the duties when the campaign has
   expired; segments of a paused one, in `campaigns:parked`, are work that is not done.
@@ -123,6 +124,8 @@ class Keys:
         """hash: the token bucket of the account, and its rate while that is lowered; see lib_rate.lua"""
         self.pause = prefix + b"pause"
         """hash: what an operator, or the gateway, has paused; see store/standing.py"""
+        self.credits = prefix + b"credits"
+        """hash: what was charged since ever, and the balance as entered; see store/credits.py"""
         self.live = prefix + b"live"
         """string: JSON of the settings of the last reload; see store/live.py"""
         self.campaigns = prefix + b"campaigns"
@@ -250,6 +253,14 @@ class Keys:
     def quota(self, day: int) -> bytes:
         """Hash with a TTL: client -> thirds of a credit that were admitted on `day` (UTC)."""
         return b"%squota:%d" % (self.prefix, day)
+
+    def credits_of(self, day: str) -> bytes:
+        """Hash with a TTL: charges of a `day` (YYYYMMDD in the account's zone); see lib_credit.lua."""
+        return self.prefix + b"credits:" + day.encode("ascii")
+
+    def credits_told(self, day: str, what: str) -> bytes:
+        """String with a short TTL: operators were told of this on `day`."""
+        return self.prefix + b"credits:told:" + f"{day}:{what}".encode("ascii")
 
     def outbounds(self) -> list[bytes]:
         """The outbound streams in lane order."""

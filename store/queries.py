@@ -10,8 +10,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from smsfleet.config.days import UTC_DAYS, AccountDays
 from smsfleet.config.errors import RecordError
 from smsfleet.store.calls import Call, eval_call
+from smsfleet.store.credits import BOOK_TTL_S, day_of_entry
 from smsfleet.store.keys import Keys
 from smsfleet.store.scripts import script
 
@@ -74,9 +76,10 @@ class Heard(NamedTuple):
 class Queries:
     """The calls about query_sm of one account."""
 
-    def __init__(self, keys: Keys, *, text_ttl_s: int, now_ms: int = 0) -> None:
+    def __init__(self, keys: Keys, *, text_ttl_s: int, days: AccountDays = UTC_DAYS, now_ms: int = 0) -> None:
         self._keys = keys
         self._text_ttl_s = text_ttl_s
+        self._days = days
         self._now_ms = now_ms
 
     # --- whoever asks --------------------------------------------------------------------------
@@ -146,8 +149,9 @@ class Queries:
     def apply(self, answers: Sequence[Heard]) -> Call[list[str]]:
         """Join answers to their segments; reply: a word for each, see apply_query.lua."""
         keys = self._keys
-        script_keys = [keys.answers, keys.status, keys.outbox, keys.campaigns_tally]
-        arguments: list[Any] = [self._now_ms, self._text_ttl_s, REPLY_TTL_S]
+        book = keys.credits_of(day_of_entry(answers[0].fact.entry_id, self._days))
+        script_keys = [keys.answers, keys.status, keys.outbox, book, keys.credits, keys.campaigns_tally]
+        arguments: list[Any] = [self._now_ms, self._text_ttl_s, REPLY_TTL_S, BOOK_TTL_S]
         for fact, status, said in answers:
             job_id, _, number = fact.ref.rpartition(b"#")
             script_keys += (keys.job(job_id), keys.content(job_id), keys.queried(fact.reply))

@@ -22,7 +22,7 @@ _SEPARATORS = str.maketrans("", "", " -().")
 _INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}")
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}")
 _TRUNK_ZERO = re.compile(r"[0-9][ .-]*\( *0 *\)")
-_TEST_RANGES = re.compile(r"279991[0-9]{5}|1999[0-9]{7}")
+_TEST_RANGES = re.compile(r"(279991)[0-9]{5}|(1999)[0-9]{7}")
 _DIGITS = re.compile(r"[0-9]+")
 # The printable ASCII characters with the same code in ASCII and in TS 23.038's basic table: the address reads
 # the same whichever of the two the gateway takes it for. `@` would even be the NUL that ends the field.
@@ -148,3 +148,9 @@ def is_test_number(destination: str) -> bool:
     A message to them costs a third of a credit and its statuses are returned.
     """
     return _TEST_RANGES.fullmatch(destination) is not None
+
+
+def test_range(destination: str) -> str:
+    """What the test numbers like this one begin with; empty when it is none."""
+    match = _TEST_RANGES.fullmatch(destination)
+    return (match[1] or match[2]) if match else ""

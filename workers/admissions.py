@@ -11,7 +11,7 @@ from smsfleet.store.outbox import ACCOUNT
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.segments import Segmented
 from smsfleet.workers.submit import SubmitOptions, bodies
-from smsfleet.workers.tariff import segment_credits
+from smsfleet.workers.tariff import Price, tariff_of
 from smsfleet.workers.times import absolute_time, validity_period
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def admission_of(job: Encoded, reference: int | None, settings: Settings, *, now
     request, segmented = job.request, job.segmented
     if reference is not None:
         segmented = segmented.with_reference(reference)
+    price = tariff_of(settings.tariff).price(request.to)
     due_ms = request.options.schedule_ms
     is_scheduled = due_ms is not None and due_ms > now_ms + SOON_MS
     options = SubmitOptions(
@@ -57,15 +58,15 @@ def admission_of(job: Encoded, reference: int | None, settings: Settings, *, now
         bodies=bodies(options, segmented),
         replaced=segmented.replaced,
         receipts=request.options.registered_delivery != "none",
-        quota=_quota(request, segmented, settings) if request.client else None,
+        quota=_quota(request, segmented, settings, price) if request.client else None,
         callback=request.callback or _account_of(settings),
+        price=price.packed,
     )
 
 
-def _quota(request: SmsRequest, segmented: Segmented, settings: Settings) -> Quota:
+def _quota(request: SmsRequest, segmented: Segmented, settings: Settings, price: Price) -> Quota:
     cap = settings.caps.get(request.client)
-    cost = int(3 * segmented.segments * segment_credits(request.to))
-    return Quota(request.client, cost, None if cap is None else 3 * cap)
+    return Quota(request.client, segmented.segments * price.thirds, None if cap is None else 3 * cap)
 
 
 def called_about(content: bytes | None, settings: Settings) -> str:

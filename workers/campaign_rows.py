@@ -18,7 +18,7 @@ from smsfleet.workers.options import PLAIN
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.rules import NO_RULES, Rules
 from smsfleet.workers.segments import Segmented, segment
-from smsfleet.workers.tariff import segment_credits
+from smsfleet.workers.tariff import tariff_of
 from smsfleet.workers.templates import NUMBER, Template, packed
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class RowMaker:
         self._settings = settings
         self._rules = rules
         self._now_ms = now_ms
+        self._tariff = tariff_of(settings.tariff)
         self._country = settings.default_country_code or None
         self._template = Template(request.text)
         self.fields = self._template.fields
@@ -108,8 +109,12 @@ class RowMaker:
             digest = hashlib.blake2b(to.encode(), digest_size=8, key=self._salt).digest()
             bucket = int.from_bytes(digest, "big") >> 1  # 63 bits: a set of them stays a compact intset
             mark = str(bucket)
-        cost = int(3 * segmented.segments * segment_credits(to)) if self._request.client else 0
-        return Made(Row(number, to, mark, bucket, segmented.replaced or "", cost), segmented)
+        price = self._tariff.price(to)
+        cost = segmented.segments * price.thirds if self._request.client else 0
+        fields = f"r{segmented.replaced}" if segmented.replaced else ""
+        if price.packed:
+            fields += f"q{price.packed}"
+        return Made(Row(number, to, mark, bucket, fields, cost), segmented)
 
     @staticmethod
     def refused(number: str, code: str, reason: str) -> Made:

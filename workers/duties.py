@@ -3,7 +3,7 @@
 Scheduled jobs are published when they are due; segments whose delay or hold is over go back to the wire's
 side; segments in doubt are matched with their receipts; messages from handsets are handed over, and wait no
 longer for parts that do not come; jobs and chunks whose message was lost are published again; the gateway is
-asked for receipts that do not come. There is no beat process.
+asked for receipts that do not come; operators are told of credits that run low. There is no beat process.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from smsfleet.config.mo_routes import WEBHOOK
 from smsfleet.config.repeats import Repeats
 from smsfleet.store.doubts import SUSPENDED, Pair
 from smsfleet.store.jobs import Envelope
-from smsfleet.store.keys import DAY_MS, LANES
+from smsfleet.store.keys import LANES
 from smsfleet.store.lifecycle import Kept
 from smsfleet.store.outbox import Outbox
 from smsfleet.workers import chunks
 from smsfleet.workers.inbox import REPLY, Inbox
+from smsfleet.workers.meter import CreditWatch
 from smsfleet.workers.reconciliation import Reconciliation
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
@@ -69,6 +70,7 @@ class Duties:
         self._runtime = runtime
         self._publisher = publisher
         self._reconciliation = Reconciliation(runtime)
+        self._credits = CreditWatch(runtime, clock_ms=clock_ms)
         self._clock_ms = clock_ms
         self._sweep_at_ms = 0
         self._inbox = Inbox(runtime, clock_ms=clock_ms)
@@ -101,6 +103,7 @@ class Duties:
             self.sweep()
             chunks.forget(self._runtime)
         self._reconciliation.step()
+        self._credits.step()
 
     def publish_due(self) -> int:
         """Publish scheduled jobs whose time has come, by the clock of the store alone; how many."""
@@ -185,7 +188,7 @@ class Duties:
     def _match(self, pairs: list[Pair]) -> int:
         if not pairs:
             return 0
-        words = self._runtime.store.run(self._runtime.doubts.match(pairs, self._clock_ms() // DAY_MS))
+        words = self._runtime.store.run(self._runtime.doubts.match(pairs, self._clock_ms()))
         return words.count("accepted") + words.count("duplicate")
 
     def _on_their_way(self) -> set[bytes] | None:

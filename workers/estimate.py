@@ -89,11 +89,12 @@ def estimate(  # noqa: PLR0913 - what decides the segments of a text
     default_country_code: str | None = None,
     reference_octets: int = 1,
     max_segments: int | None = None,
+    tariff: str = "",
 ) -> Estimate:
     """Encoding, segments and credits of `text` for one recipient, computed as send_sms would.
 
     `max_segments` is the highest there is when not given, so that a text too long is told of too.
-    What a segment costs is `tariff.segment_credits`.
+    What a segment costs is `tariff.segment_credits`; `tariff` is a table as `SMSFLEET_TARIFF`.
 
     Raises what `segments.segment` and `addresses.destination` raise.
     """
@@ -111,7 +112,7 @@ def estimate(  # noqa: PLR0913 - what decides the segments of a text
 
     segmented = cut(transliterate)
     number = None if to is None else addresses.destination(to, default_country_code=default_country_code)
-    each = segment_credits(number)
+    each = segment_credits(number, tariff)
     savings: list[Saving] = []
     if encoding == "auto" and segmented.encoding == "ucs2":
         for mode in MODES[MODES.index(transliterate) + 1 :]:
@@ -154,6 +155,7 @@ def as_configured(  # noqa: PLR0913 - the arguments of send_sms that matter here
         to=to,
         default_country_code=settings.default_country_code or None,
         reference_octets=settings.reference_octets,
+        tariff=settings.tariff,
     )
     remarks = list(found.remarks)
     if found.segments > settings.max_segments:

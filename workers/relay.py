@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from smsfleet.config.codes import command_status
@@ -21,6 +22,7 @@ from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
+from smsfleet.workers.credits import advice, in_credits, spelled
 from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.orphans import Orphans
 from smsfleet.workers.receipts import Receipt, ReceiptError, oddities, parse_receipt
@@ -100,10 +102,13 @@ class Relay:
 
     def apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
         """Turn answers to submit_sm into states, and receipts into statuses; keep messages; set aside what
-        cannot be read.
+        cannot be read. What it costs is booked on the day on which it was heard, however late it is applied.
         """
-        if not responses and not deliveries:
-            return
+        by_day = self._runtime.facts.by_day
+        for of_a_day in zip_longest(by_day(responses), by_day(deliveries), fillvalue=()):
+            self._apply(*of_a_day)
+
+    def _apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
         receipts = self._receipts(deliveries)
         day = self._clock_ms() // DAY_MS
         # Responses first: a receipt of the same batch then finds its message id.
@@ -133,11 +138,15 @@ class Relay:
         for fact, word in zip(responses, words, strict=True):
             if word == "paused":
                 row = command_status(fact.command_status)
+                account = self._runtime.store.run(self._runtime.credits.account())
+                balance = in_credits(account.balance)
                 self._log.error(
                     "the gateway refuses the account: it is paused, jobs wait, single messages probe it",
                     command_status=row.label,
                     meaning=row.description,
                     probe_s=self._runtime.settings.probe_s,
+                    balance="not entered" if balance is None else spelled(balance),
+                    then=advice(fact.command_status, balance),
                 )
             elif word == "resumed":
                 self._log.warning("the gateway takes messages of the account again: it is resumed")

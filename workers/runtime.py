@@ -22,9 +22,11 @@ from smsfleet.workers.rules import Rules
 
 if TYPE_CHECKING:
     # pydantic and redis cost 0.3 s at import: an application pays with its first SMS, not at start.
+    from smsfleet.config.days import AccountDays
     from smsfleet.config.settings import Settings
     from smsfleet.store.campaigns import Campaigns
     from smsfleet.store.client import Store
+    from smsfleet.store.credits import Credits
     from smsfleet.store.doubts import Doubts
     from smsfleet.store.facts import Facts
     from smsfleet.store.lifecycle import Lifecycle
@@ -113,6 +115,7 @@ class Runtime:
             max_attempts=settings.max_attempts,
             rate=settings.rate,
             probe_s=settings.probe_s,
+            days=self.days,
         )
 
     @cached_property
@@ -121,7 +124,9 @@ class Runtime:
         from smsfleet.store.doubts import Doubts  # noqa: PLC0415
 
         settings = self.settings
-        return Doubts(self.keys, text_ttl_s=settings.text_ttl_s, index_ttl_s=settings.index_ttl_s)
+        return Doubts(
+            self.keys, text_ttl_s=settings.text_ttl_s, index_ttl_s=settings.index_ttl_s, days=self.days
+        )
 
     @cached_property
     def mo(self) -> Mo:
@@ -158,7 +163,21 @@ class Runtime:
         """The calls about query_sm."""
         from smsfleet.store.queries import Queries  # noqa: PLC0415
 
-        return Queries(self.keys, text_ttl_s=self.settings.text_ttl_s)
+        return Queries(self.keys, text_ttl_s=self.settings.text_ttl_s, days=self.days)
+
+    @cached_property
+    def credits(self) -> Credits:
+        """The calls about credits."""
+        from smsfleet.store.credits import Credits  # noqa: PLC0415
+
+        return Credits(self.keys)
+
+    @cached_property
+    def days(self) -> AccountDays:
+        """The days of the account's time zone."""
+        from smsfleet.config.days import AccountDays  # noqa: PLC0415
+
+        return AccountDays(self.settings.time_zone)
 
     @cached_property
     def walks(self) -> Walks:

@@ -4,7 +4,7 @@
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] rate that is set (segments/s)  ARGV[3] burst (tokens)
 -- ARGV[4] outbound limit (entries of one stream)  ARGV[5] quota ttl in seconds
 -- then for each job: id, floor (tokens that its lane leaves to others), policy, deadline_ms or '',
---   fields to store besides (`d0r3`: letters and numbers) or '', quota ('' or `cap,cost,client`: thirds of a
+--   fields to store besides (`d0r3q1.1999`: letters, and numbers or points) or '', quota ('' or `cap,cost,client`: thirds of a
 --   credit, no cap when empty), number of segments (`number@who` where somebody is called about the job), and
 --   that many submit_sm bodies
 -- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
@@ -73,7 +73,7 @@ while a <= #ARGV do
     end
     if deadline ~= '' then fields[#fields + 1] = 'x'; fields[#fields + 1] = deadline end
     if marks ~= '' then
-      for name, value in string.gmatch(marks, '(%l)(%d+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
+      for name, value in string.gmatch(marks, '(%l)([%d.]+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
     end
     if n > 1 then
       fields[#fields + 1] = 'n'; fields[#fields + 1] = n

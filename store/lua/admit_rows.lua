@@ -15,8 +15,8 @@
 -- ARGV[20] ms until an idle chunk is given out again  ARGV[21] most chunks in play  ARGV[22] most refused rows listed
 -- ARGV[23] reason of a row above the quota  ARGV[24] reason of a row that is too late
 -- then for each row: row (`17`, `17.2` its second try), destination ('' = it is refused), code of the refusal or
---   digest of the number ('' = it may come twice), reason or places that were changed, thirds of a credit,
---   number of segments, and that many submit_sm bodies
+--   digest of the number ('' = it may come twice), reason or fields of its own (`r3q1.1999`, as in admit.lua), thirds
+--   of a credit, number of segments, and that many submit_sm bodies
 -- returns {word, handled, wait_ms, places, number...}: rows handled of these, and places of those that were refused
 --   here; words: done (the chunk has ended: publish the
 --   numbered chunks) | on (all were handled) | wait (the account's rate or a full stream: ask again after wait_ms) |
@@ -79,14 +79,14 @@ if told then all_have('b', ARGV[19]) end
 local plain = #same == 0
 local prefix = campaign .. ':'
 
-local function make(key, row, to, places, cost, n, a)
+local function make(key, row, to, marks, cost, n, a)
   local ref = prefix .. row .. '#'
-  if n == 1 and plain and places == '' then
+  if n == 1 and plain and marks == '' then
     redis.call('XADD', KEYS[7], '*', 'r', ref .. '1', 'b', ARGV[a + 6])
     redis.call('HSET', key, 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', '1', 'Q0,,,,,,')
   else
     local fields = { 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', unpack(same) }
-    if places ~= '' then fields[#fields + 1] = 'r'; fields[#fields + 1] = places end
+    for name, value in string.gmatch(marks, '(%l)([%d.]+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
     if n > 1 then fields[#fields + 1] = 'n'; fields[#fields + 1] = n end
     if n > 1 or told then
       fields[#fields + 1] = 'k'

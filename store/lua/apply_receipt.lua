@@ -1,17 +1,18 @@
 -- apply_receipt.lua: join delivery receipts to their segments; park those that came before their response.
 -- KEYS[1] deliveries stream  KEYS[2] status stream  KEYS[3] orphans sorted set
--- KEYS[4] doubts hash  KEYS[5] doubted sorted set  KEYS[6] outbox stream  KEYS[7] tally hash
+-- KEYS[4] doubts hash  KEYS[5] doubted sorted set  KEYS[6] outbox stream  KEYS[7] book of the day, hash
+-- KEYS[8] credits hash  KEYS[9] tally hash
 -- then six for each receipt: job hash, content string, orphan list, index hashes of today, yesterday and tomorrow
 --   (of a relay whose clock is ahead). Job and content are used when the ref is known, the index hashes when it is
 --   not: else they may be any key.
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
--- ARGV[4] orphan ttl in seconds
+-- ARGV[4] orphan ttl in seconds  ARGV[5] book ttl in seconds
 -- then for each receipt: entry id, ref as looked up ('' = the message id is not known), number, message_id,
 --   status ('' = a word that the table does not list), raw (what was said, for the history), the number that it is
 --   from ('' = none)
 -- returns a word for each receipt: applied (the status rose) | unchanged | parked (no response yet: kept) |
 --   again (the response came since the look-up: nothing done, look up again) | unknown (the job is gone)
--- uses: lib_time lib_tally lib_job lib_doubt
+-- uses: lib_time lib_tally lib_job lib_credit lib_doubt
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
 
@@ -30,7 +31,8 @@ end
 -- making a table of the job. Returns 'applied', or nil: then nothing is written and the long way decides.
 local function apply_at_once(key, content, ref, number, status, raw)
   local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's')
-  local attempt, old, rest = string.match(v[1] or '', '^A(%d+),(%d*),(.*)$')
+  -- accepted once: no duplicates
+  local attempt, old, rest = string.match(v[1] or '', '^A(%d+),(%d*),(%d*,%d*,%d*,,.*)$')
   local several, history, shown = v[2], v[3] or '', v[5] or ''
   if not attempt or (several and several ~= '@') or shown ~= old or #history > HISTORY_OCTETS - 100 then return nil end
   local entry = 'D' .. status .. raw .. ';'
@@ -46,11 +48,16 @@ local function apply_at_once(key, content, ref, number, status, raw)
   redis.call(
     'HSET', key, number, 'A' .. attempt .. ',' .. status .. ',' .. rest, 'h', history .. elapsed .. entry, 's', status
   )
+  local back = given_back(old, status)
+  if back ~= 0 then
+    local v = redis.call('HMGET', key, 'g', 'q')
+    enter(KEYS[7], v[1], v[2], 0, back)
+  end
   return 'applied'
 end
 
-local k = 8
-for a = 5, #ARGV, 7 do
+local k = 10
+for a = 6, #ARGV, 7 do
   local ref, message_id, status, raw = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
   local result = ref ~= '' and apply_at_once(KEYS[k], KEYS[k + 1], ref, ARGV[a + 2], status, raw)
   if result then
@@ -63,7 +70,9 @@ for a = 5, #ARGV, 7 do
       local entry = 'D' .. status .. raw
       local mark = job.counts and '#' .. job.number or ''
       local fresh = not string.find(job.history, mark .. entry .. ';', 1, true)
+      local before = job.segment.status
       result = join(job.segment, status) and 'applied' or 'unchanged'
+      enter_job(job, KEYS[7], 0, told_of_segment(job, before, message_id, status))
       if fresh then note(job, now, entry) end
       if fresh or result == 'applied' then save_job(job, now, KEYS[k + 1], KEYS[2], KEYS[6], ARGV[3]) end
     end
@@ -83,9 +92,10 @@ for a = 5, #ARGV, 7 do
 end
 -- the lists of orphans expire by themselves; their names are forgotten with them
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. string.format('%d', now - tonumber(ARGV[4]) * 1000))
+keep_book(KEYS[8], ARGV[5])
 if #entries > 0 then
   redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
   redis.call('XDEL', KEYS[1], unpack(entries))
 end
-write_tallies(KEYS[7])
+write_tallies(KEYS[9])
 return results

@@ -2,19 +2,19 @@
 -- attempt: an acceptance always counts, a refusal only for the attempt that is the last one.
 -- KEYS[1] responses stream  KEYS[2] status stream  KEYS[3] waiting hash  KEYS[4] delayed sorted set
 -- KEYS[5] held sorted set  KEYS[6] orphans sorted set  KEYS[7] doubts hash  KEYS[8] doubted sorted set
--- KEYS[9] rate hash  KEYS[10] pause hash  KEYS[11] outbox stream
--- KEYS[12] tally hash  KEYS[13] parked sorted set
+-- KEYS[9] rate hash  KEYS[10] pause hash  KEYS[11] outbox stream  KEYS[12] book of the day, hash  KEYS[13] credits hash
+-- KEYS[14] tally hash  KEYS[15] parked sorted set
 -- then four for each fact: job hash, content string, index hash of today, orphan list
 -- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
 -- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
--- ARGV[6] rate that is set (segments/s)  ARGV[7] ms between probes of a paused account
+-- ARGV[6] rate that is set (segments/s)  ARGV[7] ms between probes of a paused account  ARGV[8] book ttl in seconds
 -- then for each fact: entry id, ref, number, attempt, outcome (ok | retry | slow: retry, and we are too
 --   fast | wait | pause: wait, and so does the whole account | reject), command_status (decimal),
 --   status to show when rejected, delay_ms until the next attempt, submit_sm body or '', message_id
 -- returns a word for each fact: accepted | duplicate (accepted before under another message id) | known (this very
 --   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown |
 --   paused (wait, and by this answer the account is paused) | resumed (the probe of a paused account was accepted)
--- uses: lib_time lib_tally lib_job lib_doubt lib_accept lib_rate
+-- uses: lib_time lib_tally lib_job lib_credit lib_doubt lib_accept lib_rate
 local now = server_ms(ARGV[2])
 local results, entries = {}, {}
 -- None, mostly: then no response needs to look for its own.
@@ -22,7 +22,7 @@ local orphans = redis.call('ZCARD', KEYS[6])
 local in_doubt = redis.call('HLEN', KEYS[7])
 local at = {
   waiting = KEYS[3], delayed = KEYS[4], held = KEYS[5], orphans = KEYS[6], doubts = KEYS[7], doubted = KEYS[8],
-  parked = KEYS[13], index_ttl = ARGV[4], any_orphans = orphans > 0,
+  parked = KEYS[15], index_ttl = ARGV[4], any_orphans = orphans > 0, book = KEYS[12],
 }
 
 local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
@@ -56,7 +56,7 @@ end
 -- the job. Returns 'accepted', or nil: then nothing is written and the long way decides.
 local function accept_at_once(key, ref, number, attempt, message_id, index)
   if orphans > 0 or message_id == '' then return nil end
-  local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's')
+  local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's', 'g', 'q')
   local several, history, shown = v[2], v[3] or '', v[5] or ''
   if v[1] ~= 'S' .. attempt .. ',,,,,,' or (several and several ~= '@') or shown ~= '' or #history > HISTORY_OCTETS - 40 then return nil end
   if redis.call('HSETNX', index, message_id, ref) == 0 then return nil end
@@ -70,6 +70,7 @@ local function accept_at_once(key, ref, number, attempt, message_id, index)
   redis.call(
     'HSET', key, number, 'A' .. attempt .. ',8,,,,,' .. message_id, 'h', history .. elapsed .. 'A8;', 's', '8'
   )
+  enter(KEYS[12], v[6], v[7], 1, 0)
   return 'accepted'
 end
 
@@ -98,8 +99,8 @@ local function judge_account(result, outcome, code, ref, attempt)
   return result
 end
 
-local k, throttled = 14, 0
-for a = 8, #ARGV, 10 do
+local k, throttled = 16, 0
+for a = 9, #ARGV, 10 do
   entries[#entries + 1] = ARGV[a]
   local ref, number, attempt, message_id = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 9]
   local ok = ARGV[a + 4] == 'ok'
@@ -125,8 +126,9 @@ for a = 8, #ARGV, 10 do
   results[#results + 1] = result
   k = k + 4
 end
+keep_book(KEYS[13], ARGV[8])
 redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
 redis.call('XDEL', KEYS[1], unpack(entries))
 heed(KEYS[9], tonumber(ARGV[6]), #entries, throttled, now)
-write_tallies(KEYS[12])
+write_tallies(KEYS[14])
 return results

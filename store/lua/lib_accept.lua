@@ -1,5 +1,6 @@
 -- lib_accept.lua: a segment was accepted by the gateway: a response says so, or its receipt does.
--- `at` is a table of keys: waiting, delayed, held, parked, orphans, doubts, doubted; and index_ttl in seconds. Its
+-- `at` is a table of keys: waiting, delayed, held, parked, orphans, doubts, doubted, book (of the day); and index_ttl in
+-- seconds. Its
 -- `any_orphans` is false when no receipt waits for its response: then none is looked for.
 
 local function unpark(job, at)
@@ -7,6 +8,21 @@ local function unpark(job, at)
   redis.call('ZREM', at.delayed, job.ref)
   redis.call('ZREM', at.held, job.ref)
   redis.call('ZREM', at.parked, job.ref)
+end
+
+-- Receipts that came before their response. Returns how many messages are given back by them: 1, 0 or -1.
+local function join_orphans(job, now, message_id, orphan, at, is_first)
+  local s, back = job.segment, 0
+  for _, parked in ipairs(redis.call('LRANGE', orphan, 0, -1)) do
+    local status, raw = string.match(parked, '^(%d*);(.*)$')
+    join(s, status)
+    if not is_first then back = back + told_of(job, message_id, status) end
+    note(job, now, 'D' .. status .. raw)
+  end
+  redis.call('DEL', orphan)
+  redis.call('ZREM', at.orphans, message_id)
+  drop_trace(at.doubts, at.doubted, destination_of(job), 'R', message_id, now)
+  return is_first and given_back('', s.status) or back
 end
 
 -- Returns accepted | duplicate (accepted before under another message id) | known (this very fact). `letter` is that
@@ -25,11 +41,11 @@ local function accept(job, now, letter, message_id, index, orphan, at)
     -- its receipts will name an id that nobody has: they must not be taken for another segment's
     spoil(at.doubts, at.doubted, destination_of(job), now)
   end
-  local result = 'accepted'
+  local result, charged, back = 'accepted', 1, 0
   if s.state == 'A' or s.state == 'N' then
     details(s)
     s.duplicates = s.duplicates + 1
-    result = 'duplicate'
+    result, charged = 'duplicate', one_more(job, message_id)
   else
     if s.state == 'W' or s.state == 'H' then unpark(job, at) end
     s.state = 'A'
@@ -38,16 +54,9 @@ local function accept(job, now, letter, message_id, index, orphan, at)
   end
   note(job, now, letter .. '8')
   join(s, '8')
-  if not at.any_orphans then return result end
-  if redis.call('EXISTS', orphan) == 1 then
-    for _, parked in ipairs(redis.call('LRANGE', orphan, 0, -1)) do
-      local status, raw = string.match(parked, '^(%d*);(.*)$')
-      join(s, status)
-      note(job, now, 'D' .. status .. raw)
-    end
-    redis.call('DEL', orphan)
-    redis.call('ZREM', at.orphans, message_id)
-    drop_trace(at.doubts, at.doubted, destination_of(job), 'R', message_id, now)
+  if at.any_orphans and redis.call('EXISTS', orphan) == 1 then
+    back = join_orphans(job, now, message_id, orphan, at, result == 'accepted')
   end
+  enter_job(job, at.book, charged, back)
   return result
 end

@@ -3,6 +3,7 @@
 -- FINAL (status -> true) from config/statuses.py, and REACHED, the rank of 004.
 --
 -- Fields of a job:  c created (ms)  t destination  l lane (h n b)  p on_ambiguous and its limit (R1 H1 D1 F1)
+--   q, u what its segments cost, and the messages of those that were accepted twice: lib_credit.lua
 --   r places that transliteration changed (only above 0)  d 0: no receipt is asked for (else absent)
 --   g client (if named)  n segments (only above 1)  x deadline (ms; 0: cancelled)  s status shown  e error  h history
 --   k counts (only above 1)  a due (ms; of a scheduled job)  o how it is to be published then (JSON)

@@ -3,17 +3,19 @@
 -- on its way.
 -- KEYS[1] doubts hash  KEYS[2] doubted sorted set  KEYS[3] status stream  KEYS[4] waiting hash
 -- KEYS[5] delayed sorted set  KEYS[6] held sorted set  KEYS[7] orphans sorted set
--- KEYS[8] outbox stream  KEYS[9] tally hash  KEYS[10] parked sorted set
+-- KEYS[8] outbox stream  KEYS[9] book of the day, hash  KEYS[10] credits hash  KEYS[11] tally hash
+-- KEYS[12] parked sorted set
 -- then four for each receipt: job hash, content string, index hash of today, orphan list
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] index ttl in seconds
+-- ARGV[4] book ttl in seconds
 -- then for each receipt: destination, ref, number, message_id
 -- returns a word for each: accepted | duplicate (accepted before under another message id) | busy (the segment is
 --   being sent again: nothing done) | gone (answered meanwhile, or not the only one any more: nothing done)
--- uses: lib_time lib_tally lib_job lib_doubt lib_accept
+-- uses: lib_time lib_tally lib_job lib_credit lib_doubt lib_accept
 local now = server_ms(ARGV[1])
 local at = {
-  doubts = KEYS[1], doubted = KEYS[2], waiting = KEYS[4], delayed = KEYS[5], held = KEYS[6], orphans = KEYS[7], parked = KEYS[10],
-  index_ttl = ARGV[3], any_orphans = true,
+  doubts = KEYS[1], doubted = KEYS[2], waiting = KEYS[4], delayed = KEYS[5], held = KEYS[6], orphans = KEYS[7],
+  parked = KEYS[12], index_ttl = ARGV[3], any_orphans = true, book = KEYS[9],
 }
 
 -- Whether this receipt still can be no other segment's.
@@ -44,8 +46,8 @@ local function forget(to, traces)
 end
 
 local results = {}
-local k = 11
-for a = 4, #ARGV, 4 do
+local k = 13
+for a = 5, #ARGV, 4 do
   local to, ref, message_id = ARGV[a], ARGV[a + 1], ARGV[a + 3]
   local traces = unpack_traces(redis.call('HGET', KEYS[1], to))
   local result = 'gone'
@@ -68,5 +70,6 @@ for a = 4, #ARGV, 4 do
   results[#results + 1] = result
   k = k + 4
 end
-write_tallies(KEYS[9])
+keep_book(KEYS[10], ARGV[4])
+write_tallies(KEYS[11])
 return results

@@ -76,11 +76,11 @@ FAULTS = (
     ),
     Fault(
         "orphans ignored by the response", _world("hold"), "lib_accept",
-        "if redis.call('EXISTS', orphan) == 1 then", "if false then",
+        "at.any_orphans and redis.call('EXISTS', orphan) == 1", "false",
     ),
     Fault(
         "receipts without a response dropped", _world("hold"), "apply_receipt",
-        "redis.call('RPUSH', KEYS[k + 2], status .. ';' .. raw)", "",
+        "redis.call('RPUSH', orphan, said)", "",
     ),
     Fault(
         "late response not looked for", _world("hold", stalls=1), "apply_receipt",
@@ -223,6 +223,18 @@ FAULTS = (
     Fault(
         "a close is not counted", _world("fail", segments=2, receipts=(3,), closes=1), "close_unconfirmed",
         "job.segment.state = 'N'", "job.segment.state, job.label = 'N', 'N'",
+    ),
+    Fault(
+        "a message that was accepted twice is charged once", _world("resend", receipts=(), pauses=1), "lib_accept",
+        "result, charged = 'duplicate', one_more(job, message_id)", "result, charged = 'duplicate', 0",
+    ),
+    Fault(
+        "what its early receipt says is not given back", _world("hold", receipts=(10,)), "lib_accept",
+        "return is_first and given_back('', s.status) or back", "return back",
+    ),
+    Fault(
+        "a repeated receipt gives back again", _world("hold", receipts=(10,), duplicates=1), "apply_receipt",
+        "enter_job(job, KEYS[7], 0, told_of_segment(job, before, message_id, status))", "enter_job(job, KEYS[7], 0, 1)",
     ),
     Fault("octets before the intent", _world("hold", kills=1), mistakes=frozenset({"writes before begin"})),
     Fault("receipt acked before it is kept", _world("hold"), mistakes=frozenset({"acks before persisting"})),

@@ -80,6 +80,8 @@ QUICK = (
     _world("hold_then_resend", 1, "", temporary=1, unheard=1, ends=1),
     _world("fail", 2, "", temporary=1, halts=1, ends=1),
     _world("hold", 1, "", link_losses=1, halts=1, cancels=1),
+    _world("hold", 1, "10 4", duplicates=1),
+    _world("resend", 1, "10", link_losses=1),
 )
 """What `make test` explores: seconds for each."""
 
@@ -92,6 +94,8 @@ _MORE = (
     *(_world(policy, 2, "", kills=1, pauses=1) for policy in POLICIES),
     *(_world(policy, 2, "", link_losses=1, temporary=1, permanent=1) for policy in POLICIES),
     _world("hold", 1, "3 4", kills=1, duplicates=1),
+    _world("resend", 1, "3 10", kills=1, stalls=1),
+    _world("resend", 2, "10", link_losses=1),
     _world("hold", 1, "7 4", kills=1, stalls=1),
     _world("hold", 1, "4", kills=1, stalls=1, unheard=1, temporary=1),
     _world("hold", 1, "4", kills=1, pauses=1, resends=1),

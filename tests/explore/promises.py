@@ -81,6 +81,7 @@ def after_a_move(
     _answers_kept(env, picture, job)
     _asks_no_more(before[1], picture)
     _told_of_the_right_segment(env, picture)
+    _charged_once(picture)
 
 
 def _monotone(old: SegmentRecord, new: SegmentRecord) -> None:
@@ -215,6 +216,17 @@ def _told_of_the_right_segment(env: Env, picture: Picture) -> None:
         require(right, f"{message_id!r} was taken for segment {number_of(ref)}")
 
 
+def _charged_once(picture: Picture) -> None:
+    segments, used, refunded, total = picture.charged
+    known = len(picture.index)
+    require(segments == known, f"{segments} messages are charged, {known} are known to be accepted")
+    require(used == 3 * segments, f"{used} thirds are charged for {segments} messages")
+    require(0 <= refunded <= used, f"{refunded} thirds are given back of {used}")
+    require(
+        total == used - refunded, f"the account was charged {total} thirds, its book says {used - refunded}"
+    )
+
+
 def at_rest(env: Env, picture: Picture, configuration: Configuration) -> None:
     """Check a state in which nothing more will happen by itself."""
     job = picture.record
@@ -243,6 +255,11 @@ def at_rest(env: Env, picture: Picture, configuration: Configuration) -> None:
         require(not picture.orphans, "a receipt of the only segment is not matched")
     if not env.receipts:
         _all_receipts_told(env, picture, configuration)
+        expired = max((8, *configuration.receipts), key=rank) == 10
+        _, used, refunded, _ = picture.charged
+        require(
+            refunded == (used if expired else 0), f"{refunded} thirds of {used} are given back in the end"
+        )
 
 
 def _all_receipts_told(env: Env, picture: Picture, configuration: Configuration) -> None:

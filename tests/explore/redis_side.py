@@ -125,6 +125,8 @@ class Picture:
     """the campaign: p paused, c cancelled, empty"""
     tally: dict[bytes, bytes]
     """of the campaign, by class"""
+    charged: tuple[int, int, int, int]
+    """segments accepted, thirds charged for them, thirds given back; and the account's own sum"""
     pause: dict[bytes, bytes]
     questions: tuple[bytes, ...]
     """for query_sm, that no binder has taken"""
@@ -164,6 +166,7 @@ class Picture:
             tuple(sorted(self.orphans.items())),
             tuple(sorted(self.index.items())),
             self.doubts,
+            self.charged,
             self.doubted <= LATE_MS,
             tuple(sorted((k, v if k == b"probing" else b"") for k, v in self.pause.items())),
             self.questions,
@@ -362,6 +365,7 @@ def _picture(rows: Any) -> Picture:
         parked=frozenset(_pairs(content.get(KEYS.campaigns_parked))),
         stopped=_pairs(content.get(KEYS.campaigns_stopped)).get(CAMPAIGN.encode(), b"")[:1],
         tally={name.partition(b":")[2]: jobs for name, jobs in _pairs(content.get(KEYS.campaigns_tally)).items() if jobs != b"0"},
+        charged=_charged(content),
         pause=_pairs(content.get(KEYS.pause)),
         questions=tuple(content.get(KEYS.queries, ())),
         answers=tuple(tuple(fields) for _, fields in content.get(KEYS.answers, ())),
@@ -369,6 +373,15 @@ def _picture(rows: Any) -> Picture:
         fence=content.get(KEYS.fence, b"").decode(),
         lease=content.get(KEYS.lease, b"").decode(),
     )  # fmt: skip
+
+
+def _charged(content: dict[bytes, Any]) -> tuple[int, int, int, int]:
+    """The books of all days together: the exploration may go on past midnight."""
+    books = [_pairs(value) for key, value in content.items() if key.startswith(KEYS.credits_of(""))]
+    segments, used, refunded = (
+        sum(int(book.get(b"%c||" % letter, 0)) for book in books) for letter in b"nur"
+    )
+    return segments, used, refunded, int(_pairs(content.get(KEYS.credits)).get(b"t", 0))
 
 
 def _only_reads(script: str, arguments: Sequence[Any]) -> bool:

@@ -22,6 +22,7 @@ from tests.explore.redis_side import Picture, World
 
 from smsfleet.store.doubts import Pair
 from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact, Verdict
+from smsfleet.store.keys import DAY_MS
 from smsfleet.store.standing import ACCOUNT
 
 # --- the SMSC --------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ def _looked(world: World, env: Env, *, careless: bool) -> list[Pair]:
 
 def _matched(world: World, env: Env, pairs: list[Pair]) -> Env:
     if pairs:
-        world.run(world.doubts(env.now_ms).match(pairs, DAY))
+        world.run(world.doubts(env.now_ms).match(pairs, DAY * DAY_MS))
     return env
 
 

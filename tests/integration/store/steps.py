@@ -11,7 +11,7 @@ from smsfleet.store.client import Store
 from smsfleet.store.doubts import Doubts, Pair
 from smsfleet.store.facts import Facts, ReceiptFact, ResponseFact, Verdict
 from smsfleet.store.jobs import Admission, Admitted, Jobs, Pace, TakenIn
-from smsfleet.store.keys import Keys
+from smsfleet.store.keys import DAY_MS, Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
 from smsfleet.store.lifecycle import Lifecycle
@@ -268,7 +268,7 @@ class Fleet:
         return self.run(self.doubts.ripe(after_s, 100))[1]
 
     def match(self, *pairs: Pair, day: int = DAY) -> list[str]:
-        return self.run(self.doubts.match(pairs, day))
+        return self.run(self.doubts.match(pairs, day * DAY_MS))
 
     # --- looking -------------------------------------------------------------------------------
 

@@ -343,6 +343,16 @@ def test_a_chunk_with_fields_is_kept_for_retries(fleet: Fleet) -> None:
     assert 0 < fleet.ttl_s(fleet.keys.chunk(ID, 1)) <= TEXT_TTL_S
 
 
+def test_a_job_has_its_price_and_is_charged_for(fleet: Fleet) -> None:
+    running(fleet, row(1)._replace(detail="r2q1.27999"))
+    (entry,) = fleet.take()
+    fleet.begin([entry])
+    fleet.answer(entry.ref)
+
+    assert [b"2", b"1.27999"] == fleet.redis("HMGET", fleet.keys.job(f"{ID}:1"), "r", "q")
+    assert fleet.redis("HGET", fleet.keys.credits, "t") == b"1"
+
+
 def test_somebody_is_called_about_each_job(fleet: Fleet) -> None:
     begin(fleet)
     put(fleet, 1, kind="last")

@@ -18,7 +18,7 @@ from smsfleet.store.walks import Walks
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|answers|status|mo|receipts|dead|strays"
     rb"|intake:\w+|scheduled|aside|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans"
-    rb"|doubts|doubted|tally|rate|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
+    rb"|doubts|doubted|tally|rate|credits|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
     rb"|campaigns(:\w+)?"
 )
 """The keys that store/keys.py lists as without a lifetime."""
@@ -124,6 +124,7 @@ def test_the_documented_reasons_are_those_of_keys_py(repository) -> None:
         "doubts",
         "doubted",
         "tally",
+        "credits",
         "rate",
         "bind",
     ):

@@ -46,6 +46,7 @@ def found(**changes: Any) -> list[Alert]:
 
 
 CASES: list[tuple[str, dict[str, Any]]] = [
+    ("CreditsShort", {"credits": {"warnings": ["about 3,000 credits will be used"]}}),
     ("NoBinder", {"binder": BinderView()}),
     ("Unbound", binder("waiting", 91.0, why="cannot connect")),
     ("Unbound", binder("standby", None)),

@@ -150,6 +150,17 @@ def test_credits_are_counted_for_a_client() -> None:
     assert (2, 6, 0) == (test_range, other, nobodys)
 
 
+def test_a_row_has_its_price_and_what_was_changed_of_its_text() -> None:
+    settings = load({"SMSFLEET_TARIFF": "49=3"})
+
+    german, other, quoted = (
+        made(text, to, settings=settings, transliterate="typographic").row.detail
+        for text, to in (("Hello", "4915112345678"), ("Hello", "27821234567"), ("“Hi”", "4915112345678"))
+    )
+
+    assert ("q9.49", "", "r2q9.49") == (german, other, quoted)
+
+
 def test_what_rows_have_in_common_is_that_of_send_sms() -> None:
     settings = load({"SMSFLEET_QUOTAS": "billing=10", "SMSFLEET_CALLBACK": "task:a.b"})
 
