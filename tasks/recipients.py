@@ -94,6 +94,16 @@ class Recipients:
         """How far the walk has come, for a progress: a little ahead of the row that was given last."""
         return self._file.binary.tell()
 
+    def require(self, fields: Iterable[str]) -> None:
+        """Raise InvalidFile when a text has a field that no row can have."""
+        known = {name for name, _ in self.columns.places}
+        for field in fields if self.form == "csv" else ():
+            if field not in known:
+                raise InvalidFile(
+                    f"{self.name} has no column {field!r}, which the text names: it has"
+                    f" {', '.join(sorted(known)):.200} (--map {field}=COLUMN)"
+                )
+
     def close(self) -> None:
         """Close the file, if it was opened here."""
         self._close()
