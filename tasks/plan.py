@@ -9,15 +9,17 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from smsfleet.config.errors import InvalidArgument, SenderDenied
+from smsfleet.config.errors import InvalidText, SenderDenied
 from smsfleet.tasks.account import Account, opted_out
 from smsfleet.tasks.app import runtime
-from smsfleet.tasks.census import Census, Recipient, Refused, Shape
+from smsfleet.tasks.campaign_start import SAMPLE, check_rate
+from smsfleet.tasks.census import Census, Refused, Shape
 from smsfleet.tasks.distinct import MOST
-from smsfleet.tasks.recipients import Recipients
+from smsfleet.tasks.recipients import Recipient, Recipients
+from smsfleet.workers.campaign_rows import RowMaker
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.rules import Rules
-from smsfleet.workers.templates import Template, plain
+from smsfleet.workers.templates import NUMBER, Template, plain
 from smsfleet.workers.times import LONGEST_S, When
 
 AT_ONCE = 500
@@ -114,6 +116,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
     rate: float | None = None,
     ignore_opt_out: bool = False,
     template: bool = True,
+    number_field: str = NUMBER,
     duplicates: str = "refuse",
     balance: Fraction | int | None = None,
     offline: bool = False,
@@ -133,9 +136,16 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
     if not offline:
         now.follow()
     settings = now.settings
+    form = Template(text if template else plain(text))
+    if isinstance(recipients, Recipients):
+        recipients.require(form.fields)
+    if not text:
+        raise InvalidText("text is empty: give at least one character")
+    check_rate(rate)
+    now_ms = time.time_ns() // 1_000_000
     asked = SmsRequest.checked(
-        "27999100001",
-        "x",
+        SAMPLE,
+        form.render(["x"] * len(form.fields)),
         sender,
         lane=lane,
         encoding=encoding,
@@ -146,22 +156,15 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         client=client,
         ignore_opt_out=ignore_opt_out,
         reference_octets=settings.reference_octets,
-        now_ms=time.time_ns() // 1_000_000,
+        now_ms=now_ms,
     )
-    if rate is not None and not 0 < rate <= 100_000:
-        raise InvalidArgument(
-            f"rate {rate:g} is refused: it must be above 0, at most 100000 segments a second"
-        )
-    form = Template(text if template else plain(text))
-    if isinstance(recipients, Recipients):
-        recipients.require(form.fields)
+    # The sender is judged once, below: it must not make every row a refused one.
+    common = replace(asked, sender="", text=text if template else plain(text))
     census = Census(
-        asked,
+        RowMaker("plan", common, settings, now.rules, now_ms=now_ms),
         form,
+        number_field=number_field,
         duplicates=duplicates,
-        rules=now.rules,
-        country_code=settings.default_country_code or None,
-        reference_octets=settings.reference_octets,
         opted_out=None if offline or ignore_opt_out else opted_out(now, asked.sender),
         refused=refused,
     )

@@ -19,10 +19,14 @@ from smsfleet.config.errors import InvalidArgument, InvalidFile
 from smsfleet.tasks.columns import SAMPLE, Columns, has_heading, number_column, sniff_delimiter
 from smsfleet.tasks.records import BadRecord, Record, csv_records, whole_lines
 from smsfleet.tasks.source_file import open_source
+from smsfleet.workers.templates import NUMBER, Template, packed
 
 FORMS = ("auto", "csv", "jsonl")
 
 EMPTY = "it is empty"
+
+UNREADABLE = "unreadable-row"
+"""The code of a row that cannot be read."""
 
 
 class Row(NamedTuple):
@@ -43,6 +47,10 @@ class BadRow(NamedTuple):
     number: int
     line: int
     why: str
+
+
+Recipient = str | int | Mapping[str, Any] | Row | BadRow
+"""A number, a mapping with the number and the fields of the text, or a row of a file."""
 
 
 class Recipients:
@@ -216,6 +224,20 @@ def read_recipients(  # noqa: PLR0913 - what a file may need to be told
     return Recipients(
         source, form=form, encoding=encoding, delimiter=delimiter, heading=heading, to=to, fields=fields
     )
+
+
+def kept(row: Recipient, template: Template, number_field: str = NUMBER) -> Any:
+    """A recipient as its chunk keeps it, see `packed`; that of a file with its line where it is refused."""
+    if isinstance(row, BadRow):
+        return {"e": UNREADABLE, "m": f"line {row.line}: {row.why}"}
+    if not isinstance(row, Row):
+        return packed(row, template, number_field)
+    if not template.fields:
+        return row.to
+    try:
+        return [row.to, *template.values(row.fields)]
+    except InvalidArgument as error:
+        return {"e": error.code, "m": f"line {row.line}: {error}"}
 
 
 def _is_whole(record: Record | BadRecord) -> TypeGuard[Record]:

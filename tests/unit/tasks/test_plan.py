@@ -66,7 +66,7 @@ def test_what_would_not_be_sent_is_counted_and_told_of_by_row_and_line(planned: 
         (2, 3, "invalid-destination", told[0].why),
         (3, 4, "duplicate", f"{A} is that of an earlier row"),
         (4, 5, "unreadable-row", "it has 1 column, not 2"),
-        (5, 6, "invalid-text", "the text is empty"),
+        (5, 6, "invalid-text", "the text of the row is empty"),
     ] == [(row.row, row.line, row.code, row.why) for row in told]
 
 
