@@ -6,6 +6,7 @@ read. A row that cannot be read is told of with its line; it stops nothing, and 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import weakref
@@ -101,6 +102,11 @@ class Recipients:
     def octets_read(self) -> int:
         """How far the walk has come, for a progress: a little ahead of the row that was given last."""
         return self._file.binary.tell()
+
+    def key_of(self, text: str) -> str:
+        """An idempotency key for this text to these rows: the same for the same octets of file and text."""
+        what = f"{self.digest} {text}".encode("utf-8", "surrogatepass")
+        return "file:" + hashlib.blake2b(what, digest_size=16).hexdigest()
 
     def require(self, fields: Iterable[str]) -> None:
         """Raise InvalidFile when a text has a field that no row can have."""

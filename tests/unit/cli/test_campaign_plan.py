@@ -1,14 +1,16 @@
-"""`smsfleet campaign plan`, without a server."""
+"""`smsfleet campaign` without a server: its plan, and its help."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from tests.unit.cli.conftest import Smsfleet
 
+from smsfleet.cli.campaign import campaign
 from smsfleet.cli.campaign_file import span
 
 A, B = "27821000001", "27821000002"
@@ -143,6 +145,14 @@ def test_without_a_server_it_says_so(smsfleet: Smsfleet, people: Path) -> None:
     shown = smsfleet("campaign", "plan", str(people), "--text", "Hi", redis_url="redis://127.0.0.1:1/0")
 
     assert (69, "") == (shown.exit_code, shown.stdout)
+
+
+@pytest.mark.parametrize("command", campaign.commands)
+def test_every_command_has_a_help_with_an_example_of_it(smsfleet: Smsfleet, command: str) -> None:
+    shown = smsfleet("campaign", command, "--help")
+
+    assert (0, "") == (shown.exit_code, shown.stderr)
+    assert re.search(rf"Examples?:\n(.*\n)*.*smsfleet campaign {command}", shown.output)
 
 
 def test_times_are_said_as_people_say_them() -> None:
