@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from smsfleet.cli.job import checked_states
+from smsfleet.cli.job import checked_states, progress_bar
 
 _ID = click.argument("campaign_id", metavar="ID")
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True
 )
+
+BAR_ROWS = 500
 
 RESULT_COLUMNS = ("row", "job_id", "to", "state", "status", "final", "error")
 REFUSAL_COLUMNS = ("row", "code", "reason")
@@ -38,9 +40,20 @@ def export(campaign_id: str, *, form: str, states: tuple[str, ...]) -> None:
     from smsfleet.tasks import find_campaign
 
     wanted = checked_states(states)
-    found = find_campaign(campaign_id).results()
-    rows = (one.as_dict() for one in found if not wanted or one.state in wanted)
-    _print(rows, RESULT_COLUMNS, form)
+    campaign = find_campaign(campaign_id)
+    counts = campaign.counts()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        bar = progress_bar("exporting", counts.rows)
+        bar.hidden = bar.hidden or sys.stdout.isatty()  # the rows themselves are seen
+        with bar:
+            for one in campaign.results():
+                if one.row % BAR_ROWS == 0:
+                    bar.update(BAR_ROWS)
+                if not wanted or one.state in wanted:
+                    yield one.as_dict()
+
+    _print(rows(), RESULT_COLUMNS, form)
 
 
 @click.command(

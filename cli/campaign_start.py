@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
-from smsfleet.cli.campaign_progress import INTERRUPTED, follow, lines_of
+from smsfleet.cli.campaign_progress import INTERRUPTED, follow, show
 from smsfleet.cli.jobs import WHEN
 from smsfleet.config.errors import StoreUnavailable, UnknownCampaign
 
@@ -96,11 +96,12 @@ def start(  # noqa: PLR0913 - the options of the command
     if as_json:
         click.echo(json.dumps({"event": "taken", "known_before": before is not None, **found.as_dict()}))
     else:
-        for line in lines_of(found):
-            click.echo(line)
+        show(found, as_json=False)
     if not follows:
         return
     found = follow(campaign, as_json=as_json, timeout=timeout)
+    if not as_json:
+        show(found, as_json=False)
     if found.state != "finished":
         sys.exit(NOT_AS_WISHED)
 

@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -46,7 +47,8 @@ def test_recipients_may_be_numbers_mappings_or_rows_of_a_file(planned: Planned) 
     with read_recipients(io.BytesIO(f"to,name\n{A},Ann\n{B},Bob\n".encode())) as rows:
         from_file = planned(rows, "Hi {name}")
 
-    assert numbers == mappings == from_file
+    assert numbers == replace(mappings, redis_octets=numbers.redis_octets)
+    assert mappings == from_file
     assert (2, 2, 2, Fraction(2), {"gsm0338": {1: 2}}) == (
         numbers.rows, numbers.recipients, numbers.segments, numbers.credits, numbers.messages,
     )  # fmt: skip
@@ -82,6 +84,12 @@ def test_messages_are_counted_by_encoding_and_segments(planned: Planned) -> None
 
     assert {"gsm0338": {1: 1, 2: 2}, "ucs2": {1: 1, 2: 1}} == plan.messages
     assert (8, Fraction(8)) == (plan.segments, plan.credits)
+
+
+def test_the_memory_that_redis_needs_follows_jobs_segments_and_fields(planned: Planned) -> None:
+    assert 2 * 470 == planned([A, B]).redis_octets
+    assert 2 * (470 + 2 * 200) == planned([A, B], "a" * 459).redis_octets
+    assert 2 * (470 + 150) == planned([{"to": A, "n": 1}, {"to": B, "n": 2}], "{n}").redis_octets
 
 
 def test_credits_of_the_test_ranges_are_exact_thirds(planned: Planned) -> None:
