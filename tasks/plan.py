@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smsfleet.config.errors import InvalidText, SenderDenied
-from smsfleet.tasks.account import Account, opted_out
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.campaign_start import SAMPLE, check_rate
-from smsfleet.tasks.census import Census, Refused, Shape
-from smsfleet.tasks.distinct import MOST
 from smsfleet.tasks.recipients import Recipient, Recipients
-from smsfleet.workers.campaign_rows import RowMaker
 from smsfleet.workers.request import SmsRequest
-from smsfleet.workers.rules import Rules
 from smsfleet.workers.templates import NUMBER, Template, plain
 from smsfleet.workers.times import LONGEST_S, When
+
+if TYPE_CHECKING:
+    from smsfleet.tasks.census import Refused, Shape
+    from smsfleet.workers.rules import Rules
 
 AT_ONCE = 500
 """Rows whose opt-outs are asked for in one round trip."""
@@ -133,6 +132,12 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
 
     Raises InvalidArgument for what no row could be sent with, StoreUnavailable unless `offline`.
     """
+    # Applications that plan nothing do not pay for it when they are imported.
+    from smsfleet.tasks.account import Account, opted_out  # noqa: PLC0415
+    from smsfleet.tasks.census import Census  # noqa: PLC0415
+    from smsfleet.tasks.distinct import MOST  # noqa: PLC0415
+    from smsfleet.workers.campaign_rows import RowMaker  # noqa: PLC0415
+
     now = runtime()
     if not offline:
         now.follow()
