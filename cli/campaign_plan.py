@@ -61,6 +61,13 @@ def plan(  # noqa: PLR0913 - the options of the command
     from smsfleet.tasks.plan import plan_campaign
 
     listed: list[Refused] = []
+    if (
+        invalid is not None
+        and Path(invalid).exists()
+        and Path(file).exists()
+        and Path(invalid).samefile(file)
+    ):
+        raise InvalidArgument(f"--invalid {invalid} is refused: it is the file with the recipients")
     with opened(file, options) as recipients, _written(invalid) as write:
 
         def refused(row: Refused) -> None:

@@ -48,7 +48,7 @@ def _follow(campaign: Campaign, *, as_json: bool, timeout: float) -> Progress:
             bar.length, bar.label = max(1, _total(found.counts)), found.state
             bar.update(_total(found.counts) - found.counts.open - bar.pos)
             is_over = not found.counts.open and found.state in {"finished", "cancelled"}
-            line = json.dumps(found.as_dict()) if as_json else short(found)
+            line = json.dumps({"event": "progress", **found.as_dict()}) if as_json else short(found)
             pause_s = POLL_S if as_json else LINE_S
             if (
                 (as_json or bar.hidden)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -73,10 +73,16 @@ def number_column(file: str, names: Sequence[str], to: str | None, where: str) -
     known = [at for at, name in enumerate(names) if _word(name) in NUMBER_COLUMNS]
     if len(known) != 1:
         raise InvalidFile(
-            f"{file}: which column holds the numbers? {where} has {', '.join(filter(None, names)):.200}:"
+            f"{file}: which column holds the numbers? {where} has {listed(names)}:"
             " name one of them (--to COLUMN)"
         )
     return known[0]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of columns for a message, whatever a file has in their place."""
+    joined = ", ".join(filter(None, names))
+    return "".join(sign if sign.isprintable() else "?" for sign in joined[:200])
 
 
 def _place(file: str, names: Sequence[str], column: str) -> int:
@@ -87,7 +93,7 @@ def _place(file: str, names: Sequence[str], column: str) -> int:
             return found[0]
     if column.isascii() and column.isdigit() and 1 <= int(column) <= len(names):
         return int(column) - 1
-    raise InvalidFile(f"{file} has no column {column!r}: it has {', '.join(filter(None, names)):.200}")
+    raise InvalidFile(f"{file} has no column {column!r}: it has {listed(names)}")
 
 
 def _word(name: str) -> str:

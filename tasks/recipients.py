@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self, TypeGuard
 
 from smsfleet.config.errors import InvalidArgument, InvalidFile
-from smsfleet.tasks.columns import SAMPLE, Columns, has_heading, number_column, sniff_delimiter
+from smsfleet.tasks.columns import SAMPLE, Columns, has_heading, listed, number_column, sniff_delimiter
 from smsfleet.tasks.records import BadRecord, Record, csv_records, whole_lines
 from smsfleet.tasks.source_file import open_source
 from smsfleet.workers.templates import NUMBER, Template, packed
@@ -115,7 +115,7 @@ class Recipients:
             if field not in known:
                 raise InvalidFile(
                     f"{self.name} has no column {field!r}, which the text names: it has"
-                    f" {', '.join(sorted(known)):.200} (--map {field}=COLUMN)"
+                    f" {listed(sorted(known))} (--map {field}=COLUMN)"
                 )
 
     def close(self) -> None:
@@ -281,6 +281,8 @@ def _of_json(line: str, key: str) -> tuple[str, dict[str, str]]:
         raise ValueError("it is neither a JSON object nor a number")  # noqa: TRY004 - one error for all
     fields = {}
     for name, given in value.items():
+        if given is None:
+            continue  # as if it were not there: a text that names it is not sent with nothing in its place
         if isinstance(given, dict | list):
             raise ValueError(f"{name!r:.60} is no text and no number")  # noqa: TRY004 - one error for all
         fields[name] = given if isinstance(given, str) else _WORDS[given]
@@ -289,7 +291,7 @@ def _of_json(line: str, key: str) -> tuple[str, dict[str, str]]:
     return fields[key], fields
 
 
-_WORDS = {None: "", True: "true", False: "false"}
+_WORDS = {True: "true", False: "false"}
 
 
 def _loads(line: str) -> Any:

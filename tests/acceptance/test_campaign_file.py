@@ -19,8 +19,8 @@ pytestmark = pytest.mark.server
 ROWS = 4_000
 """More than may wait and be in play together: the submitter waits for the rate."""
 
-BAD = {500: "0123", 1_000: number(3), 3_500: ""}
-"""Rows that cannot be sent: no number, that of an earlier row, none at all."""
+BAD = {500: ["0123", "Name"], 1_000: [number(3), "Name"], 3_500: [number(3_500)]}
+"""Rows that cannot be sent: without a number, with that of an earlier row, without a column."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def people(fleet: Fleet) -> Path:
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["Mobile", "name"])
-        writer.writerows((BAD.get(row, number(row)), f"Name {row}") for row in range(1, ROWS + 1))
+        writer.writerows(BAD.get(row, [number(row), f"Name {row}"]) for row in range(1, ROWS + 1))
     return file
 
 
@@ -68,7 +68,7 @@ def test_a_submission_that_is_killed_goes_on_with_the_same_command(fleet: Fleet,
     wanted = {number(row) for row in range(1, ROWS + 1) if row not in BAD}
     assert (wanted, {1}) == (set(sent), set(sent.values()))
     counts = campaign.counts()
-    assert (ROWS, ROWS - len(BAD), {"invalid-destination": 2, "duplicate": 1}) == (
+    assert (ROWS, ROWS - len(BAD), {"invalid-destination": 1, "duplicate": 1, "unreadable-row": 1}) == (
         counts.rows, counts.delivered, counts.refused_by,
     )  # fmt: skip
     assert len(campaigns()) == 1
@@ -93,6 +93,8 @@ def test_what_became_of_each_row_is_exported(fleet: Fleet) -> None:
     assert [str(row) for row in range(1, ROWS + 1)] == [row["row"] for row in rows]
     assert {"DELIVERED": ROWS - len(BAD), "REFUSED": len(BAD)} == Counter(row["state"] for row in rows)
     assert [number(row) for row in (1, 2)] == [row["to"] for row in rows[:2]]
-    assert [(500, "invalid-destination"), (1_000, "duplicate"), (3_500, "invalid-destination")] == [
-        (row["row"], row["code"]) for row in map(json.loads, refused.stdout.splitlines())
+    refusals = [json.loads(line) for line in refused.stdout.splitlines()]
+    assert [(500, "invalid-destination"), (1_000, "duplicate"), (3_500, "unreadable-row")] == [
+        (row["row"], row["code"]) for row in refusals
     ]
+    assert "line 3501: it has 1 column, not 2" == refusals[-1]["reason"]

@@ -86,6 +86,14 @@ def test_rows_that_are_not_listed_are_counted_and_written(
     )
 
 
+def test_the_file_itself_is_not_written_over(smsfleet: Smsfleet, people: Path) -> None:
+    before = people.read_bytes()
+
+    shown = planned(smsfleet, people, "--text", "Hi", "--invalid", str(people))
+
+    assert (2, before) == (shown.exit_code, people.read_bytes())
+
+
 def test_standard_input_is_read_too(smsfleet: Smsfleet) -> None:
     shown = smsfleet(
         "campaign",
