@@ -12,7 +12,6 @@ from smsfleet.config.errors import InvalidArgument, OptedOut
 from smsfleet.tasks.distinct import Distinct
 from smsfleet.tasks.recipients import BadRow, Recipient, Row, kept
 from smsfleet.workers.campaign_rows import RowMaker
-from smsfleet.workers.tariff import segment_credits
 from smsfleet.workers.templates import Template
 
 DUPLICATE = "duplicate"
@@ -42,14 +41,16 @@ class Census:
         template: Template,
         *,
         number_field: str,
-        duplicates: str,
+        duplicates: str,  # refuse or send
+        price: Callable[[str], Fraction],
         opted_out: Callable[[Sequence[str]], Sequence[bool]] | None,
         refused: Callable[[Refused], None],
     ) -> None:
-        """`opted_out` answers for many numbers at once; `duplicates`: refuse or send."""
+        """`price` is that of a segment; `opted_out` answers for many numbers at once."""
         self._maker = maker
         self._template = template
         self._number_field = number_field
+        self._price = price
         self._opted_out = opted_out
         self._refuses_duplicates = duplicates == "refuse"
         self._tell = refused
@@ -94,7 +95,7 @@ class Census:
                 self._refuse(at, given, DUPLICATE, f"{number} is that of an earlier row")
             else:
                 self.messages[shape] += 1
-                price = segment_credits(number)
+                price = self._price(number)
                 self._prices[price.numerator, price.denominator] += shape[1]
         self.rows += len(recipients)
         for one in sorted(self._told):

@@ -137,6 +137,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
     from smsfleet.tasks.census import Census  # noqa: PLC0415
     from smsfleet.tasks.distinct import MOST  # noqa: PLC0415
     from smsfleet.workers.campaign_rows import RowMaker  # noqa: PLC0415
+    from smsfleet.workers.tariff import segment_credits  # noqa: PLC0415
 
     now = runtime()
     if not offline:
@@ -171,6 +172,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         form,
         number_field=number_field,
         duplicates=duplicates,
+        price=segment_credits,
         opted_out=None if offline or ignore_opt_out else opted_out(now, asked.sender),
         refused=refused,
     )
