@@ -120,8 +120,8 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
     duplicates: str = "refuse",
     balance: Fraction | int | None = None,
     offline: bool = False,
-    refused: Callable[[Refused], None] = lambda _: None,
-    progress: Callable[[int], None] = lambda _: None,
+    refused: Callable[[Refused], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Plan:
     """What would become of these recipients, row by row, and what it would take; nothing is sent or written.
 
@@ -174,12 +174,13 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         duplicates=duplicates,
         price=segment_credits,
         opted_out=None if offline or ignore_opt_out else opted_out(now, asked.sender),
-        refused=refused,
+        refused=refused or (lambda _: None),
     )
     left = iter(recipients)
     while batch := list(islice(left, AT_ONCE)):
         census.take(batch)
-        progress(census.rows)
+        if progress is not None:
+            progress(census.rows)
     account = Account(rate=settings.rate) if offline else Account.now(now, asked)
     plan = Plan(
         rows=census.rows,
