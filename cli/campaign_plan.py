@@ -41,7 +41,9 @@ Examples:
 @click.option(
     "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="List so many of them."
 )
-@click.option("--balance", type=click.IntRange(min=0), help="Credits at hand.")
+@click.option(
+    "--balance", type=click.IntRange(min=0), help="Credits at hand; else those of `smsfleet credits`."
+)
 @click.option("--offline", is_flag=True, help="Do not ask Redis: opt-outs, pauses and quotas stay unknown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(  # noqa: PLR0913 - the options of the command
@@ -107,7 +109,7 @@ def _written(path: str | None) -> Iterator[Callable[[Refused], Any]]:
 
 
 def _show(found: Plan, listed: list[Refused], invalid: str | None) -> None:
-    from smsfleet.tasks.plan import shown
+    from smsfleet.workers.credits import spelled
 
     not_sent = sum(found.refused.values())
     click.echo(f"rows        {found.rows:,}, of which {found.recipients:,} would be sent")
@@ -124,7 +126,7 @@ def _show(found: Plan, listed: list[Refused], invalid: str | None) -> None:
             of = "1 segment" if segments == 1 else f"{segments} segments"
             click.echo(f"messages    {count:,} {encoding} of {of}")
     click.echo(f"segments    {found.segments:,}")
-    click.echo(f"credits     {shown(found.credits)}" + _of_balance(found.balance, found.shortfall))
+    click.echo(f"credits     {spelled(found.credits)}" + _of_balance(found.balance, found.shortfall))
     behind = f", {found.waiting:,} that wait before them included" if found.waiting else ""
     click.echo(f"takes       {span(found.drain_s)} at {found.rate:g} segments a second{behind}")
     given = "the gateway's own" if found.validity_s is None else span(found.validity_s)
@@ -135,8 +137,8 @@ def _show(found: Plan, listed: list[Refused], invalid: str | None) -> None:
 
 
 def _of_balance(balance: Fraction | None, shortfall: Fraction | None) -> str:
-    from smsfleet.tasks.plan import shown
+    from smsfleet.workers.credits import spelled
 
     if balance is None:
         return ""
-    return f" of {shown(balance)}" + (f": {shown(shortfall)} are missing" if shortfall else "")
+    return f" of {spelled(balance)}" + (f": {spelled(shortfall)} are missing" if shortfall else "")

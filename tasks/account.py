@@ -28,6 +28,8 @@ class Account:
     """whether nothing of the lane is paused"""
     quota_left: Fraction | None = None
     """credits that the client may take today; None: as many as it likes"""
+    balance: Fraction | None = None
+    """credits at hand by the meter; None: nobody has entered a balance"""
 
     @classmethod
     def now(cls, now: Runtime, asked: SmsRequest) -> Self:
@@ -40,7 +42,10 @@ class Account:
         if cap is not None:
             used = store.run(jobs.quota_used(asked.client, time.time_ns() // 1_000_000 // DAY_MS))
             left = max(Fraction(0), cap - Fraction(used, 3))
-        return cls(standing.rate or now.settings.rate, sum(waiting), standing.is_open(asked.lane), left)
+        known = store.run(now.credits.account()).balance
+        balance = None if known is None else Fraction(known.thirds, 3)
+        rate = standing.rate or now.settings.rate
+        return cls(rate, sum(waiting), standing.is_open(asked.lane), left, balance)
 
 
 def opted_out(now: Runtime, sender: str) -> Callable[[Sequence[str]], Sequence[bool]] | None:

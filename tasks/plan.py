@@ -125,10 +125,10 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
 ) -> Plan:
     """What would become of these recipients, row by row, and what it would take; nothing is sent or written.
 
-    Arguments as of start_campaign. `balance` are the credits at hand. With `offline` Redis is not asked, so
-    opt-outs, the rate in force, pauses and quotas stay unknown. `refused` is called about each row that would
-    not be sent, `progress` with the number of rows so far. Memory does not grow with the rows, but for 11 to
-    22 octets for each different number.
+    Arguments as of start_campaign. `balance`: the credits at hand, when it is not that of `smsfleet credits`.
+    `offline`: Redis is not asked; opt-outs, the rate in force, pauses, quotas, the balance stay unknown.
+    `refused` is called about each row that would not be sent, `progress` with the number of rows so far.
+    Memory does not grow with the rows, but for 11 to 22 octets for each different number.
 
     Raises InvalidArgument for what no row could be sent with, StoreUnavailable unless `offline`.
     """
@@ -172,7 +172,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         form,
         number_field=number_field,
         duplicates=duplicates,
-        price=segment_credits,
+        price=lambda to: segment_credits(to, settings.tariff),
         opted_out=None if offline or ignore_opt_out else opted_out(now, asked.sender),
         refused=refused or (lambda _: None),
     )
@@ -194,7 +194,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         validity_s=asked.validity_s,
         redis_octets=census.recipients * (JOB_OCTETS + (FIELDS_OCTETS if form.fields else 0))
         + (census.segments - census.recipients) * SEGMENT_OCTETS,
-        balance=None if balance is None else Fraction(balance),
+        balance=account.balance if balance is None else Fraction(balance),
         quota_left=account.quota_left,
     )
     warnings = [*_about_sender(now.rules, asked.sender), *_about_time(plan), *_about_credits(plan, client)]
@@ -237,18 +237,12 @@ def _about_time(plan: Plan) -> Iterator[str]:
 
 
 def _about_credits(plan: Plan, client: str) -> Iterator[str]:
+    from smsfleet.workers.credits import spelled  # noqa: PLC0415
+
     if plan.shortfall:
-        yield f"credits are short by {shown(plan.shortfall)}: {shown(plan.credits)} are needed"
+        yield f"credits are short by {spelled(plan.shortfall)}: {spelled(plan.credits)} are needed"
     if plan.quota_left is not None and plan.quota_left < plan.credits:
-        yield f"client {client!r} has {shown(plan.quota_left)} credits left today (SMSFLEET_QUOTAS)"
-
-
-def shown(amount: Fraction) -> str:
-    """Credits for people: `1,234 1/3`."""
-    whole, rest = divmod(amount, 1)
-    if not rest:
-        return f"{whole:,}"
-    return f"{whole:,} {rest}" if whole else str(rest)
+        yield f"client {client!r} has {spelled(plan.quota_left)} credits left today (SMSFLEET_QUOTAS)"
 
 
 def _words(value: Fraction | None) -> str | None:

@@ -86,3 +86,14 @@ def test_a_quota_that_is_too_small_is_warned_of(runtime: Runtime, fleet: Fleet) 
     assert (Fraction(4), ()) == (enough.quota_left, enough.warnings)
     assert ("client 'shop' has 4 credits left today (SMSFLEET_QUOTAS)",) == too_small.warnings
     assert plan_campaign([A], "Hello").quota_left is None
+
+
+def test_the_balance_is_that_of_the_meter_unless_one_is_given(runtime: Runtime, fleet: Fleet) -> None:
+    assert plan_campaign([A, B, C], "Hello").balance is None
+
+    runtime.store.run(runtime.credits.enter(7))
+    plan = plan_campaign([A, B, C], "Hello")
+
+    assert (Fraction(7, 3), Fraction(2, 3)) == (plan.balance, plan.shortfall)
+    assert Fraction(0) == plan_campaign([A, B, C], "Hello", balance=3).shortfall
+    assert plan_campaign([A, B, C], "Hello", offline=True).balance is None

@@ -17,7 +17,7 @@ from smsfleet.config.settings import load
 from smsfleet.tasks import plan_campaign, read_recipients
 from smsfleet.tasks.app import use_runtime
 from smsfleet.tasks.census import Refused
-from smsfleet.tasks.plan import Plan, shown
+from smsfleet.tasks.plan import Plan
 from smsfleet.workers.runtime import Runtime
 
 Planned = Callable[..., Plan]
@@ -98,10 +98,8 @@ def test_credits_of_the_test_ranges_are_exact_thirds(planned: Planned) -> None:
     assert "8/3" == planned(TEST_NUMBERS).as_dict()["credits"]
 
 
-def test_credits_are_shown_as_people_write_them() -> None:
-    values = [Fraction(0), Fraction(1, 3), Fraction(5), Fraction(3704, 3), Fraction(1_234_567)]
-
-    assert ["0", "1/3", "5", "1,234 2/3", "1,234,567"] == [shown(value) for value in values]
+def test_credits_follow_the_tariff(planned: Planned) -> None:
+    assert Fraction(5 + 10, 3) == planned([A, "27831000001"], settings={"tariff": "2782=5/3,27=10/3"}).credits
 
 
 def test_the_settings_say_what_the_call_does_not(planned: Planned) -> None:
