@@ -7,6 +7,7 @@ import math
 import re
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -103,18 +104,14 @@ def jobs(  # noqa: PLR0913 - the options of the command
     from smsfleet.store.search import Search
     from smsfleet.tasks.app import runtime
     from smsfleet.tasks.search import Criteria, find_jobs
-    from smsfleet.tasks.status import FINAL_STATES, OPEN_STATES
     from smsfleet.workers.addresses import destination
 
-    known = (*OPEN_STATES, *FINAL_STATES)
-    wanted = {state.upper() for state in states}
-    if unknown := wanted - set(known):
-        raise InvalidArgument(f"state {min(unknown)!r} is refused: it must be one of {', '.join(known)}")
+    wanted = checked_states(states)
     now = runtime()
     country_code = now.settings.default_country_code or None
     criteria = Criteria(
         to=destination(to, default_country_code=country_code) if to else "",
-        states=frozenset(wanted),
+        states=wanted,
         statuses=frozenset(statuses),
         lanes=frozenset(lanes),
         since_ms=_moment_ms("since", since) if since else 0,
@@ -133,6 +130,17 @@ def jobs(  # noqa: PLR0913 - the options of the command
     click.echo(
         f"{total} found" + (f", {total - len(found)} older ones not shown" if total > len(found) else "")
     )
+
+
+def checked_states(states: Iterable[str]) -> frozenset[str]:
+    """States that were given as words, in any case. Raises InvalidArgument."""
+    from smsfleet.tasks.status import FINAL_STATES, OPEN_STATES
+
+    known = (*OPEN_STATES, *FINAL_STATES)
+    wanted = frozenset(state.upper() for state in states)
+    if unknown := wanted - set(known):
+        raise InvalidArgument(f"state {min(unknown)!r} is refused: it must be one of {', '.join(known)}")
+    return wanted
 
 
 def progress_bar(label: str, length: int) -> Any:

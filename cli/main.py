@@ -58,6 +58,7 @@ class Group(click.Group):
         "job": "smsfleet.cli.job:job",
         "jobs": "smsfleet.cli.job:jobs",
         "cancel": "smsfleet.cli.cancel:cancel",
+        "campaign": "smsfleet.cli.campaign:campaign",
         "estimate": "smsfleet.cli.estimate:estimate",
         "pause": "smsfleet.cli.pause:pause",
         "resume": "smsfleet.cli.pause:resume",

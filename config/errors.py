@@ -75,6 +75,12 @@ class InvalidField(InvalidArgument):
     code = "invalid-field"
 
 
+class InvalidFile(InvalidArgument):
+    """A file of recipients that cannot be read; the message names the line where there is one."""
+
+    code = "invalid-file"
+
+
 class QuotaExceeded(InvalidArgument):
     """A job that would exceed the daily credits of its client (`SMSFLEET_QUOTAS`)."""
 

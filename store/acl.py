@@ -49,9 +49,9 @@ READ = "read:"
 
 JOBS = (
     "job:*", "content:*", "intake:*", "watermark:*", "scheduled", "aside", "status", "outbox", "reference:*",
-    "redelivered:*", "waiting", "delayed", "held",
+    "redelivered:*", "waiting", "delayed", "held", "campaign:*", "campaigns", "campaigns:*",
 )  # fmt: skip
-"""What taking a job in, cancelling it, and reading it touch."""
+"""What taking a job or a campaign in, cancelling it, and reading it touch."""
 
 FACTS = ("responses", "deliveries", "answers", "receipts", "dead", "orphans", "orphan:*", "strays", "index:*")
 WORK = (
@@ -66,7 +66,7 @@ BIND = ("lease", "lease:number", "fence", "binder", "bind", "journal", "capture"
 WIRE = (
     "job:*", "content:*", "status", "outbox", "waiting", "delayed", "held", "inflight", "outbound:*",
     "responses", "deliveries", "answers", "doubts", "doubted", "rate", "pause", "live", "queries",
-    "queried:*", "query:*", "optedout:recent", "orphans", "orphan:*",
+    "queried:*", "query:*", "optedout:recent", "orphans", "orphan:*", "campaigns:*",
 )  # fmt: skip
 
 

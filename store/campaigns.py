@@ -58,13 +58,11 @@ class Row(NamedTuple):
     """the digest of its number, empty when it may come twice; the code of the refusal"""
     bucket: int = 0
     """of the digest"""
-    detail: str | int = ""
-    """places of the text that transliteration changed, or the reason of the refusal"""
+    detail: str = ""
+    """fields of its own, letters and numbers as in admit.lua, or the reason of the refusal"""
     cost: int = 0
-    """thirds of a credit that its client spends"""
+    """thirds of a credit"""
     bodies: Sequence[bytes] = ()
-    price: str = ""
-    """what the job keeps of it: see lib_credit.lua"""
 
 
 class Common(NamedTuple):
@@ -214,11 +212,10 @@ class Campaigns:
         ]  # fmt: skip
         no_set = script_keys[5]
         prefix = keys.job(f"{campaign_id}:")
-        for row, to, mark, bucket, detail, cost, bodies, price in rows:
+        for row, to, mark, bucket, detail, cost, bodies in rows:
             script_keys.append(prefix + row.encode())
             script_keys.append(keys.campaign_numbers(campaign_id, bucket) if to and mark else no_set)
-            spent = f"{cost},{price}" if price else cost
-            arguments += (row, to, mark, detail, spent, len(bodies), *bodies)
+            arguments += (row, to, mark, detail, cost, len(bodies), *bodies)
         return eval_call(
             script("admit_rows"),
             script_keys,

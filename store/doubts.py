@@ -103,8 +103,8 @@ class Doubts:
         keys, day = self._keys, at_ms // DAY_MS
         script_keys = [
             keys.doubts, keys.doubted, keys.status, keys.waiting, keys.delayed, keys.held, keys.orphans,
-            keys.outbox, keys.credits_of(self._days.name(at_ms)), keys.credits, keys.campaigns_tally,
-            keys.campaigns_parked,
+            keys.outbox, keys.credits_of(self._days.name(at_ms)), keys.credits,
+            keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
         arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S]
         for destination, reference, message_id in pairs:

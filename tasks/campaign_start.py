@@ -20,9 +20,10 @@ from smsfleet.store.server import server_time_ms
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.campaign import Campaign
 from smsfleet.tasks.chunk import publish_chunks
+from smsfleet.tasks.recipients import Recipient, Recipients, kept
 from smsfleet.workers import moments
 from smsfleet.workers.request import SmsRequest, checked_key
-from smsfleet.workers.templates import NUMBER, Template, packed, plain
+from smsfleet.workers.templates import NUMBER, Template, plain
 from smsfleet.workers.times import When
 
 CHUNK_ROWS = 250
@@ -43,7 +44,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def start_campaign(  # noqa: PLR0913 - what a campaign is
-    recipients: Iterable[str | int | Mapping[str, Any]],
+    recipients: Iterable[Recipient],
     text: str,
     *,
     sender: str = "",
@@ -65,8 +66,9 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
         campaign = start_campaign(rows, "Hello {name}", name="autumn", idempotency_key="autumn-2026")
 
     Arguments:
-        recipients: numbers, or mappings with the number and the fields of the text. Read once, row by row. A
-            row that cannot be sent is refused with its number and the reason: `campaign.refused()`.
+        recipients: numbers, mappings with the number and the fields of the text, or a file that was opened by
+            `read_recipients`. Read once, row by row. A row that cannot be sent is refused with its number and
+            the reason: `campaign.refused()`.
         text: with fields in braces, `{name}`; `{{` and `}}` for one brace.
         sender, lane, client, validity, at, options: as of `send_sms`, for all; `validity` counts from the
             begin of the campaign.
@@ -89,6 +91,8 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
     _check(name, rate, duplicates)
     text = text if template or not isinstance(text, str) else plain(text)
     form = Template(text)
+    if isinstance(recipients, Recipients):
+        recipients.require(form.fields)
     request = _common(form, text, sender, lane=lane, client=client, validity=validity, at=at, **options)
     given = {"lane": lane, "sender": request.sender, "validity": validity, "at": at, **options}
     opened = _runs_on(
@@ -108,7 +112,7 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
     )
     if not opened.new:
         _compare(idempotency_key, opened.fingerprint, _fingerprint(text, number_field, duplicates, given))
-    values = (packed(row, form, number_field) for row in recipients)
+    values = (kept(row, form, number_field) for row in recipients)
     _Submitter(opened.campaign_id, unique=duplicates == "refuse", on_progress=on_progress).run(values)
     return Campaign(opened.campaign_id)
 

@@ -66,8 +66,8 @@ class RowMaker:
         self._settings = settings
         self._rules = rules
         self._now_ms = now_ms
-        self._country = settings.default_country_code or None
         self._tariff = tariff_of(settings.tariff)
+        self._country = settings.default_country_code or None
         self._template = Template(request.text)
         self.fields = self._template.fields
         self.sender = request.sender
@@ -97,11 +97,7 @@ class RowMaker:
     def make(self, number: str, value: Any, *, unique: bool) -> Made:
         """A row of a chunk; `unique`: its number must not come twice."""
         try:
-            to, values = self._read(value)
-            to = destination(to, default_country_code=self._country)
-            if self._rules is not NO_RULES:
-                self._rules.check(to, self._request.sender)
-            segmented = self._segmented(values)
+            to, segmented = self.judged(value)
         except InvalidArgument as error:
             return self.refused(number, error.code, mask_string(str(error)))
         mark, bucket = "", 0
@@ -111,8 +107,18 @@ class RowMaker:
             mark = str(bucket)
         price = self._tariff.price(to)
         cost = segmented.segments * price.thirds if self._request.client else 0
-        row = Row(number, to, mark, bucket, segmented.replaced or "", cost, price=price.packed)
-        return Made(row, segmented)
+        fields = f"r{segmented.replaced}" if segmented.replaced else ""
+        if price.packed:
+            fields += f"q{price.packed}"
+        return Made(Row(number, to, mark, bucket, fields, cost), segmented)
+
+    def judged(self, value: Any) -> tuple[str, Segmented]:
+        """The number and the segments of a row of a chunk. Raises InvalidArgument for what is refused."""
+        to, values = self._read(value)
+        to = destination(to, default_country_code=self._country)
+        if self._rules is not NO_RULES:
+            self._rules.check(to, self._request.sender)
+        return to, self._segmented(values)
 
     @staticmethod
     def refused(number: str, code: str, reason: str) -> Made:

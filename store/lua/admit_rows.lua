@@ -15,8 +15,8 @@
 -- ARGV[20] ms until an idle chunk is given out again  ARGV[21] most chunks in play  ARGV[22] most refused rows listed
 -- ARGV[23] reason of a row above the quota  ARGV[24] reason of a row that is too late
 -- then for each row: row (`17`, `17.2` its second try), destination ('' = it is refused), code of the refusal or
---   digest of the number ('' = it may come twice), reason or places that were changed, thirds of a credit (`6`, or with
---   what the job keeps of its price `6,2.27`), number of segments, and that many submit_sm bodies
+--   digest of the number ('' = it may come twice), reason or fields of its own (`r3q1.1999`, as in admit.lua), thirds
+--   of a credit, number of segments, and that many submit_sm bodies
 -- returns {word, handled, wait_ms, places, number...}: rows handled of these, and places of those that were refused
 --   here; words: done (the chunk has ended: publish the
 --   numbered chunks) | on (all were handled) | wait (the account's rate or a full stream: ask again after wait_ms) |
@@ -79,15 +79,14 @@ if told then all_have('b', ARGV[19]) end
 local plain = #same == 0
 local prefix = campaign .. ':'
 
-local function make(key, row, to, places, cost, price, n, a)
+local function make(key, row, to, marks, cost, n, a)
   local ref = prefix .. row .. '#'
-  if n == 1 and plain and places == '' and not price then
+  if n == 1 and plain and marks == '' then
     redis.call('XADD', KEYS[7], '*', 'r', ref .. '1', 'b', ARGV[a + 6])
     redis.call('HSET', key, 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', '1', 'Q0,,,,,,')
   else
     local fields = { 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', unpack(same) }
-    if places ~= '' then fields[#fields + 1] = 'r'; fields[#fields + 1] = places end
-    if price then fields[#fields + 1] = 'q'; fields[#fields + 1] = price end
+    for name, value in string.gmatch(marks, '(%l)([%d.]+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
     if n > 1 then fields[#fields + 1] = 'n'; fields[#fields + 1] = n end
     if n > 1 or told then
       fields[#fields + 1] = 'k'
@@ -127,16 +126,12 @@ while a <= #ARGV do
     wait_ms = math.max(1, math.ceil((math.min(100, own / 2) - own_tokens) * 1000 / own))
     break
   else
-    local cost, price = tonumber(ARGV[a + 4]), nil
-    if not cost then
-      cost, price = string.match(ARGV[a + 4], '^(%d+),(.*)$')
-      cost = tonumber(cost)
-    end
+    local cost = tonumber(ARGV[a + 4])
     if cap and used + spent + cost > cap then
       refuse(row, 'quota-exceeded', ARGV[23])
       places[#places + 1] = handled
     elseif is_new(KEYS[k + 1], mark) then
-      make(KEYS[k], row, to, ARGV[a + 3], cost, price, n, a)
+      make(KEYS[k], row, to, ARGV[a + 3], cost, n, a)
     else
       refuse(row, 'duplicate', 'the number is that of another row')
       places[#places + 1] = handled

@@ -14,8 +14,8 @@
 -- uses: lib_time lib_tally lib_job lib_credit lib_doubt lib_accept
 local now = server_ms(ARGV[1])
 local at = {
-  doubts = KEYS[1], doubted = KEYS[2], waiting = KEYS[4], delayed = KEYS[5], held = KEYS[6], orphans = KEYS[7], parked = KEYS[12],
-  index_ttl = ARGV[3], any_orphans = true, book = KEYS[9],
+  doubts = KEYS[1], doubted = KEYS[2], waiting = KEYS[4], delayed = KEYS[5], held = KEYS[6], orphans = KEYS[7],
+  parked = KEYS[12], index_ttl = ARGV[3], any_orphans = true, book = KEYS[9],
 }
 
 -- Whether this receipt still can be no other segment's.

@@ -75,13 +75,13 @@ QUICK = (
     _world("fail", 1, "4", answers=(7,), queries=1, link_losses=1),
     _world("hold", 1, "3", answers=(4,), queries=1, nacks=1, closes=1),
     _world("fail", 2, "3", closes=1),
-    _world("hold", 1, "10 4", duplicates=1),
-    _world("resend", 1, "10", link_losses=1),
     _world("hold", 1, "4", kills=1, halts=1),
     _world("resend", 1, "", link_losses=1, halts=1, ends=1),
     _world("hold_then_resend", 1, "", temporary=1, unheard=1, ends=1),
     _world("fail", 2, "", temporary=1, halts=1, ends=1),
     _world("hold", 1, "", link_losses=1, halts=1, cancels=1),
+    _world("hold", 1, "10 4", duplicates=1),
+    _world("resend", 1, "10", link_losses=1),
 )
 """What `make test` explores: seconds for each."""
 

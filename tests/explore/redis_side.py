@@ -119,14 +119,14 @@ class Picture:
     """the traces of the one destination"""
     doubted: float
     """when they are to be looked at; infinite when there are none"""
-    charged: tuple[int, int, int, int]
-    """segments accepted, thirds charged for them, thirds given back; and the account's own sum"""
     parked: frozenset[bytes]
     """segments of the paused campaign that made room"""
     stopped: bytes
     """the campaign: p paused, c cancelled, empty"""
     tally: dict[bytes, bytes]
     """of the campaign, by class"""
+    charged: tuple[int, int, int, int]
+    """segments accepted, thirds charged for them, thirds given back; and the account's own sum"""
     pause: dict[bytes, bytes]
     questions: tuple[bytes, ...]
     """for query_sm, that no binder has taken"""
@@ -362,10 +362,10 @@ def _picture(rows: Any) -> Picture:
         index={m: r for key, v in content.items() if key.startswith(KEYS.prefix + b"index:") for m, r in _pairs(v).items()},
         doubts=_pairs(content.get(KEYS.doubts)).get(TO.encode(), b""),
         doubted=_scores(content.get(KEYS.doubted)).get(TO.encode(), math.inf),
-        charged=_charged(content),
         parked=frozenset(_pairs(content.get(KEYS.campaigns_parked))),
         stopped=_pairs(content.get(KEYS.campaigns_stopped)).get(CAMPAIGN.encode(), b"")[:1],
         tally={name.partition(b":")[2]: jobs for name, jobs in _pairs(content.get(KEYS.campaigns_tally)).items() if jobs != b"0"},
+        charged=_charged(content),
         pause=_pairs(content.get(KEYS.pause)),
         questions=tuple(content.get(KEYS.queries, ())),
         answers=tuple(tuple(fields) for _, fields in content.get(KEYS.answers, ())),

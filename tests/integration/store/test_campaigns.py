@@ -21,7 +21,6 @@ from tests.integration.store.steps import (
     body,
 )
 
-from smsfleet.store.calls import Call
 from smsfleet.store.campaign_records import CampaignRecord, record
 from smsfleet.store.campaigns import IN_PLAY, LOOK_MS, Campaigns, Common, Handled, Opened, Row, Taken
 from smsfleet.store.jobs import Pace
@@ -344,6 +343,16 @@ def test_a_chunk_with_fields_is_kept_for_retries(fleet: Fleet) -> None:
     assert 0 < fleet.ttl_s(fleet.keys.chunk(ID, 1)) <= TEXT_TTL_S
 
 
+def test_a_job_has_its_price_and_is_charged_for(fleet: Fleet) -> None:
+    running(fleet, row(1)._replace(detail="r2q1.27999"))
+    (entry,) = fleet.take()
+    fleet.begin([entry])
+    fleet.answer(entry.ref)
+
+    assert [b"2", b"1.27999"] == fleet.redis("HMGET", fleet.keys.job(f"{ID}:1"), "r", "q")
+    assert fleet.redis("HGET", fleet.keys.credits, "t") == b"1"
+
+
 def test_somebody_is_called_about_each_job(fleet: Fleet) -> None:
     begin(fleet)
     put(fleet, 1, kind="last")
@@ -533,18 +542,6 @@ def test_a_chunk_is_replaced_only_as_it_was_read(fleet: Fleet) -> None:
     assert ([0, 1], [b"new", None]) == (changed, fleet.run(calls(fleet).chunks(ID, [1, 2])))
     assert (1, [ID]) == (fleet.run(calls(fleet).chunks_taken(ID)), fleet.run(calls(fleet).begun(0, 10)))
     assert fleet.ttl_s(fleet.keys.chunk(ID, 1)) > 0
-
-
-def test_a_row_that_costs_another_price_keeps_it(fleet: Fleet) -> None:
-    usual, cheap = row(1, cost=3), row(2, segments=2, cost=2)._replace(price="1.279991")
-
-    running(fleet, usual, cheap)
-
-    kept = [
-        fleet.store.run(Call(("HGET", fleet.keys.job(f"{ID}:{number}"), "q"), lambda it: it))
-        for number in (1, 2)
-    ]
-    assert [None, b"1.279991"] == kept
 
 
 def test_an_expired_campaign_leaves_the_lists(fleet: Fleet) -> None:

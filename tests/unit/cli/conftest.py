@@ -29,11 +29,11 @@ class _Entry:
 def smsfleet() -> Iterator[Smsfleet]:
     """Runs the command in this process; settings by their names without the prefix."""
 
-    def run(*arguments: str, **settings: str | None) -> Result:
+    def run(*arguments: str, stdin: str | None = None, **settings: str | None) -> Result:
         use_runtime(None)
         environment = {f"SMSFLEET_{name.upper()}": value for name, value in settings.items()}
         entry: Any = _Entry()
-        return CliRunner().invoke(entry, arguments, env=environment, catch_exceptions=False)
+        return CliRunner().invoke(entry, arguments, stdin, env=environment, catch_exceptions=False)
 
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level

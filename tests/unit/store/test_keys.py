@@ -34,14 +34,14 @@ def test_every_key_starts_with_the_tag_of_the_account() -> None:
 
 
 SAMPLES: dict[str, Any] = {
-    "account": "x", "name": "n", "job_id": "order:7.a_b-c", "host": "h.example", "message_id": b"\xff{x}",
+    "account": "x", "name": "n", "campaign_id": "Cabcdefghij", "idempotency_key": "k", "job_id": "order:7.a_b-c", "host": "h.example", "message_id": b"\xff{x}",
     "digest": b"{y}", "number": "27999100001", "day": 19_675, "bucket": 7, "what": "w", "destination": "27999100001",
 }  # fmt: skip
 """An argument for each parameter of a key that is made; braces, because a second tag must not win."""
 
 
-TEXTS = {("day", "str"): "20261127"}
-"""Where a parameter of one name is a text in one method and a number in others."""
+OTHERS: dict[tuple[str, str], Any] = {("day", "str"): "20261127", ("number", "int"): 7}
+"""Where a parameter of one name is a text in one method and a number in another."""
 
 
 def every_key(keys: Keys) -> list[bytes]:
@@ -52,7 +52,7 @@ def every_key(keys: Keys) -> list[bytes]:
         if not name.startswith("_"):
             parameters = inspect.signature(method).parameters.values()
             key = method(
-                *(TEXTS.get((item.name, item.annotation), SAMPLES[item.name]) for item in parameters)
+                *(OTHERS.get((item.name, item.annotation), SAMPLES[item.name]) for item in parameters)
             )
             made += key if isinstance(key, list) else [key]
     return made

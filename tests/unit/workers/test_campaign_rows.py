@@ -150,14 +150,15 @@ def test_credits_are_counted_for_a_client() -> None:
     assert (2, 6, 0) == (test_range, other, nobodys)
 
 
-def test_a_row_keeps_its_price_where_it_is_not_one_credit() -> None:
-    settings = load({"SMSFLEET_TARIFF": "44=2"})
+def test_a_row_has_its_price_and_what_was_changed_of_its_text() -> None:
+    settings = load({"SMSFLEET_TARIFF": "49=3"})
 
-    prices = [
-        made("Hello", to, settings=settings).row.price for to in ("27991234567", "4479991234", "27999100001")
-    ]
+    german, other, quoted = (
+        made(text, to, settings=settings, transliterate="typographic").row.detail
+        for text, to in (("Hello", "4915112345678"), ("Hello", "27821234567"), ("“Hi”", "4915112345678"))
+    )
 
-    assert ["", "6.44", "1.279991"] == prices
+    assert ("q9.49", "", "r2q9.49") == (german, other, quoted)
 
 
 def test_what_rows_have_in_common_is_that_of_send_sms() -> None:

@@ -1,0 +1,169 @@
+"""`smsfleet campaign start`: the rows of a file become a campaign, and go on becoming it after a kill."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
+from smsfleet.cli.campaign_progress import INTERRUPTED, follow, show
+from smsfleet.cli.jobs import WHEN
+from smsfleet.config.errors import StoreUnavailable, UnknownCampaign
+
+if TYPE_CHECKING:
+    from smsfleet.tasks.campaign import Campaign
+    from smsfleet.tasks.recipients import Recipients
+
+JSON_S = 1.0
+"""How often a script is told how many rows are taken."""
+
+LONGEST_NAME = 100
+
+NOT_AS_WISHED = 1
+
+
+@click.command(
+    epilog="""\b
+Exit codes: 0 all rows are taken (with --follow: and nothing more is expected of it), 1 with --follow: not in
+time, or it was cancelled, 2 the file or the text cannot be used, 69 Redis is away, 130 Ctrl-C.
+Run the same command again after any of them but 2: it goes on where it was, no row is sent twice.
+Examples:
+  smsfleet campaign start people.csv --text "Hello {name}"
+  smsfleet campaign start people.csv --text "Sale" --rate 50 --validity 14400 --name autumn --follow
+  smsfleet campaign start people.csv --text "Sale" --at 2027-01-31T08:00+02:00 --json | jq -r .campaign_id
+  zcat people.csv.gz | smsfleet campaign start - --text "Sale" --idempotency-key autumn-2026
+"""
+)
+@campaign_options
+@click.option("--name", help="For people; the name of the file when not given.")
+@click.option("--at", type=WHEN, help="Seconds from now, or an ISO 8601 time, at which it begins.")
+@click.option("--on-ambiguous", help="resend, hold, hold_then_resend or fail; the lane's when not given.")
+@click.option("--callback", help="task:NAME@QUEUE or https://...: called about each status.")
+@click.option("--idempotency-key", help="The same key is the same campaign; of file and text when not given.")
+@click.option("--follow", "follows", is_flag=True, help="Then show it until nothing more is expected of it.")
+@click.option("--timeout", type=float, default=math.inf, help="Follow for so many seconds at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a line each time.")
+def start(  # noqa: PLR0913 - the options of the command
+    file: str,
+    text: str,
+    *,
+    no_template: bool,
+    name: str | None,
+    idempotency_key: str | None,
+    follows: bool,
+    timeout: float,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Send one text to the rows of a file: a campaign, that workers send while rows are still taken.
+
+    FILE is CSV or JSON lines, `-` for standard input. Without --idempotency-key the key is made of the file's
+    contents and the text: the same command after a kill or Ctrl-C goes on with the same campaign, and sends
+    nothing twice. `smsfleet campaign plan` says before what would be sent.
+    """
+    from smsfleet.tasks import start_campaign
+
+    with opened(file, options) as recipients:
+        key = idempotency_key or recipients.key_of(text)
+        before = _known(key)
+        if not as_json:
+            _announce(recipients, key, before)
+        with walked_through(recipients, "taking rows") as walked, _Interrupted(key) as told:
+
+            def progress(rows: int) -> None:
+                told.rows = rows
+                walked(rows)
+                if as_json:
+                    told.line(recipients)
+
+            campaign = start_campaign(
+                recipients,
+                text,
+                name=_name_of(recipients) if name is None else name,
+                template=not no_template,
+                idempotency_key=key,
+                on_progress=progress,
+                **{option: value for option, value in options.items() if value is not None},
+            )
+    found = campaign.progress()
+    if as_json:
+        click.echo(json.dumps({"event": "taken", "known_before": before is not None, **found.as_dict()}))
+    else:
+        show(found, as_json=False)
+    if not follows:
+        return
+    found = follow(campaign, as_json=as_json, timeout=timeout)
+    if not as_json:
+        show(found, as_json=False)
+    if found.state != "finished":
+        sys.exit(NOT_AS_WISHED)
+
+
+class _Interrupted:
+    """Says how to go on when the submission ends before all rows are taken."""
+
+    def __init__(self, key: str) -> None:
+        self.rows = 0
+        self._key = key
+        self._spoke_at = -math.inf
+
+    def line(self, recipients: Recipients) -> None:
+        """For a script: how many rows are taken, once in a while."""
+        if time.monotonic() >= self._spoke_at + JSON_S:
+            self._spoke_at = time.monotonic()
+            read = {"octets_read": recipients.octets_read, "octets": recipients.octets}
+            click.echo(json.dumps({"event": "taking", "rows": self.rows, **read}))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, StoreUnavailable):
+            raise StoreUnavailable(
+                f"{error}; {self.rows:,} rows are taken, the same command goes on"
+            ) from None
+        if isinstance(error, KeyboardInterrupt):
+            click.echo(
+                f"\n{self.rows:,} rows are taken and being sent; the same command goes on with the others,"
+                f"\nsmsfleet campaign cancel {self._key} sends nothing more",
+                err=True,
+            )
+            sys.exit(INTERRUPTED)
+
+
+def _known(key: str) -> Campaign | None:
+    from smsfleet.tasks import find_campaign
+
+    try:
+        return find_campaign(key)
+    except UnknownCampaign:
+        return None
+
+
+def _announce(recipients: Recipients, key: str, before: Campaign | None) -> None:
+    click.echo(f"file            {described(recipients)}")
+    if before is None:
+        click.echo(f"new campaign, key {key}: the same command goes on with it after a kill or Ctrl-C")
+        return
+    found = before.progress()
+    if found.submitted:
+        click.echo(
+            f"nothing new: these rows with this text are campaign {before.id}, which has all of them; another"
+            " --idempotency-key sends them again"
+        )
+    else:
+        click.echo(f"campaign {before.id} goes on behind its first {found.counts.rows:,} rows")
+
+
+def _name_of(recipients: Recipients) -> str:
+    name = os.path.basename(recipients.name)[:LONGEST_NAME]  # noqa: PTH119 - that of a stream is no path
+    return "".join(character if character.isprintable() else "?" for character in name)
