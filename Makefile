@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Processes that share the test files: most of the acceptance tests wait for clocks of SMPP, Redis and Celery.
+JOBS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test unit lint format explore bench lock audit clean
 
 help:
 	@echo "make demo     the whole fleet on this machine: sends real jobs through and shows their statuses"
-	@echo "make test     the whole test suite     make unit    only the tests that need no server"
+	@echo "make test     the whole test suite (JOBS=1: one test at a time)     make unit    only the tests that need no server"
 	@echo "make dist     wheel and sdist     make release-check    the same, tried in clean environments (network)"
 	@echo "make lint     ruff, mypy, import-linter     make explore    all interleavings of the scripts (long)"
 	@echo "make bench    the benchmarks     make lock    renew the lock files     make clean    remove what was made"
@@ -36,7 +38,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/smsfleet demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 unit: $(VENV)/.dev
 	@$(BIN)/python -m pytest tests/unit $(ARGS)

@@ -116,7 +116,7 @@ def table(*names: str) -> str:
 def cli_page() -> str:
     """Every command with its options and examples."""
     parts = [head("The command `smsfleet`", "the commands in `cli/`"), CLI_INTRO]
-    context = click.Context(cli, info_name="smsfleet")
+    context = click.Context(cli, info_name="smsfleet", **cli.context_settings)
     parts += [_command(cli.get_command(context, name), name, context) for name in cli.list_commands(context)]
     return "".join(parts)
 

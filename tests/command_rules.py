@@ -60,7 +60,7 @@ def held_to_its_rule(command: str, where: str) -> None:
 
 def _smsfleet(words: list[str], where: str) -> None:
     """The command exists with its options, down to the command of a group."""
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     group: click.Command = cli
     name = "smsfleet"
     if words[:1] == ["--version"]:

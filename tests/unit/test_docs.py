@@ -183,7 +183,7 @@ def test_parts_of_the_fleet_go_on_and_their_commands_do_not() -> None:
     assert [True, True, False, False] == [goes_on(command) for command in commands]
 
 
-@pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
+@pytest.mark.parametrize("name", cli.list_commands(click.Context(cli, **cli.context_settings)))
 def test_every_command_is_told_of_by_more_than_the_reference(name: str) -> None:
     assert f"smsfleet {name}" in "".join(text_of(page) for page in PAGES if page.name != "cli.md")
 
