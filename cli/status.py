@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -51,12 +50,10 @@ def status(job_id: str | None, *, as_json: bool) -> None:
 
         show(job_status(job_id), as_json=as_json)
         return
-    from smsfleet.ops.snapshot import take
+    from smsfleet.cli.look import look
     from smsfleet.tasks.app import runtime
-    from smsfleet.workers.meter import read_month
 
-    now = take(runtime().store, runtime().settings.account)
-    now = replace(now, credits=read_month(runtime()).as_dict())
+    now = look(runtime())
     if as_json:
         click.echo(json.dumps(now.as_dict(), indent=2))
     else:
@@ -68,6 +65,7 @@ def status(job_id: str | None, *, as_json: bool) -> None:
 
 def _lines(now: Snapshot) -> Iterator[str]:
     from smsfleet.cli.credits import short_lines_of
+    from smsfleet.cli.look import open_campaigns
     from smsfleet.cli.pause import lines_of
     from smsfleet.ops.alerts import alerts
 
@@ -87,6 +85,8 @@ def _lines(now: Snapshot) -> Iterator[str]:
             f"lane      {name:<7} {lane.queue.count:>7} taken in, {lane.outbound.count:>6} outbound, "
             f"{lane.in_flight.count:>4} in flight{oldest}"
         )
+    for campaign in open_campaigns(now):
+        yield f"campaign  {campaign}"
     for place, label in LABELS.items():
         yield f"{label:<11} {now.waiting[place].count}"
     yield f"dead        {now.kept['dead']}"

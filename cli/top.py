@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -51,24 +50,18 @@ def top(*, interval: float, once: bool) -> None:
     """
     from rich.console import Console
 
-    from smsfleet.ops.snapshot import take
+    from smsfleet.cli.look import look
     from smsfleet.tasks.app import runtime
-    from smsfleet.workers.meter import read_month
 
     now = runtime()
-
-    def look() -> Snapshot:
-        found = take(now.store, now.settings.account)
-        return replace(found, credits=read_month(now).as_dict())
-
     console = Console(highlight=False)
     if once:
-        _print_once(console, look())
+        _print_once(console, look(now))
         return
     # As Ctrl-C: else the terminal would stay without an echo.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        _watch(console, look, interval)
+        _watch(console, lambda: look(now), interval)
 
 
 def _print_once(console: Console, found: Snapshot) -> None:

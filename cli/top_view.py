@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from smsfleet.cli.look import open_campaigns
 from smsfleet.config.codes import command_status
 from smsfleet.config.statuses import APPENDIX_B
 from smsfleet.ops.alerts import Severity, alerts
@@ -136,8 +138,8 @@ def _rest(now: Snapshot, before: Snapshot | None, seconds: float) -> Iterable[Re
     ambiguous = now.binder.ambiguous
     if sum(ambiguous.values()):
         rows.add("unknown", ", ".join(f"{count:,} {became}" for became, count in ambiguous.items() if count))
-    for campaign in now.campaigns[:MOST_CAMPAIGNS]:
-        rows.add("campaign", _named(campaign, ("name", "id", "state", "done", "rows")))
+    for campaign in islice(open_campaigns(now), MOST_CAMPAIGNS):
+        rows.add("campaign", campaign)
     if now.credits is not None:
         rows.add("credits", _named(now.credits, ("month", "account_used", "forecast", "minimum", "balance")))
     rows.add("workers", f"{now.workers}; {now.unapplied:,} facts in their hands")

@@ -131,7 +131,8 @@ class Snapshot:
     credits: Mapping[str, Any] | None = None
     """the month as `Month.as_dict` of workers/credits.py; None: whoever took this has not put it in"""
     campaigns: tuple[Mapping[str, Any], ...] = ()
-    """filled by the module of campaigns once it is there"""
+    """the newest 20, as `Progress.as_dict` of tasks/campaign.py; empty too when whoever took this has not put
+    them in"""
 
     @property
     def unbound_s(self) -> float:
@@ -167,9 +168,7 @@ async def take_async(store: AsyncStore, account: str) -> Snapshot:
 def calls(keys: Keys, now_ms: int = 0) -> list[Call[Any]]:
     """Everything that is asked, for one round trip.
 
-    A module that has more to show (campaigns) adds its call here, bounded, and reads its reply in `snapshot`.
-    Credits are of another kind, because the settings say what a month is: whoever has a runtime puts
-    `workers.meter.read_month(...).as_dict()` in by `dataclasses.replace`.
+    Credits and campaigns are known above this room: cli/look.py puts them in.
     """
     return [
         Snapshots(keys, now_ms=now_ms).read(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -98,17 +99,27 @@ def test_an_account_without_a_binder_is_shown_too() -> None:
     assert "start `smsfleet binder`" in " ".join(text.split())
 
 
+def campaign(campaign_id: str, name: str, state: str, done: float) -> dict[str, Any]:
+    return {"campaign_id": campaign_id, "name": name, "state": state, "done": done, "counts": {"rows": 4000}}
+
+
 def test_credits_and_campaigns_are_shown_when_there_are_any() -> None:
     now = replace(
         BUSY,
         credits={"month": "2026-11", "account_used": "12", "balance": None},
-        campaigns=({"name": "sale", "state": "running"},),
+        campaigns=(
+            campaign("Cabcdefghij", "sale", "running", 0.254),
+            campaign("Cabcdefghik", "", "paused", 0.5),
+            campaign("Cabcdefghil", "over", "finished", 1.0),
+        ),
     )
 
     text = " ".join(shown(now).split())
 
     assert "credits month 2026-11, account used 12" in text
-    assert "campaign name sale, state running" in text
+    assert "campaign sale (Cabcdefghij) running, 25% of 4,000 rows" in text
+    assert "campaign Cabcdefghik paused, 50% of 4,000 rows" in text
+    assert "over" not in text
 
 
 def test_too_many_alerts_are_counted() -> None:

@@ -1,0 +1,39 @@
+"""The whole account in one look, as commands show it: what `ops` knows, the credits of the month, the campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smsfleet.ops.snapshot import Snapshot
+    from smsfleet.workers.runtime import Runtime
+
+NEWEST = 20
+"""Campaigns of a look."""
+
+
+def look(runtime: Runtime) -> Snapshot:
+    """The account now. Raises StoreUnavailable."""
+    from smsfleet.ops.snapshot import take
+    from smsfleet.tasks.campaign import campaigns
+    from smsfleet.workers.meter import read_month
+
+    return replace(
+        take(runtime.store, runtime.settings.account),
+        credits=read_month(runtime).as_dict(),
+        campaigns=tuple(campaign.as_dict() for campaign in campaigns(NEWEST)),
+    )
+
+
+def open_campaigns(found: Snapshot) -> Iterator[str]:
+    """A line for each campaign of a look of which something is still expected."""
+    for campaign in found.campaigns:
+        if campaign["state"] not in {"finished", "cancelled"}:
+            name = (
+                f"{campaign['name']} ({campaign['campaign_id']})"
+                if campaign["name"]
+                else campaign["campaign_id"]
+            )
+            yield f"{name} {campaign['state']}, {campaign['done']:.0%} of {campaign['counts']['rows']:,} rows"
