@@ -1,4 +1,4 @@
-"""The whole account in one look, as commands show it: what `ops` knows, the credits of the month, the campaigns."""
+"""The whole account in one look, as commands show it: what `ops` knows, credits and campaigns."""
 
 from __future__ import annotations
 

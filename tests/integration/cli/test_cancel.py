@@ -66,8 +66,9 @@ def test_no_such_job_exits_with_1_and_one_line(here: Here) -> None:
     assert result.stderr.startswith("smsfleet: no job 'never'")
 
 
-@pytest.mark.parametrize("at", ["3600", (datetime.now(UTC) + timedelta(hours=1)).isoformat()])
-def test_a_job_may_be_sent_later(here: Here, raw: redis.Redis, at: str) -> None:
+@pytest.mark.parametrize("form", ["seconds", "moment"])
+def test_a_job_may_be_sent_later(here: Here, raw: redis.Redis, form: str) -> None:
+    at = "3600" if form == "seconds" else (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     result = here("send", TO, "Hello", "--at", at, "--idempotency-key", "later")
 
     assert (0, "") == (result.exit_code, result.stderr)
