@@ -75,6 +75,7 @@ class Group(click.Group):
         "query": "smsfleet.cli.query:query",
         "credits": "smsfleet.cli.credits:credits",
         "acl": "smsfleet.cli.acl:acl",
+        "flower": "smsfleet.cli.flower:flower",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

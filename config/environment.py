@@ -87,7 +87,7 @@ class EnvironmentSettings(BaseSettings):
 
 S = TypeVar("S", bound=EnvironmentSettings)
 
-_HIDDEN = ("url", "password", "secret")
+_HIDDEN = ("url", "password", "secret", "auth")
 """Settings with one of these in their name are not shown in errors."""
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from smsfleet.config.environment import PREFIX
+from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings
@@ -43,10 +44,14 @@ HOOKS = """Give them to every worker. Give the secret by `SMSFLEET_WEBHOOK_SECRE
 `SMSFLEET_WEBHOOK_SECRET`, not by both; the receivers of webhooks need it too, nobody else does. See
 [callbacks](operations.md#callbacks-and-webhooks)."""
 
+FLOWER = """Give the user and password by `SMSFLEET_FLOWER_BASIC_AUTH_FILE` (better) or by
+`SMSFLEET_FLOWER_BASIC_AUTH`, not by both; without them it does not start. See [Flower](flower.md)."""
+
 GROUPS = (
     (PREFIX, Settings, "For every process", COMMON),
     (SMPP_PREFIX, SmppSettings, "For the binder only", BIND),
     (WEBHOOK_PREFIX, WebhookSettings, "For workers that call webhooks", HOOKS),
+    (FLOWER_PREFIX, FlowerSettings, "For `smsfleet flower`", FLOWER),
 )
 
 FUNCTIONS = {

@@ -61,25 +61,19 @@ def start_worker(fleet: Fleet, *options: str, **environment: str) -> Process:
     return worker
 
 
-class Flower:
-    """Flower on the fleet, and what its API says."""
+BASIC_AUTH = "op:Tq7-visible"
+"""The user and password of a test's Flower."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        self._port = free_port()
-        log = fleet.folder / "flower.log"
-        options = ("--address=127.0.0.1", f"--port={self._port}", "--basic-auth=op:secret")
-        with log.open("wb") as output:
-            popen = subprocess.Popen(
-                [*CELERY, "flower", *options],
-                cwd=fleet.folder,
-                env=fleet.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self.process = Process("flower", log, popen)
-        fleet.processes.append(self.process)
+
+class Flower:
+    """`smsfleet flower` on the fleet, and what its pages and its API say."""
+
+    def __init__(self, fleet: Fleet, *options: str, **settings: str) -> None:
+        self.port = free_port()
+        auth = fleet.folder / "flower_basic_auth"
+        auth.write_text(f"# who may look\n{BASIC_AUTH}\n")
+        environment = {"SMSFLEET_FLOWER_BASIC_AUTH_FILE": str(auth), **settings}
+        self.process = fleet.launch("flower", f"--port={self.port}", *options, **environment)
         wait_until(self._answers, "Flower answers")
 
     def _answers(self) -> bool:
@@ -92,11 +86,22 @@ class Flower:
 
     def page(self, path: str) -> str:
         """A page."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}")
-        request.add_header("Authorization", "Basic " + base64.b64encode(b"op:secret").decode())
-        with urllib.request.urlopen(request, timeout=WITHIN_S) as reply:
-            text: str = reply.read().decode()
+        status, text = self.ask(path)
+        assert 200 == status, text
         return text
+
+    def ask(self, path: str, *, auth: str | None = BASIC_AUTH, body: str | None = None) -> tuple[int, str]:
+        """The status and the text of an answer; with a `body` it is a POST."""
+        data = None if body is None else body.encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data)
+        if auth is not None:
+            request.add_header("Authorization", "Basic " + base64.b64encode(auth.encode()).decode())
+        try:
+            with urllib.request.urlopen(request, timeout=WITHIN_S) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Its tasks by id."""

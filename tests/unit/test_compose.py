@@ -16,13 +16,20 @@ from tests.unit import yaml_subset
 
 from smsfleet.cli.main import cli
 from smsfleet.config.environment import PREFIX
+from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.store.server import findings
 
 ROLES = ("binder", "worker", "flower", "simulator")
-KNOWN = {PREFIX + name.upper() for name in Settings.model_fields} | {
-    SMPP_PREFIX + name.upper() for name in SmppSettings.model_fields
+KNOWN = {
+    prefix + name.upper()
+    for prefix, settings in (
+        (PREFIX, Settings),
+        (SMPP_PREFIX, SmppSettings),
+        (FLOWER_PREFIX, FlowerSettings),
+    )
+    for name in settings.model_fields
 }
 
 
@@ -130,11 +137,11 @@ def test_only_flower_has_a_port_and_only_on_loopback(compose: dict[str, Any]) ->
 
 def test_flower_reads_only_and_asks_for_a_password_from_a_secret(compose: dict[str, Any]) -> None:
     flower = compose["services"]["flower"]
-    command = flower["command"][0]
 
     assert ["flower_basic_auth"] == flower["secrets"]
-    assert "--read-only" in command
-    assert "cat /run/secrets/flower_basic_auth" in command
+    assert ["flower"] == flower["command"]  # read-only unless a setting says otherwise
+    assert "/run/secrets/flower_basic_auth" == flower["environment"]["SMSFLEET_FLOWER_BASIC_AUTH_FILE"]
+    assert "SMSFLEET_FLOWER_READ_ONLY" not in flower["environment"]
 
 
 def test_no_secret_is_in_an_environment(compose: dict[str, Any]) -> None:
@@ -158,7 +165,7 @@ def test_every_setting_exists(compose: dict[str, Any], role: str) -> None:
     assert set() == {name for name in environment if name.startswith("SMSFLEET_")} - KNOWN
 
 
-@pytest.mark.parametrize("role", ["binder", "worker", "simulator"])
+@pytest.mark.parametrize("role", ["binder", "worker", "flower", "simulator"])
 def test_every_command_is_one_of_smsfleet(compose: dict[str, Any], role: str) -> None:
     command = compose["services"][role]["command"]
     words = command if isinstance(command, list) else command.split()

@@ -17,6 +17,7 @@ from smsfleet import tasks
 from smsfleet.cli.compliance import NOT_YET
 from smsfleet.cli.main import EXIT_CODES, cli
 from smsfleet.config.environment import PREFIX
+from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.opt_out import IN, OUT
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
@@ -34,6 +35,7 @@ SETTINGS = {
         (PREFIX, Settings),
         (SMPP_PREFIX, SmppSettings),
         (WEBHOOK_PREFIX, WebhookSettings),
+        (FLOWER_PREFIX, FlowerSettings),
     )
     for name in settings.model_fields
 }
