@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test unit lint format explore bench lock audit clean
+.PHONY: help demo test unit lint format explore bench screenshots lock audit clean
 
 help:
 	@echo "make demo     the whole fleet on this machine: sends real jobs through and shows their statuses"
 	@echo "make test     the whole test suite (JOBS=1: one test at a time)     make unit    only the tests that need no server"
 	@echo "make dist     wheel and sdist     make release-check    the same, tried in clean environments (network)"
 	@echo "make lint     ruff, mypy, import-linter     make explore    all interleavings of the scripts (long)"
+	@echo "make screenshots     the pictures of the documents, from a running fleet (needs Chromium)"
 	@echo "make bench    the benchmarks     make lock    renew the lock files     make clean    remove what was made"
 	@echo "make audit    known vulnerabilities of what is locked (asks a service on the network)"
 
@@ -69,8 +70,11 @@ dist: $(VENV)/.dev
 release-check: dist
 	@$(BIN)/python -m tests.release dist
 
+screenshots: $(VENV)/.dev
+	@$(BIN)/python -m tests.screenshots $(ARGS)
+
 COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server
+	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server --extra web
 
 lock:
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools

@@ -76,6 +76,7 @@ class Group(click.Group):
         "credits": "smsfleet.cli.credits:credits",
         "acl": "smsfleet.cli.acl:acl",
         "flower": "smsfleet.cli.flower:flower",
+        "web": "smsfleet.cli.web:web",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

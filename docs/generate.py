@@ -18,6 +18,7 @@ from smsfleet.config.environment import PREFIX
 from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
+from smsfleet.config.web_settings import WEB_PREFIX, WebSettings
 from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings
 
 PAGE = Path(__file__).parent / "settings.md"
@@ -47,11 +48,15 @@ HOOKS = """Give them to every worker. Give the secret by `SMSFLEET_WEBHOOK_SECRE
 FLOWER = """Give the user and password by `SMSFLEET_FLOWER_BASIC_AUTH_FILE` (better) or by
 `SMSFLEET_FLOWER_BASIC_AUTH`, not by both; without them it does not start. See [Flower](flower.md)."""
 
+WEB = """The page reads the settings for every process too, and needs none of the bind's. See
+[the operations page](web.md)."""
+
 GROUPS = (
     (PREFIX, Settings, "For every process", COMMON),
     (SMPP_PREFIX, SmppSettings, "For the binder only", BIND),
     (WEBHOOK_PREFIX, WebhookSettings, "For workers that call webhooks", HOOKS),
     (FLOWER_PREFIX, FlowerSettings, "For `smsfleet flower`", FLOWER),
+    (WEB_PREFIX, WebSettings, "For `smsfleet web`", WEB),
 )
 
 FUNCTIONS = {
@@ -69,6 +74,8 @@ FUNCTIONS = {
     "_callback": "`task:NAME`, `task:NAME@QUEUE` or a URL",
     "_address": "`host:port`; each process of a machine needs a port of its own",
     "_allowed": "names and networks",
+    "_hosts": "host names",
+    "_proxies": "addresses and networks",
     "_ages": "1 to 604,800 each",
 }
 

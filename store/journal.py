@@ -66,6 +66,20 @@ class JournalLog:
 
         return Call(command, parse)
 
+    def newest(self, before: str, count: int) -> Call[tuple[list[JournalEntry], str]]:
+        """At most `count` entries stored before the id `before` (`+`: all), newest first, and the next id.
+
+        Raises RecordError for an entry of another version.
+        """
+        last = before if before == "+" else f"({before}"
+        command = (b"XREVRANGE", self._key, last, b"-", b"COUNT", count)
+
+        def parse(reply: Any) -> tuple[list[JournalEntry], str]:
+            entries = [_entry(values) for _, values in reply]
+            return entries, reply[-1][0].decode() if reply else before
+
+        return Call(command, parse)
+
 
 def _entry(values: list[bytes]) -> JournalEntry:
     try:

@@ -37,12 +37,17 @@ class Criteria:
 
 
 def find_jobs(
-    criteria: Criteria, limit: int, progress: Callable[[int, int], None] = lambda _keys, _found: None
+    criteria: Criteria,
+    limit: int,
+    progress: Callable[[int, int], None] = lambda _keys, _found: None,
+    *,
+    enough: Callable[[], bool] = lambda: False,
 ) -> tuple[list[JobStatus], int]:
     """The newest `limit` jobs that fit, the newest first, and how many fit in all.
 
     Looks at every job: on a large account that takes a while, and costs the server about as much as reading
     them one by one. `progress` is called with the keys looked at and the jobs found, since the last call.
+    Once `enough()` is true no further jobs are looked at.
     """
     now, cursor = runtime(), 0
     search = Search(now.keys)
@@ -68,5 +73,5 @@ def find_jobs(
             else:
                 heappushpop(newest, entry)
         progress(BATCH, len(seen) - before)
-        if cursor == 0:
+        if cursor == 0 or enough():
             return [of_record(record) for _, _, record in sorted(newest, reverse=True)], len(seen)

@@ -79,7 +79,7 @@ def test_the_wheel_holds_every_file_of_every_room(wheel: Path, repository: Path)
     files = [
         path
         for room in packages
-        for suffix in ("py", "lua", "typed", "json", "yml")
+        for suffix in ("py", "lua", "typed", "json", "yml", "html", "css", "js", "svg")
         for path in room.rglob(f"*.{suffix}")
     ]
 

@@ -22,6 +22,7 @@ from smsfleet.config.opt_out import IN, OUT
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.config.statuses import RANKED, RECEIPT_STATUS
+from smsfleet.config.web_settings import WEB_PREFIX, WebSettings
 from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.tasks.app import configuration
@@ -36,6 +37,7 @@ SETTINGS = {
         (SMPP_PREFIX, SmppSettings),
         (WEBHOOK_PREFIX, WebhookSettings),
         (FLOWER_PREFIX, FlowerSettings),
+        (WEB_PREFIX, WebSettings),
     )
     for name in settings.model_fields
 }

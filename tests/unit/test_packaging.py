@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-ROOMS = ("binder", "cli", "config", "ops", "simulator", "smpp", "store", "tasks", "workers")
+ROOMS = ("binder", "cli", "config", "ops", "simulator", "smpp", "store", "tasks", "web", "workers")
 
 NOT_SHIPPED = ("tests", "docs")
 

@@ -43,6 +43,19 @@ def test_it_is_read_in_parts(store: Store) -> None:
     assert list(range(1, 8)) == [each.number for each in found]
 
 
+def test_it_is_read_backwards_in_parts(store: Store) -> None:
+    store.run(Call(("DEL", KEYS.journal), int))
+    store.run_all([LOG.append(entry(number)) for number in range(1, 8)])
+    found, before = [], "+"
+
+    while part := (reply := store.run(LOG.newest(before, 3)))[0]:
+        found += part
+        before = reply[1]
+
+    assert list(range(7, 0, -1)) == [each.number for each in found]
+    assert ([], "+") == store.run(JournalLog(Keys("nobodys")).newest("+", 3))
+
+
 @pytest.mark.parametrize(
     "fields", [("x", "y"), ("t", "no", "r", "a", "n", 1, "k", "start", "f", "{}"), ("f", "[")]
 )

@@ -1,0 +1,218 @@
+"""`smsfleet web` as a process on a running fleet: by HTTP, and in a headless Chromium at the desk and on a phone."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import psutil
+import pytest
+from tests.acceptance.fleet import Fleet, number, wait_until
+from tests.browser import DESKTOP, PHONE, Browser, missing
+
+from smsfleet.cli.embedded import free_port
+from smsfleet.store.standing import Standings
+from smsfleet.tasks import job_status, send_sms
+from smsfleet.web.users import line_of
+
+PASSWORD = "correct horse battery"
+TEXT = "Le mot est POTIMARRON"
+PATHS = ("/", "/jobs", "/held", "/bind")
+
+
+class Site:
+    """The page of a fleet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        users = fleet.folder / "web_users"
+        users.write_text("\n".join(line_of(name, name, PASSWORD) for name in ("operator", "viewer")))
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = fleet.launch(
+            "web", f"--port={self.port}", SMSFLEET_WEB_USERS_FILE=str(users), SMSFLEET_WEB_REFRESH_S="0.5"
+        )
+        wait_until(self._answers, "the page answers")
+
+    def _answers(self) -> bool:
+        assert self.process.goes_on()
+        try:
+            return httpx.get(f"{self.url}/healthz", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    @contextmanager
+    def visitor(self, name: str) -> Iterator[httpx.Client]:
+        """Somebody who has logged in."""
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=30) as client:
+            answer = client.post("/login", data={"name": name, "password": PASSWORD})
+            assert 303 == answer.status_code, answer.text
+            yield client
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with Fleet(tmp_path_factory.mktemp("web"), SMSFLEET_LOG_LEVEL="DEBUG") as made:
+        made.options["simulator"] = ("--receipt-delay", "0.1")
+        made.start("simulator", "binder", "worker")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def site(fleet: Fleet) -> Site:
+    return Site(fleet)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One for all: it takes a while to start."""
+    if lacks := missing():
+        pytest.skip(lacks)
+    with Browser() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Browser:
+    """A browser at the desk that has been nowhere yet."""
+    chromium.look_at(DESKTOP)
+    chromium.forget()
+    return chromium
+
+
+def logged_in(browser: Browser, site: Site, name: str = "operator", password: str = PASSWORD) -> None:
+    browser.open(site.url)
+    browser.type("[name=name]", name)
+    browser.type("[name=password]", password)
+    browser.click("button")
+
+
+# --- by HTTP ------------------------------------------------------------------------------------------
+
+
+def test_what_changes_is_sent_while_a_page_is_open(fleet: Fleet, site: Site) -> None:
+    del fleet
+    with site.visitor("viewer") as vera, vera.stream("GET", "/live/overview") as stream:
+        assert "text/event-stream; charset=utf-8" == stream.headers["content-type"]
+        said, sent = "", False
+        for chunk in stream.iter_text():
+            said += chunk
+            if "event: part" in said and not sent:
+                job, sent = send_sms.delay(number(7), TEXT), True
+            if sent and re.search(r"receipts, MO</dt><dd>[1-9]", said):
+                break
+
+    assert job_status(job.id).final
+    assert "Credits in 20" in said
+    assert [] == [secret for secret in (number(7), "POTIMARRON") if secret in said]
+
+
+def test_no_number_no_text_and_no_password_is_in_the_log(fleet: Fleet, site: Site) -> None:
+    job = send_sms.delay(number(8), TEXT)
+    with site.visitor("operator") as anna:
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', anna.get("/jobs").text)[0]
+        found = anna.post("/jobs", data={"csrf": csrf, "to": f"+{number(8)}"}).text
+        anna.get(f"/jobs/{number(8)}")  # somebody will
+        anna.post(f"/jobs/{job.id}/cancel", data={"csrf": csrf})
+        token = anna.cookies["smsfleet"]
+    log = fleet.logs("web")
+
+    assert number(8) in found
+    assert "POTIMARRON" not in found
+    assert '"action": "cancel"' in log
+    hidden = (number(8), "POTIMARRON", PASSWORD, csrf, token, "scrypt$")
+    assert [] == [secret for secret in hidden if secret in log]
+    assert PASSWORD not in repr(psutil.Process(site.process.pid).cmdline())
+
+
+def test_it_ends_in_time_though_somebody_watches(fleet: Fleet) -> None:
+    site = Site(fleet)
+    with site.visitor("viewer") as vera, vera.stream("GET", "/live/overview") as stream:
+        next(stream.iter_text())
+        begun = time.monotonic()
+
+        ended = site.process.send(signal.SIGTERM)
+
+    assert 0 == ended
+    assert time.monotonic() - begun < 15
+
+
+# --- in a browser -------------------------------------------------------------------------------------
+
+
+def test_an_operator_pauses_a_lane_and_lets_it_go_on(browser: Browser, fleet: Fleet, site: Site) -> None:
+    def paused() -> list[str]:
+        return list(fleet.store.run(Standings(fleet.keys).read()).paused)
+
+    logged_in(browser, site, password="wrong horse battery")
+    browser.until("This name and password do not go together.")
+    logged_in(browser, site)
+    browser.until("Lanes".upper())
+    pause = "[data-part=lanes] tbody tr:nth-child(3) button"
+
+    browser.click(pause)
+    asked = browser.answer(yes=False)
+    before = paused()
+    browser.click(pause)
+    browser.answer(yes=True)
+    browser.until("Lane bulk is paused: nothing more of it begins.")
+    between = paused()
+    browser.click(pause)
+    browser.until("Lane bulk goes on within two seconds.")
+
+    assert "Pause lane bulk?" == asked
+    assert ([], ["bulk"], []) == (before, between, paused())
+    assert [True] == [cookie["httpOnly"] for cookie in browser.cookies()]
+    assert "" == browser.run("return document.cookie")
+    assert [] == [words for words in browser.complaints() if "401" not in words]  # the wrong password
+
+
+def test_the_overview_and_a_job_change_by_themselves(browser: Browser, fleet: Fleet, site: Site) -> None:
+    fleet.run("pause", "--lane", "normal")
+    logged_in(browser, site, "viewer")
+    browser.until("live", "#pulse")
+    browser.until("by an operator", "[data-part=alerts]")
+    job = send_sms.delay(number(9), TEXT)
+    browser.open(f"{site.url}/jobs/{job.id}")
+    browser.until("QUEUED", ".state")
+
+    fleet.run("resume", "--lane", "normal")
+
+    browser.until("DELIVERED", ".state")
+    browser.until("receipt: 004 received by recipient", "[data-part=line]")
+    assert number(9) not in browser.text()
+    assert [] == browser.complaints()
+
+
+def test_every_page_fits_on_a_phone(browser: Browser, fleet: Fleet, site: Site) -> None:
+    job = send_sms.delay(number(11), TEXT * 10)
+    wait_until(lambda: job_status(job.id).final, "the job is final")
+    fleet.run(
+        "pause", "--lane", "bulk", "--reason", "a reason that is rather long, and tells the whole story " * 2
+    )
+    browser.look_at(PHONE, dark=True)
+    browser.open(site.url)
+    beyond = {"/login": browser.wide()}
+    logged_in(browser, site)
+    browser.until("Log out")
+
+    for path in (*PATHS, f"/jobs/{job.id}"):
+        browser.open(site.url + path)
+        beyond[path] = browser.wide()
+
+    assert dict.fromkeys(beyond, 0) == beyond
+    assert [] == browser.complaints()
+    fleet.run("resume", "--lane", "bulk")
+
+
+def test_whoever_logs_out_is_out(browser: Browser, site: Site) -> None:
+    logged_in(browser, site, "viewer")
+    browser.until("live", "#pulse")
+    browser.click(".who button")
+    browser.until("Password")
+
+    browser.open(f"{site.url}/held")
+    assert "Password" in browser.text()

@@ -1,0 +1,1 @@
+"""The operations page: `smsfleet web` serves it. Needs the extra `web`."""

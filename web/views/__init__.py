@@ -1,0 +1,1 @@
+"""What is shown, and what may be done: a module for each page."""
