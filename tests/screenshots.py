@@ -28,6 +28,7 @@ from smsfleet.simulator.testing import Gateway
 from smsfleet.store.keys import ref
 from smsfleet.tasks import send_sms
 from smsfleet.tasks.app import runtime
+from smsfleet.tasks.campaign_start import start_campaign
 from smsfleet.web.users import line_of
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
@@ -160,13 +161,18 @@ def main(folder: Path) -> None:
         sending.start()
         stack.callback(sending.join)
         stack.callback(stopping.set)
+        rows = [lost_number(n // 40) if n % 40 == 0 else number(n) for n in range(2500)]
+        autumn = start_campaign(
+            [*rows, "12", "0800-SALE", rows[1]], "Autumn sale", name="Autumn sale", rate=20
+        )
+        start_campaign(rows[:400], "Late notice", name="Late notice").pause()
         sending.join()
-        pages_of_web(browser, camera, web)
+        pages_of_web(browser, camera, web, autumn.id)
         pages_of_flower(browser, camera, flower)
         pages_after_a_loss(browser, camera, web, gateway)
 
 
-def pages_of_web(browser: Browser, camera: Camera, web: str) -> None:
+def pages_of_web(browser: Browser, camera: Camera, web: str, campaign: str) -> None:
     """The page while everything is well."""
     log_in(browser, web)
     job = send_sms.delay(number(1), "A text of two segments. " * 8, lane="high")
@@ -174,6 +180,8 @@ def pages_of_web(browser: Browser, camera: Camera, web: str) -> None:
     browser.until("DELIVERED")
     camera.keep("web-job")
     camera.take("web-overview", web, "LANES")
+    camera.take("web-campaigns", f"{web}/campaigns", "Late notice", whole=False)
+    camera.take("web-campaign", f"{web}/campaigns/{campaign}", "REFUSED ROWS")
     browser.open(f"{web}/jobs")
     browser.run("document.querySelector('[name=state]').value = 'UNDELIVERED'")
     browser.click(".search button")
@@ -184,6 +192,7 @@ def pages_of_web(browser: Browser, camera: Camera, web: str) -> None:
     browser.look_at(PHONE)
     camera.take("web-overview-phone", web, "LANES", whole=False)
     camera.take("web-job-phone", f"{web}/jobs/{job.id}", "DELIVERED", whole=False)
+    camera.take("web-campaigns-phone", f"{web}/campaigns", "Late notice", whole=False)
     browser.look_at(DESKTOP)
 
 

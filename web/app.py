@@ -25,7 +25,7 @@ from smsfleet.web.guard import SafeHeaders
 from smsfleet.web.live import live
 from smsfleet.web.sessions import Sessions, Throttle
 from smsfleet.web.users import Users
-from smsfleet.web.views import bind, held, jobs, login, overview
+from smsfleet.web.views import bind, campaigns, held, jobs, login, overview
 from smsfleet.web.visit import Page, done, of_request, shown
 from smsfleet.web.watch import Look, Watch
 
@@ -40,10 +40,15 @@ ROUTES = [
     Route("/jobs", done(jobs.search, by_anybody=True), methods=["POST"]),
     Route("/jobs/{job_id}", shown(jobs.one)),
     Route("/jobs/{job_id}/cancel", done(jobs.cancel), methods=["POST"]),
+    Route("/campaigns", shown(campaigns.listed)),
+    Route("/campaigns/{campaign_id}", shown(campaigns.one), methods=["GET"]),
+    Route("/campaigns/{campaign_id}", done(campaigns.decide), methods=["POST"]),
     Route("/held", shown(held.listed)),
     Route("/held/decide", done(held.decide), methods=["POST"]),
     Route("/live/overview", live(overview.part)),
     Route("/live/bind", live(bind.part)),
+    Route("/live/campaigns", live(campaigns.list_part)),
+    Route("/live/campaigns/{campaign_id}", live(campaigns.part)),
     Route("/live/held", live(held.part)),
     Route("/live/jobs/{job_id}", live(jobs.part)),
     Route("/login", login.form, methods=["GET"]),

@@ -17,11 +17,12 @@ from tests.browser import DESKTOP, PHONE, Browser, missing
 from smsfleet.cli.embedded import free_port
 from smsfleet.store.standing import Standings
 from smsfleet.tasks import job_status, send_sms
+from smsfleet.tasks.campaign_start import start_campaign
 from smsfleet.web.users import line_of
 
 PASSWORD = "correct horse battery"
 TEXT = "Le mot est POTIMARRON"
-PATHS = ("/", "/jobs", "/held", "/bind")
+PATHS = ("/", "/jobs", "/campaigns", "/held", "/bind")
 
 
 class Site:
@@ -185,6 +186,29 @@ def test_the_overview_and_a_job_change_by_themselves(browser: Browser, fleet: Fl
     browser.until("receipt: 004 received by recipient", "[data-part=line]")
     assert number(9) not in browser.text()
     assert [] == browser.complaints()
+
+
+def test_a_campaign_with_a_hostile_name_is_cancelled_and_nothing_of_it_runs(
+    browser: Browser, fleet: Fleet, site: Site
+) -> None:
+    name = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    fleet.run("pause", "--lane", "bulk")
+    campaign = start_campaign([number(n) for n in range(20, 30)], TEXT, name=name)
+    logged_in(browser, site)
+    browser.until("Log out")
+    browser.open(f"{site.url}/campaigns")
+    browser.until(name)
+
+    browser.click("button.danger")
+    asked = browser.answer(yes=True)
+    browser.until("is cancelled: what had gone goes on.")
+
+    assert "Cancel this campaign for ever? What has gone cannot be called back." == asked
+    assert "cancelled" == campaign.progress().state
+    assert browser.run("return document.title").startswith("Campaign")
+    assert 0 == browser.run("return document.images.length")
+    assert [] == browser.complaints()
+    fleet.run("resume", "--lane", "bulk")
 
 
 def test_every_page_fits_on_a_phone(browser: Browser, fleet: Fleet, site: Site) -> None:

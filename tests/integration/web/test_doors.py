@@ -25,6 +25,7 @@ FORMS = {
     "/lanes/resume": {"lane": "bulk"},
     "/jobs": {"to": "27999100001"},
     "/jobs/j1/cancel": {},
+    "/campaigns/c1": {"decision": "pause"},
     "/held/decide": {"ref": "j1#1", "decision": "fail"},
     "/logout": {},
 }
@@ -32,7 +33,7 @@ FORMS = {
 
 def paths(method: str) -> list[str]:
     return [
-        route.path.replace("{job_id}", "j1")
+        route.path.replace("{job_id}", "j1").replace("{campaign_id}", "c1")
         for route in ROUTES
         if method in (route.methods or ()) and route.path not in OPEN
     ]

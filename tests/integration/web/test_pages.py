@@ -13,6 +13,8 @@ from tests.integration.web.conftest import Visitor
 
 from smsfleet.config.logs import mask_number
 from smsfleet.store.journal import JournalEntry, JournalLog
+from smsfleet.tasks.campaign import Campaign
+from smsfleet.tasks.campaign_start import start_campaign
 from smsfleet.tasks.search import BATCH
 from smsfleet.web.views import jobs
 
@@ -274,6 +276,54 @@ def test_a_decision_of_no_sense_is_refused(visit: Visit, fleet: Fleet, ref: str,
     assert "H" == fleet.states("j1")
 
 
+# --- campaigns ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def campaign(visit: Visit, fleet: Fleet) -> Campaign:
+    """A campaign of three rows, one of them refused; the page's runtime is that of the test."""
+    del visit, fleet
+    return start_campaign([TO, "27999100002", "12"], "Hello", name="autumn")
+
+
+def test_a_campaign_is_shown_with_what_became_of_its_rows(visit: Visit, campaign: Campaign) -> None:
+    anna = visit("operator")
+
+    listed, shown = (words(anna.get(path).text) for path in ("/campaigns", f"/campaigns/{campaign.id}"))
+
+    assert re.search(r"autumn \d{4}-\d\d-\d\d \S+ bulk running 3 0", listed)
+    assert f"id {campaign.id}" in shown
+    assert "3 rows" in shown
+
+
+def test_a_campaign_is_paused_goes_on_and_is_cancelled(visit: Visit, campaign: Campaign) -> None:
+    anna, path = visit("operator"), f"/campaigns/{campaign.id}"
+
+    told = [words(anna.send(path, decision=decision)) for decision in ("pause", "pause", "resume", "cancel")]
+
+    expected = ("is paused", "was not running", "goes on", "is cancelled")
+    assert [True] * 4 == [
+        f"Campaign autumn {what}" in said for what, said in zip(expected, told, strict=True)
+    ]
+    assert "cancelled" == campaign.progress().state
+
+
+def test_a_viewer_cannot_touch_a_campaign(visit: Visit, campaign: Campaign) -> None:
+    vera = visit("viewer")
+
+    assert 403 == vera.post(f"/campaigns/{campaign.id}", decision="cancel").status_code
+    assert "running" == campaign.progress().state
+
+
+@pytest.mark.parametrize(("name", "decision", "status"), [("nobodys", "pause", 404), ("", "drop", 400)])
+def test_what_is_no_campaign_or_no_decision_is_refused(
+    visit: Visit, campaign: Campaign, name: str, decision: str, status: int
+) -> None:
+    answer = visit("operator").post(f"/campaigns/{name or campaign.id}", decision=decision)
+
+    assert (status, "running") == (answer.status_code, campaign.progress().state)
+
+
 # --- the bind -----------------------------------------------------------------------------------------
 
 
@@ -296,7 +346,7 @@ def test_the_history_of_the_bind_has_what_says_something(visit: Visit, fleet: Fl
 
 
 def test_no_word_of_others_becomes_a_part_of_the_page(visit: Visit, fleet: Fleet) -> None:
-    """Pause reasons, the binder's report and journal, and whatever is typed into a form."""
+    """Pause reasons, the binder's report and journal, campaign names, and whatever is typed into a form."""
     anna = visit("operator")
     report = {
         "state": "refused", "why": HOSTILE, "last_disconnect": HOSTILE, "gateway": HOSTILE, "bind_mode": HOSTILE,
@@ -307,9 +357,11 @@ def test_no_word_of_others_becomes_a_part_of_the_page(visit: Visit, fleet: Fleet
     fleet.run(
         JournalLog(fleet.keys).append(JournalEntry(1, "r", 1, HOSTILE, {"mode": HOSTILE, "reason": HOSTILE}))
     )
+    campaign = start_campaign([TO], "Hello", name=HOSTILE[:100])
     anna.page.watch.look()
 
-    pages = {path: anna.get(path).text for path in ("/", "/bind")}
+    pages = {path: anna.get(path).text for path in ("/", "/bind", "/campaigns", f"/campaigns/{campaign.id}")}
+    pages["told"] = anna.send(f"/campaigns/{campaign.id}", decision="pause")
     pages["state"] = anna.post("/jobs", state=HOSTILE).text
     pages["to"] = anna.post("/jobs", to=HOSTILE).text
     pages["ref"] = anna.post("/held/decide", ref=HOSTILE, decision="fail").text
