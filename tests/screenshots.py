@@ -33,6 +33,8 @@ from smsfleet.web.users import line_of
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 MOST_OCTETS = 200_000
+NARROWER = (1024, 860)
+"""For a page that is long: its picture stays small."""
 
 PASSWORD = "correct horse battery"
 AUTH = "operator:correct-horse"
@@ -179,7 +181,9 @@ def pages_of_web(browser: Browser, camera: Camera, web: str, campaign: str) -> N
     browser.open(f"{web}/jobs/{job.id}")
     browser.until("DELIVERED")
     camera.keep("web-job")
+    browser.look_at(NARROWER)
     camera.take("web-overview", web, "LANES")
+    browser.look_at(DESKTOP)
     camera.take("web-campaigns", f"{web}/campaigns", "Late notice", whole=False)
     camera.take("web-campaign", f"{web}/campaigns/{campaign}", "REFUSED ROWS")
     browser.open(f"{web}/jobs")
