@@ -40,8 +40,8 @@ CONSUMING = (
 )  # fmt: skip
 READING = (
     "get", "mget", "ttl", "pttl", "exists", "hget", "hmget", "hgetall", "hlen", "hkeys", "hscan", "hexists",
-    "llen", "lrange", "xlen", "xrange", "xrevrange", "xpending", "zcard", "zrange", "zrangebyscore", "zscore",
-    "zmscore", "smembers", "time", "type", "memory|usage",
+    "llen", "lrange", "xlen", "xrange", "xrevrange", "xpending", "zcard", "zrange", "zrangebyscore",
+    "zrevrange", "zscore", "zmscore", "smembers", "time", "type", "memory|usage",
 )  # fmt: skip
 
 READ = "read:"

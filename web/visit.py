@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from smsfleet.config.errors import InvalidArgument, StoreUnavailable, UnknownCampaign, UnknownJob
+from smsfleet.config.errors import InvalidArgument, StoreError, UnknownCampaign, UnknownJob
 from smsfleet.config.logs import logger, mask_number
 from smsfleet.config.web_settings import WebSettings
 from smsfleet.web.guard import TooLong, form_of, is_same_site
@@ -166,7 +166,7 @@ async def _run(view: View, visit: Visit) -> Response:
         return refusal(visit, 404, visit.words(str(error)))
     except InvalidArgument as error:
         return refusal(visit, 400, visit.words(str(error)))
-    except StoreUnavailable as error:
+    except StoreError as error:
         return refusal(visit, 503, visit.words(str(error)))
 
 
