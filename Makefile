@@ -72,6 +72,7 @@ release-check: dist
 
 screenshots: $(VENV)/.dev
 	@$(BIN)/python -m tests.screenshots $(ARGS)
+	@$(BIN)/python docs/screenshots.py
 
 COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server --extra web

@@ -42,8 +42,6 @@ SETTINGS = {
     for name in settings.model_fields
 }
 OTHERS = {
-    "SMSFLEET_FLOWER_BASIC_AUTH_FILE",  # systemd/: of commands to come
-    "SMSFLEET_WEB_USERS_FILE",
     "SMSFLEET_SIMULATOR_PASSWORD",  # cli/simulator.py
     "SMSFLEET_SIMULATOR_CONTROL",
     "SMSFLEET_SECRETS",  # docker-compose.yml
