@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Processes that share the test files: most of the acceptance tests wait for clocks of SMPP, Redis and Celery.
-JOBS ?= 3
+JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test unit lint format explore bench screenshots lock audit clean

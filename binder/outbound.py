@@ -223,17 +223,19 @@ class Outbound:
     # --- room ----------------------------------------------------------------------------------
 
     def _room(self, link: Link) -> int:
-        """Segments that may be written: with those unanswered and those not persisted a window at most.
+        """Segments that may be written. Answers that are not persisted count too, but for the first few.
 
-        So a kill leaves no more than a window's worth that the gateway may have.
+        So a kill leaves no more than a window and `ahead_of` it that the gateway may have; and an answer is
+        followed by the next submit_sm without waiting for Redis.
         """
-        return link.session.window_free - self._answers().unfinished
+        return link.session.window_free - max(0, self._answers().unfinished - self._ahead)
 
     def _wanted(self, link: Link) -> int:
         """Segments to begin now; none while so few would be that another begin is better spared."""
         if not link.session.is_bound:
             return 0
-        wanted = self._room(link) + self._ahead - len(self._ready)
+        # A kill may make no more ambiguous than a window and what is ahead of it, whatever is written of it.
+        wanted = link.session.window_free - self._answers().unfinished + self._ahead - len(self._ready)
         return min(BATCH, wanted) if wanted > self._ahead // 2 else 0
 
     async def _wait_for_room(self, link: Link) -> None:

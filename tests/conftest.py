@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import fakeredis
+import hypothesis
 import pytest
 
 from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.store.client import Call, Store
+
+# Not how fast the machine is, but what is true.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure() -> None:
+    """Let the processes of tests hear Ctrl-C: who starts the suite in the background may have it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.test_simulator_process import BIND, MESSAGE, ask
+from tests.integration.test_simulator_process import BIND, MESSAGE
 from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
 from smsfleet.simulator.testing import Gateway, clickatell  # noqa: F401 - a fixture
@@ -39,7 +39,8 @@ class Esme:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self._framer = Framer()
         self._frames: list[Frame] = []
-        assert 0 == ask(self.socket, frame(command, 1, BIND)).command_status
+        self.socket.sendall(frame(command, 1, BIND))
+        assert 0 == self.read().command_status  # a deliver_sm may come with it: it waits in `_frames`
 
     def read(self) -> Frame:
         while not self._frames:

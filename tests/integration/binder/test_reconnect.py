@@ -178,8 +178,7 @@ async def test_enquire_links_go_on_while_redis_is_frozen(
 
     times = [line["at"] for line in simulator.journal.of("enquire_link")]
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
-    assert gaps[0] > 0.3
-    assert gaps[len(gaps) // 2] < 0.6  # traffic would delay them all; a busy machine delays one
+    assert 0.7 < gaps[len(gaps) // 2] < 1.1  # traffic would delay them all; a busy machine delays one
     message = own_account.send()
     await eventually(lambda: times_accepted(simulator, message) == 1, within_s=10)
     assert simulator.journal.counts["bind"] == 1
@@ -188,18 +187,17 @@ async def test_enquire_links_go_on_while_redis_is_frozen(
 async def test_enquire_links_go_on_under_traffic(
     account: Account, simulator: Simulator, binders: Binders
 ) -> None:
-    timing = SHORT.model_copy(update={"enquire_link_s": 0.4, "enquire_link_timeout_s": 0.3})
+    timing = SHORT.model_copy(update={"enquire_link_s": 0.8, "enquire_link_timeout_s": 0.75})
     binder = binders.start(account, simulator.port, timing=timing)
     await eventually(lambda: binder.state is State.BOUND)
 
-    while simulator.journal.counts["enquire_link"] < 4:
+    while simulator.journal.counts["enquire_link"] < 5:
         account.send()
         await asyncio.sleep(0)
 
     times = [line["at"] for line in simulator.journal.of("enquire_link")]
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
-    assert gaps[0] > 0.3
-    assert gaps[len(gaps) // 2] < 0.6  # traffic would delay them all; a busy machine delays one
+    assert 0.7 < gaps[len(gaps) // 2] < 1.1  # traffic would delay them all; a busy machine delays one
     assert simulator.journal.counts["submit_sm"] > 5
 
 
