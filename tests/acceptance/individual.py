@@ -73,7 +73,10 @@ class Sender(threading.Thread):
             within_s=PATIENCE_S,
         )
         drained_s = time.monotonic() - sent_at
-        wait_until(lambda: _at_rest(fleet), "nothing is on its way any more", within_s=PATIENCE_S)
+        try:
+            wait_until(lambda: _at_rest(fleet), "nothing is on its way any more", within_s=PATIENCE_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; waiting: {_waiting(fleet)}") from None
         times = fleet.smsc.times_accepted()
         return {
             "jobs": self.count,
@@ -133,9 +136,14 @@ class Redelivery(threading.Thread):
 
 
 def _at_rest(fleet: Fleet) -> bool:
+    return sum(_waiting(fleet)) == 0
+
+
+def _waiting(fleet: Fleet) -> list[int]:
+    """In each lane's intake and outbound stream, in the streams of facts, in workers' hands."""
     runtime = fleet.runtime
     calls = [*runtime.jobs.waiting_intake(), *runtime.jobs.waiting_outbound(), *runtime.facts.waiting()]
-    return sum(fleet.store.run_all(calls)) == 0 and fleet.command("HLEN", "unacked") == 0
+    return [*fleet.store.run_all(calls), fleet.command("HLEN", "unacked")]
 
 
 def _started(fleet: Fleet, pool: str = "threads") -> None:
