@@ -178,7 +178,8 @@ async def test_enquire_links_go_on_while_redis_is_frozen(
 
     times = [line["at"] for line in simulator.journal.of("enquire_link")]
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
-    assert 0.3 < gaps[len(gaps) // 2] < 0.6  # a frozen Redis would delay them all
+    assert gaps[0] > 0.3
+    assert gaps[len(gaps) // 2] < 0.6  # a frozen Redis would delay them all; a busy machine delays one
     message = own_account.send()
     await eventually(lambda: times_accepted(simulator, message) == 1, within_s=10)
     assert simulator.journal.counts["bind"] == 1
@@ -197,7 +198,8 @@ async def test_enquire_links_go_on_under_traffic(
 
     times = [line["at"] for line in simulator.journal.of("enquire_link")]
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
-    assert 0.7 < gaps[len(gaps) // 2] < 1.1  # traffic would delay them all; a busy machine delays one
+    assert gaps[0] > 0.3
+    assert gaps[len(gaps) // 2] < 1.1  # traffic would delay them all; a busy machine delays one
     assert simulator.journal.counts["submit_sm"] > 5
 
 
