@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import socket
 import threading
-from typing import Any
 
 
-class Switch(threading.Thread):
+class Switch:
     """A TCP forwarder that can be cut (connections are dropped and new ones refused) and pointed elsewhere."""
 
     def __init__(self, target: int) -> None:
-        super().__init__(daemon=True)
         self._target = target
-        self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._open: set[socket.socket] = set()
+        self._serving: list[threading.Thread] = []
         self.port = 0
-        ready = threading.Event()
-        self._loop.call_soon(ready.set)
-        self.start()
-        ready.wait()
-        self._do(self._open())
-
-    def run(self) -> None:
-        """Serve."""
-        self._loop.run_forever()
-
-    def _do(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        self.mend()
 
     def point_at(self, target: int) -> None:
         """Drop everything, and forward what connects from now on to another port."""
@@ -37,44 +24,61 @@ class Switch(threading.Thread):
         self.mend()
 
     def cut(self) -> None:
-        """Drop everything and refuse."""
-        self._do(self._close())
+        """Drop everything and refuse; when it returns, nothing is open and no thread runs."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        self._listener.close()
+        while self._serving:
+            for one in list(self._open):
+                _end(one)
+            self._serving[0].join(0.05)
+            self._serving = [thread for thread in self._serving if thread.is_alive()]
 
     def mend(self) -> None:
         """Accept again."""
-        self._do(self._open())
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def end(self) -> None:
         """Stop."""
         self.cut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self.join(10)
-        self._loop.close()
 
-    async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+    def _accept(self) -> None:
+        while True:
+            try:
+                caller, _ = self._listener.accept()
+            except OSError:
+                return
+            serving = threading.Thread(target=self._serve, args=(caller,), daemon=True)
+            self._serving.append(serving)
+            serving.start()
 
-    async def _close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        await asyncio.sleep(0)
+    def _serve(self, caller: socket.socket) -> None:
+        # nobody may listen there: then the caller sees its connection end
+        with (
+            caller,
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self._target)) as other,
+        ):
+            self._open |= {caller, other}
+            back = threading.Thread(target=_pump, args=(other, caller), daemon=True)
+            back.start()
+            _pump(caller, other)
+            back.join()
+            self._open -= {caller, other}
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other = await asyncio.open_connection("127.0.0.1", self._target)
-        self._writers |= {writer, other}
-        await asyncio.gather(_pump(reader, other), _pump(other_reader, writer))
-        self._writers -= {writer, other}
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    _end(source)
+    _end(sink)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.transport.abort()
+def _end(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
