@@ -214,7 +214,8 @@ local function save_job(job, now, content_key, status_stream, outbox, text_ttl)
       tell(status_stream, id, shown, closed)
       if job.told then tell_more(job.key, outbox, id, shown, closed, labels) end
     end
-    if closed and not was_closed then redis.call('EXPIRE', content_key, text_ttl) end
+    -- a job of a campaign has no content of its own: what all have in common lives on
+    if closed and not was_closed and not campaign then redis.call('EXPIRE', content_key, text_ttl) end
     job.label = label
     job.shown = shown
   end

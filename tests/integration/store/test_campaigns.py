@@ -461,6 +461,18 @@ def test_what_may_have_been_delivered_is_unknown_after_a_cancel(fleet: Fleet) ->
     assert (fleet.begin_backlog(), fleet.states(f"{ID}:1")) == ([DROPPED], "F")
 
 
+def test_what_jobs_have_in_common_outlives_those_that_end_before_the_wire(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1)
+    admit(fleet, [row(1)], common=COMMON._replace(deadline_ms=fleet.now_ms + 1000))
+    fleet.now_ms += 1000
+
+    begun = fleet.take_and_begin()
+
+    assert ([DROPPED], "E") == (begun, fleet.states(f"{ID}:1"))
+    assert fleet.ttl_s(fleet.keys.content(ID)) > TEXT_TTL_S
+
+
 def test_segments_of_a_paused_campaign_make_room_and_go_on_after_it(fleet: Fleet) -> None:
     running(fleet, row(1), row(2))
     fleet.take_in_and_admit("j1", lane="bulk")
