@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from celery import Task
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from smsfleet.config.logs import logger
 from smsfleet.tasks.app import QUEUES, app
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SEND_CHUNK = "sms.send_chunk"
 
 CHUNK_ID = re.compile(r"(C[A-Za-z0-9]{10})\.([1-9][0-9]{0,9})")
+
+BROKER_AWAY = (OperationalError, BatchPublishError)
+"""What kombu raises for messages that go together: it cannot connect, or has lost its connection."""
 
 
 class SendChunk(Task):  # type: ignore[misc]
@@ -46,7 +49,7 @@ def publish_chunks(campaign_id: str, lane: str, numbers: Sequence[int]) -> None:
                 app.send_task(
                     SEND_CHUNK, task_id=f"{campaign_id}.{number}", queue=QUEUES[lane], producer=producer
                 )
-    except OperationalError as error:
+    except BROKER_AWAY as error:
         logger(__name__).warning(
             "the broker is away: chunks are published again later", campaign=campaign_id, error=error
         )

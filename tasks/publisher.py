@@ -13,7 +13,7 @@ from smsfleet.config.errors import StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.jobs import Envelope
 from smsfleet.tasks.app import QUEUES, SEND_SMS, shares_a_server
-from smsfleet.tasks.chunk import publish_chunks
+from smsfleet.tasks.chunk import BROKER_AWAY, publish_chunks
 from smsfleet.tasks.sms import send_sms
 from smsfleet.workers.callbacks import TaskCall
 
@@ -123,7 +123,7 @@ class CeleryCaller:
                     self._app.send_task(
                         name, (event,), task_id=event["event_id"], queue=queue, producer=producer
                     )
-        except (OperationalError, *producer.connection.connection_errors) as error:
+        except (*BROKER_AWAY, *producer.connection.connection_errors) as error:
             raise StoreUnavailable(f"the broker does not answer: {error}") from error
 
     def _disconnect(self) -> None:

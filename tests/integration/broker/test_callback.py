@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,18 @@ def test_a_connection_that_the_broker_closed_is_made_again(fleet_app: Celery, ra
     caller.call([CALL])
 
     assert 2 == raw.llen("billing")
+
+
+def test_a_broker_that_goes_away_is_said(tmp_path: Path) -> None:
+    broker = EmbeddedServer(tmp_path / "broker").start()
+    gone = Celery("gone", broker=broker.url, set_as_current=False)
+    gone.conf.update(broker_transport_options={"max_retries": 0}, task_publish_retry=False)
+    caller = CeleryCaller(gone)
+    caller.call([CALL])
+    broker.stop()
+
+    with pytest.raises(StoreUnavailable, match="broker does not answer"):
+        caller.call([CALL])
 
 
 def test_a_broker_that_is_away_is_said(fleet_app: Celery) -> None:
