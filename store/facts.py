@@ -272,18 +272,18 @@ class Facts:
             Call(("XLEN", keys.dead), int),
         ]
 
-    def due(self, now_ms: int, count: int) -> Call[list[bytes]]:
-        """Refs whose delay is over at `now_ms`."""
-        return Call(("ZRANGEBYSCORE", self._keys.delayed, "-inf", now_ms, "LIMIT", 0, count), list)
+    def due(self, count: int) -> Call[list[bytes]]:
+        """Refs whose delay is over."""
+        return eval_call(script("due"), [self._keys.delayed], (self._now_ms, count), list)
 
     def promote(self, references: Sequence[bytes]) -> Call[list[str]]:
         """Put delayed segments back into their outbound streams; reply: a word for each, see promote.lua."""
         script_keys, arguments = self._waiting(self._keys.delayed, references, self._keys.rate)
         return eval_call(script("promote"), script_keys, arguments, _words)
 
-    def hold_over(self, now_ms: int, count: int) -> Call[list[bytes]]:
-        """Refs whose hold timer is over at `now_ms`."""
-        return Call(("ZRANGEBYSCORE", self._keys.held, "-inf", now_ms, "LIMIT", 0, count), list)
+    def hold_over(self, count: int) -> Call[list[bytes]]:
+        """Refs whose hold timer is over."""
+        return eval_call(script("due"), [self._keys.held], (self._now_ms, count), list)
 
     def release_held(self, references: Sequence[bytes], decision: str) -> Call[list[str]]:
         """End holds by `timer`, `resend` or `fail`; reply: a word for each, see release_held.lua."""

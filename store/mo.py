@@ -76,10 +76,12 @@ class Mo:
 
         return eval_call(script("collect"), keys, arguments, read)
 
-    def overdue(self, now_ms: int, count: int) -> Call[list[str]]:
+    def overdue(self, count: int) -> Call[list[str]]:
         """Names of messages whose missing parts are not waited for any longer."""
-        command = ("ZRANGEBYSCORE", self._keys.collecting, "-inf", now_ms, "LIMIT", 0, count)
-        return Call(command, lambda reply: [name.decode() for name in reply])
+        arguments = (self._now_ms, count)
+        return eval_call(
+            script("due"), [self._keys.collecting], arguments, lambda reply: [name.decode() for name in reply]
+        )
 
     def collected(self, name: str) -> Call[Collected | None]:
         """What has come of a message; None when it is kept already."""

@@ -99,7 +99,7 @@ class Duties:
         self.match()  # before a hold ends: what is matched is not sent again
         self.release_held()
         now_ms = self._clock_ms()
-        self._inbox.keep_overdue(now_ms)
+        self._inbox.keep_overdue()
         self.route()
         chunks.duties(self._runtime, self._publisher.publish_chunks)
         if now_ms >= self._sweep_at_ms:
@@ -153,13 +153,10 @@ class Duties:
         store, facts = self._runtime.store, self._runtime.facts
         promoted = 0
         for _ in range(MOST_BATCHES):
-            due = store.run(facts.due(self._clock_ms(), BATCH))
+            due = store.run(facts.due(BATCH))
             if not due:
                 break
-            words = store.run(facts.promote(due))
-            promoted += words.count("queued")
-            if "early" in words:  # the server's clock is behind ours
-                break
+            promoted += store.run(facts.promote(due)).count("queued")
         return promoted
 
     def release_held(self) -> int:
@@ -167,13 +164,10 @@ class Duties:
         store, facts = self._runtime.store, self._runtime.facts
         released = 0
         for _ in range(MOST_BATCHES):
-            over = store.run(facts.hold_over(self._clock_ms(), BATCH))
+            over = store.run(facts.hold_over(BATCH))
             if not over:
                 break
-            words = store.run(facts.release_held(over, "timer"))
-            released += words.count("queued")
-            if "early" in words:
-                break
+            released += store.run(facts.release_held(over, "timer")).count("queued")
         return released
 
     def match(self) -> int:

@@ -66,12 +66,12 @@ class Inbox:
         if word == "complete" and collected is not None:
             self._keep(collected)
 
-    def keep_overdue(self, now_ms: int) -> int:
+    def keep_overdue(self) -> int:
         """Keep what came of messages whose other parts are waited for no longer; how many."""
         store, mo = self._runtime.store, self._runtime.mo
         kept = 0
         for _ in range(MOST_BATCHES):
-            names = store.run(mo.overdue(now_ms, BATCH))
+            names = store.run(mo.overdue(BATCH))
             for name in names:
                 collected = store.run(mo.collected(name))
                 if collected is None:

@@ -239,7 +239,7 @@ def timers(env: Env, picture: Picture, configuration: Configuration) -> Iterator
 
         def promote(world: World) -> Env:
             calls = world.facts(env.now_ms)
-            due: list[bytes] = world.run(calls.due(env.now_ms, 100))
+            due: list[bytes] = world.run(calls.due(100))
             world.run(calls.promote(due))
             return env
 
@@ -248,7 +248,7 @@ def timers(env: Env, picture: Picture, configuration: Configuration) -> Iterator
 
         def timer(world: World) -> Env:
             calls = world.facts(env.now_ms)
-            over: list[bytes] = world.run(calls.hold_over(env.now_ms, 100))
+            over: list[bytes] = world.run(calls.hold_over(100))
             world.run(calls.release_held(over, "timer"))
             return env
 

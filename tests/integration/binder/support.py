@@ -161,7 +161,7 @@ class Account:
 
     def release_held(self) -> list[str]:
         """What a worker's timer does with holds that are over."""
-        over = self.store.run(self.facts.hold_over(time.time_ns() // 1_000_000, 100))
+        over = self.store.run(self.facts.hold_over(100))
         return self.store.run(self.facts.release_held(over, "timer")) if over else []
 
     def record(self, message: Message) -> JobRecord:

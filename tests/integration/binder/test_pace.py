@@ -87,8 +87,7 @@ async def test_a_refused_account_is_probed_with_single_messages_and_goes_on_afte
         if responses:
             verdicts = [Verdict("pause" if r.command_status else "ok", 12, 0) for r in responses]
             account.store.run(facts.apply_responses(responses, verdicts, 20_000))
-        now = int(account.store.run(Call(("TIME",), lambda reply: int(reply[0])))) * 1000 + 2000
-        if due := account.store.run(facts.due(now, 100)):
+        if due := account.store.run(facts.due(100)):
             account.store.run(facts.promote(due))
 
     def paused() -> bool:

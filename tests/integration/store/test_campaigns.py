@@ -483,7 +483,7 @@ def test_segments_of_a_paused_campaign_make_room_and_go_on_after_it(fleet: Fleet
     none = fleet.run(calls(fleet).release(10))
     stop(fleet, "r")
     released = fleet.run(calls(fleet).release(10))
-    due = fleet.run(fleet.facts.due(fleet.now_ms, 10))
+    due = fleet.run(fleet.facts.due(10))
     fleet.run(fleet.facts.promote(due))
 
     assert [DROPPED, DROPPED, 1] == begun
@@ -514,7 +514,7 @@ def test_release_goes_past_those_that_are_still_paused(fleet: Fleet) -> None:
     fleet.run(calls(fleet).stop(OTHER, "r"))
 
     assert [1, 0] == [fleet.run(calls(fleet).release(10)) for _ in range(2)]
-    assert [b"%s:1#1" % OTHER.encode()] == fleet.run(fleet.facts.due(fleet.now_ms, 10))
+    assert [b"%s:1#1" % OTHER.encode()] == fleet.run(fleet.facts.due(10))
 
 
 def test_a_paused_campaign_makes_no_jobs_and_gives_out_no_chunks(fleet: Fleet) -> None:

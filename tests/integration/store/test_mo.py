@@ -164,7 +164,8 @@ def test_a_part_that_came_since_the_look_is_not_lost(fleet: Fleet) -> None:
 
     assert "stale" == keep_parts(fleet, seen, partial=True)
     assert [] == kept(fleet)
-    assert [NAME] == fleet.run(fleet.mo.overdue(fleet.now_ms + 3_600_000, 10))
+    fleet.now_ms += 3_600_000
+    assert [NAME] == fleet.run(fleet.mo.overdue(10))
 
 
 def test_it_is_overdue_by_its_first_part(fleet: Fleet) -> None:
@@ -172,8 +173,10 @@ def test_it_is_overdue_by_its_first_part(fleet: Fleet) -> None:
     fleet.now_ms += 3_000_000
     collect(fleet, 2)
 
-    assert [] == fleet.run(fleet.mo.overdue(fleet.now_ms + 599_999, 10))
-    assert [NAME] == fleet.run(fleet.mo.overdue(fleet.now_ms + 600_000, 10))
+    fleet.now_ms += 599_999
+    assert [] == fleet.run(fleet.mo.overdue(10))
+    fleet.now_ms += 1
+    assert [NAME] == fleet.run(fleet.mo.overdue(10))
 
 
 def test_a_routed_message_is_given_to_one_worker_until_it_is_done(fleet: Fleet) -> None:

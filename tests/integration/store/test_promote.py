@@ -75,7 +75,10 @@ def test_those_that_are_due_are_given_oldest_first_and_bounded(fleet: Fleet) -> 
         refs.append(delayed(fleet, f"j{number}"))
         fleet.now_ms += 10
 
-    due = [fleet.run(fleet.facts.due(NOW_MS + 5000 + late, 2)) for late in (-1, 0, 10, 20)]
+    due = []
+    for late in (-1, 0, 10, 20):
+        fleet.now_ms = NOW_MS + 5000 + late
+        due.append(fleet.run(fleet.facts.due(2)))
 
     assert due == [[], refs[:1], refs[:2], refs[:2]]
 

@@ -200,7 +200,7 @@ class TwoServers(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         for fleet in self.fleets:
             fleet.now_ms += int(seconds * 1000)
-        self.both(lambda f: f.run(f.facts.promote(f.run(f.facts.due(f.now_ms, 10)))))
+        self.both(lambda f: f.run(f.facts.promote(f.run(f.facts.due(10)))))
 
     # --- promises ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from tests.integration.workers.conftest import Outage, Stopping
 
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.store.client import Store
+from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import LANES
 from smsfleet.workers import duties as module
@@ -85,6 +86,13 @@ def held(fleet: Fleet, job_id: str = "j1", policy: str = "hold_then_resend") -> 
     return ref
 
 
+def collected(fleet: Fleet) -> None:
+    """The first of two parts of a message."""
+    fact = DeliveryFact(fleet.deliver(), b"", fleet.now_ms)
+    known = {"from": TO, "to": TO, "received": "", "kind": "message", "header": None, "parts": 2}
+    fleet.run(fleet.mo.collect(fact, "m", number=1, total=2, part=b"0,a", known=known))
+
+
 @pytest.mark.parametrize("lane", LANES)
 def test_a_segment_whose_delay_is_over_goes_back_to_its_lane(duties: Duties, fleet: Fleet, lane: str) -> None:
     ref = delayed(fleet, lane=lane)
@@ -100,23 +108,21 @@ def test_a_segment_whose_delay_is_not_over_stays(duties: Duties, fleet: Fleet) -
     assert (0, "W") == (duties.promote(), fleet.states())
 
 
-def test_a_clock_ahead_of_the_servers_promotes_and_releases_nothing_early(
-    runtime: Runtime, broker: Recorder, fleet: Fleet
+@pytest.mark.parametrize("clock_ms", [lambda: 0, lambda: epoch_ms() + 48 * HOUR_MS])
+def test_what_waits_goes_on_by_the_clock_of_the_server_whatever_the_workers(
+    runtime: Runtime, broker: Recorder, fleet: Fleet, clock_ms: Callable[[], int]
 ) -> None:
-    fleet.now_ms = epoch_ms() + HOUR_MS
     delayed(fleet, "j1")
     held(fleet, "j2")
-    asked = []
+    fleet.now_ms = epoch_ms() + HOUR_MS
+    delayed(fleet, "later")
+    held(fleet, "still")
+    collected(fleet)
 
-    def clock_ms() -> int:
-        asked.append(epoch_ms() + 2 * HOUR_MS)
-        return asked[-1]
+    Duties(runtime, broker, clock_ms=clock_ms).step()
 
-    ahead = Duties(runtime, broker, clock_ms=clock_ms)
-
-    assert (0, 0) == (ahead.promote(), ahead.release_held())
-    assert 2 == len(asked)  # once for each duty: what is early now is early in this round's next batch too
-    assert ("W", "H") == (fleet.states("j1"), fleet.states("j2"))
+    assert ("Q", "Q", "W", "H") == tuple(map(fleet.states, ("j1", "j2", "later", "still")))
+    assert 1 == fleet.redis("ZCARD", fleet.keys.collecting)
 
 
 def test_a_round_is_bounded_and_the_next_one_goes_on(
