@@ -18,6 +18,7 @@ from smsfleet.store.calls import Call
 from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.store.outbox import ACCOUNT, Change, Events, Outbox, Ready
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
+from smsfleet.workers.every import Every
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.states import of_labels
@@ -57,7 +58,7 @@ class Callbacks:
         self._caller = caller
         self._clock_ms = clock_ms
         self._claim_idle_ms = claim_idle_ms
-        self._claim_at_ms = 0
+        self._claiming = Every()
         self._outbox = Outbox(runtime.keys)
         self._hooks = Hooks(runtime.keys)
         self._log = logger(__name__)
@@ -76,9 +77,8 @@ class Callbacks:
 
     def step(self, block_ms: int) -> int:
         """Read one batch, waiting up to `block_ms`, and handle it; how many events it had."""
-        store, now_ms = self._runtime.store, self._clock_ms()
-        if now_ms >= self._claim_at_ms:
-            self._claim_at_ms = now_ms + round(CLAIM_EVERY_S * 1000)
+        store = self._runtime.store
+        if self._claiming.is_over(round(CLAIM_EVERY_S * 1000), self._clock_ms()):
             self.handle(store.run(self._outbox.claim(self._consumer, self._claim_idle_ms, BATCH)))
         events = store.run(self._outbox.read(self._consumer, BATCH, block_ms))
         self.handle(events)

@@ -25,6 +25,7 @@ from smsfleet.store.tally import BATCH as TALLY_BATCH
 from smsfleet.store.tally import Tally
 from smsfleet.workers import chunks
 from smsfleet.workers.counts import DUTIES
+from smsfleet.workers.every import Every
 from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.meter import CreditWatch
 from smsfleet.workers.reconciliation import Reconciliation
@@ -75,7 +76,7 @@ class Duties:
         self._reconciliation = Reconciliation(runtime)
         self._credits = CreditWatch(runtime, clock_ms=clock_ms)
         self._clock_ms = clock_ms
-        self._sweep_at_ms = 0
+        self._sweeping = Every()
         self._inbox = Inbox(runtime, clock_ms=clock_ms)
         self._lines = Repeats(1, SAID_EVERY_S)
         self._log = logger(__name__)
@@ -102,8 +103,7 @@ class Duties:
         self._inbox.keep_overdue()
         self.route()
         chunks.duties(self._runtime, self._publisher.publish_chunks)
-        if now_ms >= self._sweep_at_ms:
-            self._sweep_at_ms = now_ms + round(self._runtime.settings.sweep_s * 1000)
+        if self._sweeping.is_over(round(self._runtime.settings.sweep_s * 1000), now_ms):
             self.sweep()
             chunks.forget(self._runtime)
         self._reconciliation.step()

@@ -25,6 +25,7 @@ from smsfleet.workers.credits import (
     rounded,
     spelled,
 )
+from smsfleet.workers.every import Every
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.tariff import message_credits
 
@@ -119,20 +120,15 @@ class CreditWatch:
     def __init__(self, runtime: Runtime, *, clock_ms: Callable[[], int] = epoch_ms) -> None:
         self._runtime = runtime
         self._clock_ms = clock_ms
-        self._balance_at_ms = 0
-        self._month_at_ms: int | None = None
+        self._balance, self._month = Every(), Every(FIRST_MS)
         self._log = logger(__name__)
 
     def step(self) -> None:
         """One round; mostly it does nothing."""
         now_ms = self._clock_ms()
-        if now_ms >= self._balance_at_ms:
-            self._balance_at_ms = now_ms + BALANCE_MS
+        if self._balance.is_over(BALANCE_MS, now_ms):
             self._look_at_balance(now_ms)
-        if self._month_at_ms is None:
-            self._month_at_ms = now_ms + FIRST_MS
-        if now_ms >= self._month_at_ms:
-            self._month_at_ms = now_ms + MONTH_MS
+        if self._month.is_over(MONTH_MS, now_ms):
             self._look_at_month(now_ms)
 
     def _look_at_balance(self, now_ms: int) -> None:

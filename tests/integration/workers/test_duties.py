@@ -294,7 +294,7 @@ def test_a_step_promotes_and_releases_always_and_sweeps_now_and_then(
     duties = Duties(make_runtime(sweep_s="10"), broker, clock_ms=lambda: now_ms)
     sweeps = []
 
-    for elapsed_ms in (0, 9_999, 1, 9_999, 1):
+    for elapsed_ms in (0, 9_999, 1, 9_999, 1, -HOUR_MS):  # the last: the clock is set back
         now_ms += elapsed_ms
         delayed(fleet, f"d{now_ms}")
         held(fleet, f"h{now_ms}")
@@ -303,7 +303,7 @@ def test_a_step_promotes_and_releases_always_and_sweeps_now_and_then(
         fleet.redis("DEL", fleet.keys.outbound["normal"])
         fleet.create_groups()
 
-    assert [1, 1, 2, 2, 3] == sweeps
+    assert [1, 1, 2, 2, 3, 4] == sweeps
     assert (0, 0) == (fleet.redis("ZCARD", fleet.keys.delayed), fleet.redis("ZCARD", fleet.keys.held))
 
 
