@@ -95,23 +95,22 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
         recipients.require(form.fields)
     request = _common(form, text, sender, lane=lane, client=client, validity=validity, at=at, **options)
     given = {"lane": lane, "sender": request.sender, "validity": validity, "at": at, **options}
-    opened = _runs_on(
-        lambda: runtime().store.run(
-            runtime().campaigns.open(
-                _new_id(),
-                lane=lane,
-                content=request.to_json(),
-                fingerprint=_fingerprint(text, number_field, duplicates, given),
-                chunk_rows=CHUNK_ROWS,
-                name=name,
-                idempotency_key=idempotency_key,
-                due_ms=request.due_ms,
-                rate=rate,
-            )
-        )
+    fingerprint = _fingerprint(text, number_field, duplicates, given)
+    # One call, however often it is run: a reply that is lost must not begin a second campaign.
+    call = runtime().campaigns.open(
+        _new_id(),
+        lane=lane,
+        content=request.to_json(),
+        fingerprint=fingerprint,
+        chunk_rows=CHUNK_ROWS,
+        name=name,
+        idempotency_key=idempotency_key,
+        due_ms=request.due_ms,
+        rate=rate,
     )
+    opened = _runs_on(lambda: runtime().store.run(call))
     if not opened.new:
-        _compare(idempotency_key, opened.fingerprint, _fingerprint(text, number_field, duplicates, given))
+        _compare(idempotency_key, opened.fingerprint, fingerprint)
     values = (kept(row, form, number_field) for row in recipients)
     _Submitter(opened.campaign_id, unique=duplicates == "refuse", on_progress=on_progress).run(values)
     return Campaign(opened.campaign_id)

@@ -15,6 +15,7 @@ from smsfleet.config.errors import (
     InvalidArgument,
     InvalidText,
     SenderDenied,
+    StoreUnavailable,
     UnknownCampaign,
 )
 from smsfleet.config.settings import load
@@ -216,6 +217,33 @@ class Killed(Exception):
 def broken(rows: list[str], at: int) -> Iterator[str]:
     yield from rows[:at]
     raise Killed
+
+
+class Deaf:
+    """A store whose first reply to a script is lost on its way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._is_deaf = True
+
+    def run(self, call: Call[Any]) -> Any:
+        reply = self._store.run(call)
+        if self._is_deaf and call.script is not None:
+            self._is_deaf = False
+            raise StoreUnavailable("the connection was closed before the reply")
+        return reply
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_campaign_whose_begin_was_not_heard_of_is_not_begun_twice(runtime: Runtime) -> None:
+    runtime.store = Deaf(runtime.store)  # type: ignore[assignment]
+    runtime.stopping.set()  # nobody waits
+
+    campaign = start_campaign(numbers(1), "Hello")
+
+    assert [(campaign.id, 1)] == [(one.campaign_id, one.counts.rows) for one in campaigns()]
 
 
 def test_a_submitter_that_was_killed_goes_on_where_it_was(runtime: Runtime) -> None:
