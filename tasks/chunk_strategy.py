@@ -27,6 +27,9 @@ class ChunkStrategy(BulkStrategy):
         super().__init__(task, app, consumer)
         self._chunks = Chunks(runtime(), self._closing)
 
+    def _count(self, batch: Sequence[Item], outcomes: dict[str, Outcome]) -> None:
+        """Nothing: `Chunks` counts the rows, as the jobs that they become."""
+
     def _handle(self, batch: Sequence[Item]) -> dict[str, Outcome]:
         """Handle one chunk; one that fails unexpectedly has no outcome and comes again."""
         (item,) = batch

@@ -189,10 +189,14 @@ class BulkStrategy:
                 self._ack(item)
                 self._event("task-succeeded", item.job_id, result=repr(str(outcome)), runtime=elapsed)
             handled += 1
-        runtime().counts.handled(outcomes.get(item.job_id, "failed") for item in batch)
+        self._count(batch, outcomes)
         state.total_count[self._name] += handled
         state.all_total_count[0] += handled
         self._dispatch()
+
+    def _count(self, batch: Sequence[Item], outcomes: dict[str, Outcome]) -> None:
+        """For the exporter."""
+        runtime().counts.handled(outcomes.get(item.job_id, "failed") for item in batch)
 
     def _ack(self, item: Item) -> None:
         if _is_gone(item.message):

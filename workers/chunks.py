@@ -14,7 +14,7 @@ from smsfleet.store.calls import Call
 from smsfleet.store.campaigns import Campaigns, Handled, Row
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.campaign_rows import Made, RowMaker
-from smsfleet.workers.outgoing import MOST_DEATHS
+from smsfleet.workers.outgoing import MOST_DEATHS, Outcome
 from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
@@ -116,9 +116,14 @@ class Chunks:
             handled = reply.rows if reply.word == "moved" else handled + reply.rows
             if reply.word == "slow":
                 return Ended("back")
-            if reply.wait_ms and (self._stopping.wait(reply.wait_ms / 1000) or self._clock() > until):
+            if reply.wait_ms and (self._wait(reply.wait_ms) or self._clock() > until):
                 runtime.store.run(calls.put_back(campaign_id, number, 0))
                 return Ended("back")
+
+    def _wait(self, wait_ms: int) -> bool:
+        """Wait for the account's rate, or for room; True when this process is stopping."""
+        with self._runtime.counts.waiting():
+            return self._stopping.wait(wait_ms / 1000)
 
     def _slice(self, work: _Work, handled: int) -> Handled:
         """Handle the next rows of a chunk, behind those that were."""
@@ -130,8 +135,14 @@ class Chunks:
         last = handled + len(rows) >= len(work.rows)
         common = work.maker.common()
         call = work.calls.admit(common, work.number, handled, rows, runtime.pace, day, last=last)
+        runtime.counts.admitted(len(rows))
         reply = runtime.store.run(call)
-        self._remember(common.campaign_id, rows, reply, work.maker.sender, day)
+        if reply.word != "moved":  # else its rows are those that somebody else handled
+            sent = _sent(rows, reply)
+            if reply.rows:
+                outcomes = [Outcome.ADMITTED] * len(sent) + [Outcome.REFUSED] * (reply.rows - len(sent))
+                runtime.counts.handled(outcomes)
+            self._remember(common.campaign_id, sent, work.maker.sender, day)
         return reply
 
     def _ready(self, work: _Work, handled: int) -> Sequence[Row]:
@@ -171,19 +182,13 @@ class Chunks:
             references = {one.row.row: number for one, number in zip(several, numbers, strict=True)}
         return [maker.with_bodies(one, references.get(one.row.row)) for one in made]
 
-    def _remember(self, campaign_id: str, rows: Sequence[Row], reply: Handled, sender: str, day: int) -> None:
+    def _remember(self, campaign_id: str, sent: Sequence[Row], sender: str, day: int) -> None:
         """Replies to what was admitted can be linked to it. Nothing depends on that."""
         runtime = self._runtime
-        if reply.word == "moved" or not runtime.settings.mo_reply_s or (sender and not sender.isdigit()):
+        if not sent or not runtime.settings.mo_reply_s or (sender and not sender.isdigit()):
             return
-        refused = set(reply.refused)
-        sent = [
-            (row.to, f"{campaign_id}:{row.row}")
-            for place, row in enumerate(rows[: reply.rows])
-            if row.to and place not in refused
-        ]
-        if sent:
-            runtime.store.run(runtime.mo.remember(sent, day, runtime.settings.mo_reply_s))
+        jobs = [(row.to, f"{campaign_id}:{row.row}") for row in sent]
+        runtime.store.run(runtime.mo.remember(jobs, day, runtime.settings.mo_reply_s))
 
 
 class _Work(NamedTuple):
@@ -196,6 +201,12 @@ class _Work(NamedTuple):
     unique: bool
     ready: dict[str, tuple[int, Sequence[Row]]]
     """`rows`: those that are made ready, and how many of the chunk are before them"""
+
+
+def _sent(rows: Sequence[Row], reply: Handled) -> list[Row]:
+    """Of these rows those that became jobs by this reply."""
+    refused = set(reply.refused)
+    return [row for place, row in enumerate(rows[: reply.rows]) if row.to and place not in refused]
 
 
 def _rows(chunk: dict[str, Any], before: int) -> list[tuple[str, Any]]:

@@ -190,6 +190,17 @@ def test_rows_that_cannot_be_sent_are_refused_with_their_numbers(runtime: Runtim
     )  # fmt: skip
 
 
+def test_rows_are_counted_as_the_jobs_that_they_become(runtime: Runtime) -> None:
+    start_campaign([*numbers(3), "not a number", *numbers(1)], "Hello")
+    work(runtime)
+
+    counted = {
+        labels: value for name, labels, value in runtime.counts.readings() if name.endswith("jobs_total")
+    }
+
+    assert {("admitted",): 3, ("refused",): 2} == counted
+
+
 def test_opted_out_numbers_are_refused(runtime: Runtime, fleet: Fleet) -> None:
     fleet.run(fleet.opt_outs.add([OptedOut("27999100001")]))
     campaign = start_campaign(numbers(2), "Hello")
