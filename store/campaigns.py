@@ -25,9 +25,6 @@ LOOK_MS = 5000
 LISTED_REFUSALS = 100_000
 """So many refused rows are kept with their reasons; all are counted."""
 
-NUMBERS_TTL_S = 8 * 86_400
-"""How long a number that was written to is known as one of the campaign; for an import that takes days."""
-
 TOO_LATE = "its validity was over before it was admitted"
 
 
@@ -207,7 +204,7 @@ class Campaigns:
             common.keep_s if last else "", LANE_LETTER[lane], f"{POLICY_LETTER[common.on_ambiguous]}1",
             "" if common.deadline_ms is None else common.deadline_ms, "" if common.receipts else "d0",
             common.client, "" if common.cap is None else common.cap, QUOTA_TTL_S, self._job_ttl_s,
-            NUMBERS_TTL_S, common.callback, self._margin_ms, IN_PLAY, LISTED_REFUSALS, common.above_quota,
+            common.callback, self._margin_ms, IN_PLAY, LISTED_REFUSALS, common.above_quota,
             TOO_LATE,
         ]  # fmt: skip
         no_set = script_keys[5]

@@ -10,10 +10,10 @@
 -- ARGV[6] campaign  ARGV[7] chunk  ARGV[8] rows of it that were handled before these
 -- ARGV[9] the chunk ends with these: '' no, else for how many seconds it is kept (0: it is deleted)
 -- ARGV[10] lane letter  ARGV[11] policy  ARGV[12] deadline_ms or ''  ARGV[13] fields of the job besides (`d0`)
--- ARGV[14] client or ''  ARGV[15] its cap, '' for none  ARGV[16] quota ttl in seconds  ARGV[17] job ttl in seconds
--- ARGV[18] ttl of the sets of numbers  ARGV[19] who is called about the jobs, '' for nobody
--- ARGV[20] ms until an idle chunk is given out again  ARGV[21] most chunks in play  ARGV[22] most refused rows listed
--- ARGV[23] reason of a row above the quota  ARGV[24] reason of a row that is too late
+-- ARGV[14] client or ''  ARGV[15] its cap, '' for none  ARGV[16] quota ttl in seconds  ARGV[17] ttl in seconds of jobs, and
+--   of the sets of numbers  ARGV[18] who is called about the jobs, '' for nobody
+-- ARGV[19] ms until an idle chunk is given out again  ARGV[20] most chunks in play  ARGV[21] most refused rows listed
+-- ARGV[22] reason of a row above the quota  ARGV[23] reason of a row that is too late
 -- then for each row: row (`17`, `17.2` its second try), destination ('' = it is refused), code of the refusal or
 --   digest of the number ('' = it may come twice), reason or fields of its own (`r3q1.1999`, as in admit.lua), thirds
 --   of a credit, number of segments, and that many submit_sm bodies
@@ -50,7 +50,7 @@ local created = string.format('%d', now)
 local cap, client = tonumber(ARGV[15]), ARGV[14]
 local used = client ~= '' and tonumber(redis.call('HGET', KEYS[2], client) or 0)
 local spent, made, refused, codes = 0, 0, 0, {}
-local room = tonumber(ARGV[22]) - redis.call('HGET', KEYS[3], 'q')
+local room = tonumber(ARGV[21]) - redis.call('HGET', KEYS[3], 'q')
 
 local function refuse(row, code, reason)
   refused = refused + 1
@@ -61,12 +61,12 @@ end
 local function is_new(numbers, digest)
   if digest == '' then return true end
   if redis.call('SADD', numbers, digest) == 0 then return false end
-  if redis.call('SCARD', numbers) == 1 then redis.call('EXPIRE', numbers, ARGV[18]) end
+  if redis.call('SCARD', numbers) == 1 then redis.call('EXPIRE', numbers, ARGV[17]) end
   return true
 end
 
 -- What all jobs of these rows have.
-local told = ARGV[19] ~= ''
+local told = ARGV[18] ~= ''
 local same = {}
 local function all_have(name, value)
   same[#same + 1] = name
@@ -75,7 +75,7 @@ end
 if client ~= '' then all_have('g', client) end
 if ARGV[12] ~= '' then all_have('x', ARGV[12]) end
 if ARGV[13] ~= '' then all_have('d', 0) end
-if told then all_have('b', ARGV[19]) end
+if told then all_have('b', ARGV[18]) end
 local plain = #same == 0
 local prefix = campaign .. ':'
 
@@ -106,13 +106,13 @@ local function make(key, row, to, marks, cost, n, a)
 end
 
 local word, handled, wait_ms, places = 'on', 0, 0, {}
-local a, k = 25, 11
+local a, k = 24, 11
 while a <= #ARGV do
   local row, to, mark, n = ARGV[a], ARGV[a + 1], ARGV[a + 2], tonumber(ARGV[a + 5])
   if to == '' then
     refuse(row, mark, ARGV[a + 3])
   elseif too_late then
-    refuse(row, 'expired', ARGV[24])
+    refuse(row, 'expired', ARGV[23])
     places[#places + 1] = handled
   elseif account.tokens <= floor then
     word, wait_ms = 'wait', math.max(1, math.ceil((floor - account.tokens) * 1000 / account.rate))
@@ -128,7 +128,7 @@ while a <= #ARGV do
   else
     local cost = tonumber(ARGV[a + 4])
     if cap and used + spent + cost > cap then
-      refuse(row, 'quota-exceeded', ARGV[23])
+      refuse(row, 'quota-exceeded', ARGV[22])
       places[#places + 1] = handled
     elseif is_new(KEYS[k + 1], mark) then
       make(KEYS[k], row, to, ARGV[a + 3], cost, n, a)
@@ -167,13 +167,13 @@ if word == 'on' and ARGV[9] ~= '' then
   if ARGV[9] == '0' then redis.call('DEL', KEYS[9]) else redis.call('EXPIRE', KEYS[9], ARGV[9]) end
   redis.call('EXPIRE', KEYS[3], ARGV[17])
   redis.call('EXPIRE', KEYS[10], ARGV[17])
-  local most, margin = tonumber(ARGV[21]), tonumber(ARGV[20])
+  local most, margin = tonumber(ARGV[20]), tonumber(ARGV[19])
   for _, number in ipairs(give_out(KEYS[3], KEYS[4], KEYS[5], campaign, now, most, margin)) do
     reply[#reply + 1] = number
   end
 else
   if handled > 0 then redis.call('HSET', KEYS[3], 'o' .. ARGV[7], string.format('%d', offset + handled)) end
-  local again = now + (word == 'slow' and wait_ms or tonumber(ARGV[20]))
+  local again = now + (word == 'slow' and wait_ms or tonumber(ARGV[19]))
   redis.call('ZADD', KEYS[4], string.format('%d', again), chunk)
 end
 return reply

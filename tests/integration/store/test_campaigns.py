@@ -281,7 +281,7 @@ def test_a_number_that_comes_again_is_refused(fleet: Fleet) -> None:
 
     assert ("done", [2]) == (handled.word, list(handled.refused))
     assert ["3 duplicate: the number is that of another row"] == fleet.run(calls(fleet).refusals(ID, "0", 10))
-    assert fleet.ttl_s(fleet.keys.campaign_numbers(ID, 77)) > 0
+    assert fleet.ttl_s(fleet.keys.campaign_numbers(ID, 77)) == JOB_TTL_S
 
 
 def test_rows_above_the_quota_or_too_late_are_refused(fleet: Fleet) -> None:
