@@ -170,10 +170,9 @@ class Campaigns:
     # --- handling ------------------------------------------------------------------------------
 
     def chunk(self, campaign_id: str, number: int) -> list[Call[Any]]:
-        """What a worker needs for a chunk: the chunk, what is common, rows handled, and when it began."""
+        """What a worker needs for a chunk: it, what is common, how many rows were handled, rows a chunk."""
         keys = self._keys
-        campaign = keys.campaign(campaign_id)
-        fields = ("HMGET", campaign, f"o{number}", "z")
+        fields = ("HMGET", keys.campaign(campaign_id), f"o{number}", "z")
         return [
             Call(("MGET", keys.chunk(campaign_id, number), keys.content(campaign_id)), list),
             Call(fields, lambda reply: [int(value or 0) for value in reply]),
@@ -298,10 +297,6 @@ class Campaigns:
 
     # --- erasing a number -----------------------------------------------------------------------
 
-    def begun(self, first: int, count: int) -> Call[list[str]]:
-        """The ids of `count` campaigns behind the oldest `first`."""
-        return Call(("ZRANGE", self._keys.campaigns, first, first + count - 1), _texts)
-
     def chunks_taken(self, campaign_id: str) -> Call[int]:
         """How many chunks a campaign has taken."""
         return Call(("HGET", self._keys.campaign(campaign_id), "n"), lambda reply: int(reply or 0))
@@ -335,13 +330,13 @@ class Campaigns:
         """What all jobs of a campaign have in common, JSON."""
         return Call(("GET", self._keys.content(campaign_id)), lambda reply: reply)
 
+    def begun(self, first: int, count: int) -> Call[list[str]]:
+        """The ids of `count` campaigns behind the oldest `first`."""
+        return Call(("ZRANGE", self._keys.campaigns, first, first + count - 1), _texts)
+
     def newest(self, count: int) -> Call[list[str]]:
         """The ids of the newest campaigns, the newest first; some may have expired."""
         return Call(("ZREVRANGE", self._keys.campaigns, 0, count - 1), _texts)
-
-    def oldest(self, count: int) -> Call[list[str]]:
-        """The ids of the oldest campaigns."""
-        return Call(("ZRANGE", self._keys.campaigns, 0, count - 1), _texts)
 
     def refusals(self, campaign_id: str, after: str, count: int) -> Call[list[str]]:
         """Up to `count` refused rows, `row code: reason`, behind the row `after`, in the order of rows."""

@@ -93,7 +93,7 @@ class Keys:
         self.dead = prefix + b"dead"
         """stream, capped: facts that could not be read"""
         self.waiting = prefix + b"waiting"
-        """hash: ref -> submit_sm body of a segment that is delayed or held"""
+        """hash: ref -> submit_sm body of a segment that is delayed, held or parked"""
         self.delayed = prefix + b"delayed"
         """sorted set: ref -> when it may be sent again (ms)"""
         self.held = prefix + b"held"

@@ -67,8 +67,9 @@ class Wire:
         self._sending = "S" if receipts else "S0"
         self._now_ms = now_ms
         self.queries = Queries(keys, text_ttl_s=text_ttl_s)
-        self.dead = Dead(keys)
         """what is to be asked by query_sm, and what was answered"""
+        self.dead = Dead(keys)
+        """deliver_sm that were refused as malformed"""
         self._outbounds = keys.outbounds()
         self._lane_of = {key: number for number, key in enumerate(self._outbounds, start=1)}
 

@@ -84,12 +84,13 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
     While more than `SMSFLEET_CAMPAIGN_CHUNKS` chunks wait, it waits: Redis is not filled without bound.
 
     Raises InvalidArgument for what no row could be sent with, IdempotencyConflict when the key was used with
-    other arguments or other rows, StoreUnavailable when Redis is away for long: run it again with its key.
+    other arguments, or other rows were taken under it and some are missing (else no row is read),
+    StoreUnavailable when Redis is away for long: run it again with its key.
     """
     if idempotency_key is not None:
         checked_key(idempotency_key)
     _check(name, rate, duplicates)
-    text = text if template or not isinstance(text, str) else plain(text)
+    text = text if template else plain(text)
     form = Template(text)
     if isinstance(recipients, Recipients):
         recipients.require(form.fields)
@@ -212,6 +213,11 @@ def _check(name: str, rate: float | None, duplicates: str) -> None:
     if not isinstance(name, str) or len(name) > 100 or not name.isprintable():
         raise InvalidArgument(f"name {name!r} is refused: it must be at most 100 printable characters")
     check_rate(rate)
+    check_duplicates(duplicates)
+
+
+def check_duplicates(duplicates: str) -> None:
+    """Raise InvalidArgument for what is no word for it."""
     if duplicates not in {"refuse", "send"}:
         raise InvalidArgument(f"duplicates {duplicates!r} is refused: it must be refuse or send")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smsfleet.config.errors import InvalidText, SenderDenied
 from smsfleet.tasks.app import runtime
-from smsfleet.tasks.campaign_start import SAMPLE, check_rate
+from smsfleet.tasks.campaign_start import SAMPLE, check_duplicates, check_rate
 from smsfleet.tasks.recipients import Recipient, Recipients
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.templates import NUMBER, Template, plain
@@ -143,12 +143,14 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
     if not offline:
         now.follow()
     settings = now.settings
-    form = Template(text if template else plain(text))
+    form_text = text if template else plain(text)
+    form = Template(form_text)
     if isinstance(recipients, Recipients):
         recipients.require(form.fields)
     if not text:
         raise InvalidText("text is empty: give at least one character")
     check_rate(rate)
+    check_duplicates(duplicates)
     now_ms = time.time_ns() // 1_000_000
     asked = SmsRequest.checked(
         SAMPLE,
@@ -166,7 +168,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         now_ms=now_ms,
     )
     # The sender is judged once, below: it must not make every row a refused one.
-    common = replace(asked, sender="", text=text if template else plain(text))
+    common = replace(asked, sender="", text=form_text)
     census = Census(
         RowMaker("plan", common, settings, now.rules, now_ms=now_ms),
         form,

@@ -240,5 +240,5 @@ def duties(runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None],
 def forget(runtime: Runtime, *, limit: int = 10) -> None:
     """Take campaigns that have expired from the lists."""
     store, calls = runtime.store, runtime.campaigns
-    for campaign_id in store.run(calls.oldest(limit)):
+    for campaign_id in store.run(calls.begun(0, limit)):
         store.run(calls.forget(campaign_id))

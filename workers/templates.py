@@ -77,8 +77,8 @@ class Template:
 
 
 def plain(text: str) -> str:
-    """A text without fields as a template."""
-    return text.replace("{", "{{").replace("}", "}}")
+    """A text without fields as a template; what is no text stays, and `Template` refuses it."""
+    return text.replace("{", "{{").replace("}", "}}") if isinstance(text, str) else text
 
 
 def packed(row: Any, template: Template, number_field: str = NUMBER) -> Any:

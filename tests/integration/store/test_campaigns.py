@@ -570,4 +570,4 @@ def test_an_expired_campaign_leaves_the_lists(fleet: Fleet) -> None:
         fleet.keys.campaigns_tally,
     )
     assert fleet.redis("EXISTS", *left) == 0
-    assert fleet.run(calls(fleet).oldest(10)) == []
+    assert fleet.run(calls(fleet).begun(0, 10)) == []

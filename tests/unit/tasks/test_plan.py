@@ -180,6 +180,8 @@ def test_the_plan_is_json(planned: Planned) -> None:
         ("Hi", {"validity": 0}, InvalidArgument),
         ("Hi", {"rate": 0}, InvalidArgument),
         ("Hi", {"encoding": "utf-8"}, InvalidArgument),
+        ("Hi", {"duplicates": "sent"}, InvalidArgument),
+        (None, {"template": False}, InvalidText),
     ],
 )
 def test_what_no_row_could_be_sent_with_is_refused(
