@@ -17,7 +17,7 @@ from smsfleet.ops.binder_view import BinderView, SideView
 from smsfleet.ops.catalog import ACCOUNT, BINDER, EXPORTER, LABELS, WORKER, Metric
 from smsfleet.ops.snapshot import LaneView, LeaseView, LoginsView, RedisView, Snapshot, Stage
 from smsfleet.store.standing import Standing
-from smsfleet.store.tally import Came
+from smsfleet.store.status_counts import Came
 
 PAGE = Path(__file__).parent / "metrics.md"
 

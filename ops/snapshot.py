@@ -19,7 +19,7 @@ from smsfleet.store.ledger import Ledger, LedgerView
 from smsfleet.store.server import findings, server_info
 from smsfleet.store.snapshot import QUEUES, Counts, Snapshots, Waiting
 from smsfleet.store.standing import Standing, Standings
-from smsfleet.store.tally import Came
+from smsfleet.store.status_counts import Came
 
 SCHEDULES = ("scheduled", "delayed", "held", "routing", "parts", "webhooks")
 """The places whose times say when something is due; those of all others say when it came."""
@@ -197,7 +197,7 @@ def snapshot(account: str, replies: Sequence[Any]) -> Snapshot:
         waiting={name: _stage(counts.places[name], now_ms, is_schedule=name in SCHEDULES) for name in PLACES},
         kept={name: counts.places[name].count for name in KEPT},
         standing=standing,
-        statuses=counts.tally,
+        statuses=counts.statuses,
         workers=counts.relays,
         unapplied=counts.unapplied,
         doubts=counts.doubts,

@@ -57,7 +57,7 @@ FACTS = ("responses", "deliveries", "answers", "receipts", "dead", "orphans", "o
 WORK = (
     *JOBS, *FACTS, "inflight", "outbound:*", "doubts", "doubted", "rate", "pause", "quota:*", "mo", "seen:*",
     "last:*", "parts:*", "collecting", "routing", "optedout", "optedout:*", "hooks", "hooked", "hook:*",
-    "undelivered", "queries", "queried:*", "query:*", "walk:*", "live", "tally", "credits",
+    "undelivered", "queries", "queried:*", "query:*", "walk:*", "live", "status:counts", "credits",
     "credits:*", READ + "binder",
 )  # fmt: skip
 """All that happens to a job, except who may speak to the gateway."""

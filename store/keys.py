@@ -15,7 +15,8 @@ Keys without a TTL, and why:
   most 100,000 destinations. `orphans`: a name goes with its list, and at most `orphan_limit` stay.
 - `answers`: as the other streams, applied within a second by the duties of any worker.
 - `credits`: the balance, which nobody but the operator knows.
-- `rate`, `tally`: one small hash for each account. `live`: what the operator has set, until the next reload.
+- `rate`, `status:counts`: one small hash for each account. `live`: what the operator has set, until the
+  next reload.
 - `campaigns`, `campaigns:*`: a few fields for each campaign, forgotten by the duties when the campaign has
   expired; segments of a paused one, in `campaigns:parked`, are work that is not done.
 - `pause`: a pause that ended by itself would send what an operator holds back.
@@ -118,8 +119,8 @@ class Keys:
         """hash with a TTL: where the walk for segments without a receipt is; see store/walks.py"""
         self.walk_settle = prefix + b"walk:settle"
         """hash with a TTL: where the walk for segments that stay at 003 is"""
-        self.tally = prefix + b"tally"
-        """hash: how many jobs came to each status; see tally.lua"""
+        self.status_counts = prefix + b"status:counts"
+        """hash: how many jobs came to each status; see count_status.lua"""
         self.rate = prefix + b"rate"
         """hash: the token bucket of the account, and its rate while that is lowered; see lib_rate.lua"""
         self.pause = prefix + b"pause"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import LANES, RELAY_GROUP, Keys
 from smsfleet.store.scripts import script
-from smsfleet.store.tally import Came, came
+from smsfleet.store.status_counts import Came, came
 
 RELAY_IDLE_MS = 15_000
 """A relay asks for facts about once a second: one that has not done so for this long is taken for dead."""
@@ -61,7 +61,7 @@ class Counts(NamedTuple):
     """destinations with an attempt, or a receipt, that nobody can match yet"""
     queries: int
     """questions that wait for query_sm"""
-    tally: tuple[Came, ...]
+    statuses: tuple[Came, ...]
     lanes: dict[str, LaneWaiting]
     places: dict[str, Waiting]
     """by the names in STREAMS and QUEUES"""
@@ -78,8 +78,8 @@ class Snapshots:
         """What waits where; changes nothing."""
         keys = self._keys
         script_keys = [
-            keys.tally, keys.lease, keys.query_off, keys.opted_out, keys.doubts, keys.inflight, keys.queries,
-            keys.hooked, *keys.outbounds(),
+            keys.status_counts, keys.lease, keys.query_off, keys.opted_out, keys.doubts, keys.inflight,
+            keys.queries, keys.hooked, *keys.outbounds(),
             keys.responses, keys.deliveries, keys.answers, keys.outbox,
             keys.dead, keys.undelivered, keys.strays,
             *(keys.intake[lane] for lane in LANES),
@@ -91,7 +91,7 @@ class Snapshots:
 
 
 def _counts(reply: Any) -> Counts:
-    now_ms, lease_ms, relays, unapplied, off, opted_out, doubts, queries, hooked, tally, *rest = reply
+    now_ms, lease_ms, relays, unapplied, off, opted_out, doubts, queries, hooked, statuses, *rest = reply
     lanes, streams, queues = rest
     waiting = [_waiting(*row) for row in queues]
     places = dict(zip(STREAMS, (_waiting(*row) for row in streams), strict=True))
@@ -107,7 +107,7 @@ def _counts(reply: Any) -> Counts:
         opted_out=int(opted_out),
         doubts=doubts,
         queries=queries,
-        tally=came(dict(zip(tally[::2], tally[1::2], strict=True))),
+        statuses=came(dict(zip(statuses[::2], statuses[1::2], strict=True))),
         lanes={
             lane: LaneWaiting(queue, _waiting(*row[:2]), _waiting(*row[2:]))
             for lane, queue, row in zip(LANES, waiting, lanes, strict=False)

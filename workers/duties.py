@@ -21,8 +21,8 @@ from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import LANES
 from smsfleet.store.lifecycle import Kept
 from smsfleet.store.outbox import Outbox
-from smsfleet.store.tally import BATCH as TALLY_BATCH
-from smsfleet.store.tally import Tally
+from smsfleet.store.status_counts import BATCH as COUNTED_BATCH
+from smsfleet.store.status_counts import StatusCounts
 from smsfleet.workers import chunks
 from smsfleet.workers.counts import DUTIES
 from smsfleet.workers.every import Every
@@ -108,13 +108,13 @@ class Duties:
             chunks.forget(self._runtime)
         self._reconciliation.step()
         self._credits.step()
-        self.tally()
+        self.count_statuses()
 
-    def tally(self) -> None:
+    def count_statuses(self) -> None:
         """Count the statuses that jobs came to; whichever worker is first counts them."""
-        store, tally = self._runtime.store, Tally(self._runtime.keys)
+        store, counts = self._runtime.store, StatusCounts(self._runtime.keys)
         for _ in range(MOST_BATCHES):
-            if store.run(tally.count()) < TALLY_BATCH:
+            if store.run(counts.count()) < COUNTED_BATCH:
                 return
 
     def publish_due(self) -> int:

@@ -1,6 +1,6 @@
 -- snapshot.lua: what waits where, for operators: how much, and the first of it. It only reads, and what it costs does
 -- not grow with what waits: beside counters it looks at the segments in flight, a window's worth.
--- KEYS[1] tally hash  KEYS[2] lease string  KEYS[3] query:off string  KEYS[4] optedout integer  KEYS[5] doubts hash
+-- KEYS[1] status:counts hash  KEYS[2] lease string  KEYS[3] query:off string  KEYS[4] optedout integer  KEYS[5] doubts hash
 -- KEYS[6] inflight hash  KEYS[7] queries list  KEYS[8] hooked hash  KEYS[9..11] outbound streams high normal bulk
 -- KEYS[12..18] streams: responses deliveries answers outbox dead undelivered strays
 -- KEYS[19..29] sorted sets: intake high normal bulk, scheduled, delayed, held, aside, orphans, routing, collecting, hooks
@@ -8,7 +8,7 @@
 --   did not ask for facts is taken for dead  ARGV[4] entries of a lane that are looked at most
 -- returns { now_ms, ms until the lease ends (below 0: none), relays alive, facts that they read and did not apply,
 --   why query_sm is off or '', opted-out numbers, destinations in doubt, questions for query_sm,
---   events that a webhook has not taken, the tally's fields and values,
+--   events that a webhook has not taken, the fields and values of status:counts,
 --   three lanes: { segments that are not in flight, ms of the oldest, segments in flight, ms of the oldest },
 --   the streams: { entries, ms of the oldest }, the sorted sets: { members, lowest score } }; '' for no ms or score
 -- uses: lib_time

@@ -16,7 +16,7 @@ from smsfleet.ops.exposition import exposition
 from smsfleet.ops.snapshot import take
 from smsfleet.ops.source import AccountSource
 from smsfleet.simulator.server import Simulator
-from smsfleet.store.tally import Tally
+from smsfleet.store.status_counts import StatusCounts
 
 pytestmark = pytest.mark.server
 
@@ -29,7 +29,7 @@ async def test_every_metric_of_the_catalog_is_served_and_no_label_holds_a_number
     refused = account.send(destination="27999181024")
     await eventually(lambda: account.apply_responses() or account.states(messages)["A"] == 3)
     await eventually(lambda: account.apply_responses() or account.segment(refused).state == "R")
-    account.store.run(Tally(account.keys).count())
+    account.store.run(StatusCounts(account.keys).count())
     # The report is written every 2 s; the account's state is read from it.
     await eventually(lambda: take(account.store, account.name).binder.submitted == 4)
     source = AccountSource(lambda: take(account.store, account.name), lambda: running.binder.leads)

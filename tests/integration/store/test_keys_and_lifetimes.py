@@ -12,13 +12,13 @@ from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.journal import JournalEntry, JournalLog
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.store.queries import Heard, Queries, Query
-from smsfleet.store.tally import Tally
+from smsfleet.store.status_counts import StatusCounts
 from smsfleet.store.walks import Walks
 
 KEPT = re.compile(
     rb"fence|lease:number|journal|outbound:(high|normal|bulk)|responses|deliveries|answers|status|mo|receipts|dead|strays"
     rb"|intake:\w+|scheduled|aside|watermark:\w+|inflight|waiting|delayed|held|collecting|routing|parts:\w+|orphans"
-    rb"|doubts|doubted|tally|rate|credits|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
+    rb"|doubts|doubted|status:counts|rate|credits|pause|optedout(:\w+)?|bind|outbox|undelivered|hooks|hooked|hook:.*"
     rb"|campaigns(:\w+)?"
 )
 """The keys that store/keys.py lists as without a lifetime."""
@@ -76,7 +76,7 @@ def a_busy_day(fleet: Fleet) -> None:
         turn = fleet.run(walks.turn(walk))
         assert turn is not None
         fleet.run(walks.end_turn(walk, turn, 1_000))
-    fleet.run(Tally(fleet.keys).count())
+    fleet.run(StatusCounts(fleet.keys).count())
     a_campaign(fleet)
 
 
@@ -123,7 +123,7 @@ def test_the_documented_reasons_are_those_of_keys_py(repository) -> None:
         "held",
         "doubts",
         "doubted",
-        "tally",
+        "status:counts",
         "credits",
         "rate",
         "bind",

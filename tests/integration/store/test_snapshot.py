@@ -1,11 +1,11 @@
-"""snapshot.lua: what waits where; and tally.lua: how many jobs came to each status."""
+"""snapshot.lua: what waits where; and count_status.lua: how many jobs came to each status."""
 
 from __future__ import annotations
 
 from tests.integration.store.steps import NOW_MS, PERMANENT, TEMPORARY, Fleet
 
 from smsfleet.store.snapshot import Counts, Snapshots, Waiting
-from smsfleet.store.tally import Came, Tally
+from smsfleet.store.status_counts import Came, StatusCounts
 
 
 def look(fleet: Fleet, after_ms: int = 0) -> Counts:
@@ -31,7 +31,7 @@ def test_in_an_empty_account_nothing_waits(fleet: Fleet) -> None:
     )
     assert (0, 0, "", 0, 0, 0, ()) == (
         found.relays, found.unapplied, found.queries_off, found.opted_out, found.doubts, found.queries,
-        found.tally,
+        found.statuses,
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def test_receipts_without_a_response_are_told(fleet: Fleet) -> None:
     assert 1 == found.doubts
 
 
-# --- tally.lua ----------------------------------------------------------------------------------
+# --- count_status.lua ----------------------------------------------------------------------------------
 
 
 def test_jobs_are_counted_by_the_statuses_that_they_came_to(fleet: Fleet) -> None:
@@ -154,25 +154,25 @@ def test_jobs_are_counted_by_the_statuses_that_they_came_to(fleet: Fleet) -> Non
     fleet.answer(refused, PERMANENT)
     fleet.answer(accepted, message_id=b"M2")
 
-    counted = fleet.run(Tally(fleet.keys).count())
+    counted = fleet.run(StatusCounts(fleet.keys).count())
 
     assert 4 == counted
-    assert (Came(4, True, 1), Came(8, False, 2), Came(9, True, 1)) == look(fleet).tally
+    assert (Came(4, True, 1), Came(8, False, 2), Came(9, True, 1)) == look(fleet).statuses
 
 
 def test_nothing_is_counted_twice_and_nothing_is_left_out(fleet: Fleet) -> None:
     for number in range(5):
         fleet.answer(fleet.send(f"j{number}")[0], message_id=b"M%d" % number)
 
-    runs = [fleet.run(Tally(fleet.keys).count(2)) for _ in range(4)]
+    runs = [fleet.run(StatusCounts(fleet.keys).count(2)) for _ in range(4)]
 
     assert [2, 2, 1, 0] == runs
-    assert (Came(8, False, 5),) == look(fleet).tally
+    assert (Came(8, False, 5),) == look(fleet).statuses
 
 
 def test_later_changes_are_added(fleet: Fleet) -> None:
     for number in range(2):
         fleet.answer(fleet.send(f"j{number}")[0], message_id=b"M%d" % number)
-        fleet.run(Tally(fleet.keys).count())
+        fleet.run(StatusCounts(fleet.keys).count())
 
-    assert (Came(8, False, 2),) == look(fleet).tally
+    assert (Came(8, False, 2),) == look(fleet).statuses

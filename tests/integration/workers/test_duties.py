@@ -412,7 +412,9 @@ def test_a_round_counts_the_statuses_that_jobs_came_to(duties: Duties, fleet: Fl
     duties.step()
 
     assert {b"8": b"1", b"4f": b"1"} == {
-        name: count for name, count in pairs(fleet.redis("HGETALL", fleet.keys.tally)) if name != b"cursor"
+        name: count
+        for name, count in pairs(fleet.redis("HGETALL", fleet.keys.status_counts))
+        if name != b"cursor"
     }
 
 

@@ -13,7 +13,7 @@ from smsfleet.cli.top_view import MOST_ALERTS, screen
 from smsfleet.ops.binder_view import BinderView
 from smsfleet.ops.snapshot import LaneView, LeaseView, Snapshot, Stage
 from smsfleet.store.standing import GatewayPause, Pause, Standing
-from smsfleet.store.tally import Came
+from smsfleet.store.status_counts import Came
 
 BUSY = replace(
     WELL,

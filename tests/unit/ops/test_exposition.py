@@ -17,7 +17,7 @@ from smsfleet.ops.exposition import exposition
 from smsfleet.ops.histogram import Histogram
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.ops.source import AccountSource
-from smsfleet.store.tally import Came
+from smsfleet.store.status_counts import Came
 from smsfleet.workers.counts import Counts
 from smsfleet.workers.outgoing import Outcome
 

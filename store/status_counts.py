@@ -26,8 +26,8 @@ class Came:
     count: int
 
 
-class Tally:
-    """The calls of one account's tally."""
+class StatusCounts:
+    """The calls of one account's counts."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -37,11 +37,11 @@ class Tally:
 
         Any worker may do it, and two at once do no harm. What the stream's cap has cut away is not counted.
         """
-        return eval_call(script("tally"), [self._keys.status, self._keys.tally], (most,), int)
+        return eval_call(script("count_status"), [self._keys.status, self._keys.status_counts], (most,), int)
 
 
 def came(fields: Mapping[bytes, bytes]) -> tuple[Came, ...]:
-    """The tally as it is stored, in the order of the statuses."""
+    """The counts as they are stored, in the order of the statuses."""
     found = [
         Came(int(name.rstrip(FINAL) or 0), name.endswith(FINAL), int(count))
         for name, count in ((key.decode(), value) for key, value in fields.items() if key != CURSOR)

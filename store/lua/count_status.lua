@@ -1,5 +1,5 @@
--- tally.lua: count the changes of the stream `status` that were not counted yet, by what was shown.
--- KEYS[1] status stream  KEYS[2] tally hash: `<status>` how many jobs came to it and stay open, `<status>f` for those that
+-- count_status.lua: count the changes of the stream `status` that were not counted yet, by what was shown.
+-- KEYS[1] status stream  KEYS[2] status:counts hash: `<status>` how many jobs came to it and stay open, `<status>f` for those that
 --   ended with it; `cursor` the last entry that was counted
 -- ARGV[1] entries of one run at most
 -- returns how many were counted; fewer than ARGV[1]: there are no more
