@@ -21,9 +21,10 @@ from tests.integration.store.steps import (
     body,
 )
 
+from smsfleet.store import campaigns as module
 from smsfleet.store.campaign_records import CampaignRecord, record
 from smsfleet.store.campaigns import IN_PLAY, LOOK_MS, Campaigns, Common, Handled, Opened, Row, Taken
-from smsfleet.store.jobs import Pace
+from smsfleet.store.jobs import QUOTA_TTL_S, Pace
 from smsfleet.store.wire import DROPPED
 
 ID = "Cabcdefghij"
@@ -273,6 +274,30 @@ def test_refused_rows_are_kept_with_their_reasons(fleet: Fleet) -> None:
     )  # fmt: skip
 
 
+def test_no_more_refused_rows_are_listed_than_allowed(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LISTED_REFUSALS", 2)
+    begin(fleet)
+    put(fleet, 1, kind="last")
+
+    admit(fleet, [refused(1)], last=False)
+    admit(fleet, [refused(2), refused(3)], handled=1)
+
+    listed = [line.partition(" ")[0] for line in fleet.run(calls(fleet).refusals(ID, "0", 10))]
+    assert (["1", "2"], 3) == (listed, look(fleet).refused)
+
+
+def test_a_campaign_is_kept_from_its_last_row_on(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1, kind="last")
+    kept = (fleet.keys.campaign(ID), fleet.keys.content(ID))
+    for key in kept:
+        fleet.redis("EXPIRE", key, 100)
+
+    admit(fleet, [row(1)])
+
+    assert [JOB_TTL_S, JOB_TTL_S] == [fleet.ttl_s(key) for key in kept]
+
+
 def test_a_number_that_comes_again_is_refused(fleet: Fleet) -> None:
     begin(fleet)
     put(fleet, 1, kind="last")
@@ -297,6 +322,7 @@ def test_rows_above_the_quota_or_too_late_are_refused(fleet: Fleet) -> None:
     assert ([1], [0]) == (list(above.refused), list(expired.refused))
     assert {"quota-exceeded": 1, "expired": 1} == look(fleet).refused_by
     assert fleet.run(fleet.jobs.quota_used("billing", DAY)) == 4
+    assert fleet.ttl_s(fleet.keys.quota(DAY)) == QUOTA_TTL_S
 
 
 def test_rows_wait_for_the_accounts_rate_and_for_room_in_the_stream(fleet: Fleet) -> None:
