@@ -19,7 +19,7 @@ from smsfleet.config.logs import mask_string
 NUMBER = "to"
 """The field of a row that is its number, unless another is named."""
 
-MOST_OCTETS = 40_000
+MOST_CHARACTERS = 40_000
 """Of one row's fields together: more than the longest text can hold (255 segments of 153)."""
 
 _NAME_MOST = 64
@@ -64,15 +64,15 @@ class Template:
     def values(self, row: Mapping[str, Any]) -> list[str]:
         """The values of `fields` in a row; raises InvalidField."""
         values = []
-        octets = 0
+        length = 0
         for name in self.fields:
             value = row.get(name)
             if type(value) is not str:
                 value = _as_text(name, value)
-            octets += len(value)
+            length += len(value)
             values.append(value)
-        if octets > MOST_OCTETS:
-            raise InvalidField(f"the fields have {octets} characters together: at most {MOST_OCTETS}")
+        if length > MOST_CHARACTERS:
+            raise InvalidField(f"the fields have {length} characters together: at most {MOST_CHARACTERS}")
         return values
 
 

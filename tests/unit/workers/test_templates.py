@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smsfleet.config.errors import InvalidField, InvalidText
-from smsfleet.workers.templates import MOST_OCTETS, Template, plain
+from smsfleet.workers.templates import MOST_CHARACTERS, Template, plain
 
 
 def rendered(text: str, **row: Any) -> str:
@@ -87,4 +87,4 @@ def test_what_is_no_text_is_refused(value: Any) -> None:
 
 def test_fields_of_any_length_are_not_taken() -> None:
     with pytest.raises(InvalidField, match="at most 40000"):
-        Template("{a}{b}").values({"a": "x" * MOST_OCTETS, "b": "x"})
+        Template("{a}{b}").values({"a": "x" * MOST_CHARACTERS, "b": "x"})
