@@ -334,6 +334,10 @@ class Campaigns:
         """The ids of `count` campaigns behind the oldest `first`."""
         return Call(("ZRANGE", self._keys.campaigns, first, first + count - 1), _texts)
 
+    def live(self, count: int) -> Call[list[str]]:
+        """The ids of up to `count` campaigns that are not admitted whole."""
+        return Call(("ZRANGE", self._keys.campaigns_live, 0, count - 1), _texts)
+
     def newest(self, count: int) -> Call[list[str]]:
         """The ids of the newest campaigns, the newest first; some may have expired."""
         return Call(("ZREVRANGE", self._keys.campaigns, 0, count - 1), _texts)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.store.standing import Standings
+from smsfleet.tasks.campaign import pending_rows
 
 if TYPE_CHECKING:
     from smsfleet.workers.request import SmsRequest
@@ -23,7 +24,7 @@ class Account:
     rate: float
     """segments per second in force"""
     waiting: int | None = None
-    """jobs and segments of the lane that are before any new one; None: not asked"""
+    """jobs, segments, and rows of campaigns of the lane that are before any new one; None: not asked"""
     is_open: bool = True
     """whether nothing of the lane is paused"""
     quota_left: Fraction | None = None
@@ -45,7 +46,9 @@ class Account:
         known = store.run(now.credits.account()).balance
         balance = None if known is None else Fraction(known.thirds, 3)
         rate = standing.rate or now.settings.rate
-        return cls(rate, sum(waiting), standing.is_open(asked.lane), left, balance)
+        return cls(
+            rate, sum(waiting) + pending_rows(now, asked.lane), standing.is_open(asked.lane), left, balance
+        )
 
 
 def opted_out(now: Runtime, sender: str) -> Callable[[Sequence[str]], Sequence[bool]] | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smsfleet.config.errors import InvalidArgument, UnknownCampaign
 from smsfleet.store.campaign_records import CampaignRecord, record
 from smsfleet.tasks.app import runtime
 from smsfleet.workers.states import FINAL_STATES, part
+
+if TYPE_CHECKING:
+    from smsfleet.workers.runtime import Runtime
 
 RETRIED_STATES = ("UNDELIVERED", "REJECTED", "EXPIRED")
 """What `retry_failed` sends again: nobody got it. FAILED_UNKNOWN may have been delivered."""
@@ -217,6 +220,16 @@ def campaigns(limit: int = 100) -> list[Progress]:
         if one is not None:
             found.append(progress_of(one))
     return found
+
+
+def pending_rows(now: Runtime, lane: str) -> int:
+    """Rows of the campaigns that run in a lane which are no jobs yet; of the first 500 such campaigns."""
+    pending = 0
+    for campaign_id in now.store.run(now.campaigns.live(BATCH)):
+        one = record(campaign_id, now.store.run_all(now.campaigns.read(campaign_id)))
+        if one is not None and one.lane == lane and progress_of(one).state in {"submitting", "running"}:
+            pending += counts_of(one).pending
+    return pending
 
 
 def unknown(campaign_id: str) -> UnknownCampaign:

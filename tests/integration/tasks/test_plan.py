@@ -12,7 +12,7 @@ from smsfleet.config.settings import load
 from smsfleet.store.client import Store
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.store.standing import ACCOUNT, Standings
-from smsfleet.tasks import plan_campaign, send_sms
+from smsfleet.tasks import plan_campaign, send_sms, start_campaign
 from smsfleet.tasks.app import use_runtime
 from smsfleet.workers.runtime import Runtime
 
@@ -69,6 +69,16 @@ def test_what_waits_in_the_lane_goes_first(runtime: Runtime, fleet: Fleet) -> No
 
     assert (100, 1.02) == (plan.waiting, plan.drain_s)
     assert 0 == plan_campaign([A, B], "Hello", lane="normal").waiting
+
+
+def test_rows_of_other_campaigns_of_the_lane_go_first(runtime: Runtime, fleet: Fleet) -> None:
+    start_campaign([A, B, C], "Hello")
+    paused = start_campaign([A], "Hello")
+    paused.pause()
+    start_campaign([A], "Hello", at=3600)
+    start_campaign([A], "Hello", lane="normal")
+
+    assert 3 == plan_campaign([A, B], "Hello").waiting
 
 
 def test_a_pause_is_warned_of(runtime: Runtime, fleet: Fleet) -> None:
