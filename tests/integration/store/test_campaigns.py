@@ -224,6 +224,17 @@ def test_a_campaign_is_looked_at_until_it_is_admitted_whole(fleet: Fleet) -> Non
     assert fleet.run(calls(fleet).lane(OTHER)) is None
 
 
+def test_a_campaign_that_is_tried_again_is_kept_and_looked_at_again(fleet: Fleet) -> None:
+    running(fleet, row(1))
+    assert ("", []) == fleet.run(calls(fleet).next_chunks(ID))
+    fleet.redis("EXPIRE", fleet.keys.content(ID), 100)
+
+    put(fleet, 2, kind="retry", tries=[(1, 2)])
+
+    assert [ID] == fleet.run(calls(fleet).due(10))[0]
+    assert JOB_TTL_S == fleet.ttl_s(fleet.keys.content(ID))
+
+
 # --- rows become jobs ---------------------------------------------------------------------------
 
 
@@ -341,6 +352,15 @@ def test_rows_wait_for_the_accounts_rate_and_for_room_in_the_stream(fleet: Fleet
     assert ("wait", 1, 1) == (waits.word, waits.rows, waits.wait_ms)
     assert "done" == on.word
     assert ("wait", 8, 50) == (full.word, full.rows, full.wait_ms)
+
+
+def test_what_is_left_to_other_lanes_is_less_while_the_gateway_throttles(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1, kind="last")
+    pace = Pace(rate=100, bulk_reserve=0.2, outbound_limit=20_000)  # 2 of 10 tokens at once
+    fleet.redis("HSET", fleet.keys.rate, "r", "10", "c", fleet.now_ms)  # 1 at once now
+
+    assert "done" == admit(fleet, [row(1)], pace=pace).word
 
 
 def test_a_campaign_has_a_rate_of_its_own(fleet: Fleet) -> None:
