@@ -19,12 +19,10 @@ from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.rules import NO_RULES, Rules
 from smsfleet.workers.segments import Segmented, segment
 from smsfleet.workers.tariff import tariff_of
-from smsfleet.workers.templates import NUMBER, Template, packed
+from smsfleet.workers.templates import Template
 
 if TYPE_CHECKING:
     from smsfleet.config.settings import Settings
-
-__all__ = ["NUMBER", "Made", "RowMaker", "packed"]
 
 _SOMEONE = "279991000010000"
 """Stands in the place of the number in a body that is made once; as long as no fixed field before it."""
@@ -91,7 +89,9 @@ class RowMaker:
             cap=None if cap is None else 3 * cap,
             callback=request.callback or (ACCOUNT if settings.callback else ""),
             keep_s=settings.text_ttl_s if self.fields else 0,
-            above_quota=f"{request.client} has no {cap} credits left today (SMSFLEET_QUOTAS)" if cap else "",
+            above_quota=""
+            if cap is None
+            else f"{request.client} has no {cap} credits left today (SMSFLEET_QUOTAS)",
         )
 
     def make(self, number: str, value: Any, *, unique: bool) -> Made:

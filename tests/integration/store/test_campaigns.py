@@ -161,7 +161,7 @@ def test_no_rows_are_taken_of_what_is_cancelled_or_gone(fleet: Fleet) -> None:
 
 
 def test_a_scheduled_campaign_is_given_out_when_it_is_due(fleet: Fleet) -> None:
-    begin(fleet, due_ms=NOW_MS + 60_000)
+    begin(fleet, due_ms=NOW_MS + 60_000, idempotency_key="autumn")
     before = (list(put(fleet, 1, kind="last").publish), fleet.run(calls(fleet).next_chunks(ID)))
 
     fleet.now_ms += 60_000
@@ -169,8 +169,8 @@ def test_a_scheduled_campaign_is_given_out_when_it_is_due(fleet: Fleet) -> None:
     assert ([], ("bulk", [])) == before
     assert ([ID], []) == fleet.run(calls(fleet).due(10))
     assert ("bulk", [1]) == fleet.run(calls(fleet).next_chunks(ID))
-    assert fleet.ttl_s(fleet.keys.campaign(ID)) > JOB_TTL_S
-    assert fleet.ttl_s(fleet.keys.chunk(ID, 1)) > JOB_TTL_S, "counted from when it is due"
+    kept = (fleet.keys.campaign(ID), fleet.keys.chunk(ID, 1), fleet.keys.campaign_key("autumn"))
+    assert [JOB_TTL_S + 60] * 3 == [fleet.ttl_s(key) for key in kept], "counted from when it is due"
 
 
 def test_a_chunk_that_nobody_works_at_is_given_out_again(fleet: Fleet) -> None:

@@ -9,10 +9,10 @@ import pytest
 from smsfleet.config.settings import Settings, load
 from smsfleet.smpp.pdu import SubmitSm
 from smsfleet.workers.admissions import Encoded, admission_of
-from smsfleet.workers.campaign_rows import Made, RowMaker, packed
+from smsfleet.workers.campaign_rows import Made, RowMaker
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.rules import NO_RULES, Rules
-from smsfleet.workers.templates import Template
+from smsfleet.workers.templates import Template, packed
 
 CAMPAIGN = "Cabcdefghij"
 NOW_MS = 1_700_000_000_000
@@ -159,6 +159,16 @@ def test_a_row_has_its_price_and_what_was_changed_of_its_text() -> None:
     )
 
     assert ("q9.49", "", "r2q9.49") == (german, other, quoted)
+
+
+@pytest.mark.parametrize("credits_a_day", [0, 10])
+def test_a_row_above_the_quota_is_refused_with_its_reason(credits_a_day: int) -> None:
+    settings = load({"SMSFLEET_QUOTAS": f"billing={credits_a_day}"})
+
+    found = maker("Hello", settings=settings, client="billing").common()
+
+    expected = f"billing has no {credits_a_day} credits left today (SMSFLEET_QUOTAS)"
+    assert (3 * credits_a_day, expected) == (found.cap, found.above_quota)
 
 
 def test_what_rows_have_in_common_is_that_of_send_sms() -> None:
