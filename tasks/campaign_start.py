@@ -20,7 +20,7 @@ from smsfleet.store.server import server_time_ms
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.campaign import Campaign
 from smsfleet.tasks.chunk import publish_chunks
-from smsfleet.tasks.recipients import Recipient, Recipients, kept
+from smsfleet.tasks.recipients import Recipient, check_recipients, kept
 from smsfleet.workers import moments
 from smsfleet.workers.request import SmsRequest, checked_key
 from smsfleet.workers.templates import NUMBER, Template, plain
@@ -92,8 +92,7 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
     _check(name, rate, duplicates)
     text = text if template else plain(text)
     form = Template(text)
-    if isinstance(recipients, Recipients):
-        recipients.require(form.fields)
+    check_recipients(recipients, form.fields)
     request = _common(form, text, sender, lane=lane, client=client, validity=validity, at=at, **options)
     given = {"lane": lane, "sender": request.sender, "validity": validity, "at": at, **options}
     fingerprint = _fingerprint(text, number_field, duplicates, given)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from smsfleet.config.errors import InvalidText, SenderDenied
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.campaign_start import SAMPLE, check_duplicates, check_rate
-from smsfleet.tasks.recipients import Recipient, Recipients
+from smsfleet.tasks.recipients import Recipient, check_recipients
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.templates import NUMBER, Template, plain
 from smsfleet.workers.times import LONGEST_S, When
@@ -145,8 +145,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
     settings = now.settings
     form_text = text if template else plain(text)
     form = Template(form_text)
-    if isinstance(recipients, Recipients):
-        recipients.require(form.fields)
+    check_recipients(recipients, form.fields)
     if not text:
         raise InvalidText("text is empty: give at least one character")
     check_rate(rate)

@@ -232,6 +232,17 @@ def read_recipients(  # noqa: PLR0913 - what a file may need to be told
     )
 
 
+def check_recipients(recipients: Any, fields: Iterable[str]) -> None:
+    """Raise InvalidArgument for what is no list of recipients, or a file that has no column for a field."""
+    if isinstance(recipients, str | bytes | Mapping):  # whose characters, or keys, would all be refused
+        raise InvalidArgument(
+            f"recipients is {type(recipients).__name__}: give a list of numbers or of mappings, or a file by"
+            " read_recipients"
+        )
+    if isinstance(recipients, Recipients):
+        recipients.require(fields)
+
+
 def kept(row: Recipient, template: Template, number_field: str = NUMBER) -> Any:
     """A recipient as its chunk keeps it, see `packed`; that of a file with its line where it is refused."""
     if isinstance(row, BadRow):

@@ -159,6 +159,16 @@ def test_what_no_row_could_be_sent_with_is_refused_at_once(
     assert campaigns() == []
 
 
+@pytest.mark.parametrize(
+    "recipients", ["27999100001", "customers.csv", b"27999100001", {"to": "27999100001"}]
+)
+def test_one_recipient_or_the_name_of_a_file_is_no_list_of_recipients(recipients: Any) -> None:
+    with pytest.raises(InvalidArgument, match="read_recipients"):
+        start_campaign(recipients, "Hello")
+
+    assert [] == campaigns()
+
+
 def test_a_sender_that_is_not_registered_is_refused_at_once(store: Store) -> None:
     use_runtime(Runtime(load({"SMSFLEET_SENDERS": "Shop", "SMSFLEET_BROKER_URL": "memory://"}), store=store))
 

@@ -191,6 +191,11 @@ def test_what_no_row_could_be_sent_with_is_refused(
         planned([A], text, **asked)
 
 
+def test_the_name_of_a_file_is_no_list_of_recipients(planned: Planned) -> None:
+    with pytest.raises(InvalidArgument, match="read_recipients"):
+        planned("customers.csv")
+
+
 def test_a_text_that_names_a_column_that_the_file_lacks_is_refused_at_once(planned: Planned) -> None:
     with (
         read_recipients(io.BytesIO(f"to,name\n{A},Ann\n".encode())) as rows,
