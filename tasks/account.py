@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.store.standing import Standings
 from smsfleet.tasks.campaign import pending_rows
@@ -41,7 +41,7 @@ class Account:
         cap = now.settings.caps.get(asked.client)
         left = None
         if cap is not None:
-            used = store.run(jobs.quota_used(asked.client, time.time_ns() // 1_000_000 // DAY_MS))
+            used = store.run(jobs.quota_used(asked.client, epoch_ms() // DAY_MS))
             left = max(Fraction(0), cap - Fraction(used, 3))
         known = store.run(now.credits.account()).balance
         balance = None if known is None else Fraction(known.thirds, 3)

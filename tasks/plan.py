@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidText, SenderDenied
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.campaign_start import SAMPLE, check_duplicates, check_rate
@@ -150,7 +150,7 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         raise InvalidText("text is empty: give at least one character")
     check_rate(rate)
     check_duplicates(duplicates)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = epoch_ms()
     asked = SmsRequest.checked(
         SAMPLE,
         form.render(["x"] * len(form.fields)),

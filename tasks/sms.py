@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from celery.result import AsyncResult
 from kombu.exceptions import EncodeError, OperationalError
 from kombu.utils.json import dumps
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import (
     DestinationDenied,
     IdempotencyConflict,
@@ -211,17 +211,13 @@ def _bind(  # noqa: PLR0913 - the arguments of send_sms, as far as settings fill
         reference_octets=settings.reference_octets,
         rules=now.rules,
         # A due time is one of the store's clock, by which it is judged.
-        now_ms=now.store.run(server_time_ms()) if options.get("at") is not None else _now_ms(),
+        now_ms=now.store.run(server_time_ms()) if options.get("at") is not None else epoch_ms(),
         **options,
     )
     if idempotency_key is None:
         return Asked(request, None, None)
     given = {"transliterate": transliterate, "long_messages": long_messages, **options}
     return Asked(request, checked_key(idempotency_key), fingerprint(request, given))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _follows_other_rules() -> bool:

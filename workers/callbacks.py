@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger
 from smsfleet.config.targets import HookTarget, TaskTarget, parse_target
@@ -19,7 +20,6 @@ from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.store.outbox import ACCOUNT, Change, Events, Outbox, Ready
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
 from smsfleet.workers.every import Every
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.states import of_labels
 

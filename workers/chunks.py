@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Any, NamedTuple
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import RecordError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.calls import Call
@@ -15,7 +16,6 @@ from smsfleet.store.campaigns import Campaigns, Handled, Row
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.campaign_rows import Made, RowMaker
 from smsfleet.workers.outgoing import MOST_DEATHS, Outcome
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 

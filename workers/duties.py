@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import WEBHOOK
@@ -29,7 +30,6 @@ from smsfleet.workers.every import Every
 from smsfleet.workers.inbox import REPLY, Inbox
 from smsfleet.workers.meter import CreditWatch
 from smsfleet.workers.reconciliation import Reconciliation
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 

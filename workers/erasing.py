@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.logs import mask_number
 from smsfleet.store.erasure import Erasure
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.search import Search
 from smsfleet.workers.campaign_rows import without_number
 from smsfleet.workers.outgoing import Outcome, Outgoing
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 BATCH = 500

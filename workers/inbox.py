@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidDestination
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import STREAM, target_of
@@ -30,9 +30,9 @@ MOST_BATCHES = 50
 class Inbox:
     """Keeps messages for one runtime. Everything may be done twice: a message is kept once."""
 
-    def __init__(self, runtime: Runtime, *, clock_ms: Callable[[], int] | None = None) -> None:
+    def __init__(self, runtime: Runtime, *, clock_ms: Callable[[], int] = epoch_ms) -> None:
         self._runtime = runtime
-        self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
+        self._clock_ms = clock_ms
         self._log = logger(__name__)
 
     def take(self, fact: DeliveryFact, deliver: DeliverSm) -> None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.days import day_name, days_between, first_of_month, last_of_month
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger
@@ -26,7 +27,6 @@ from smsfleet.workers.credits import (
     spelled,
 )
 from smsfleet.workers.every import Every
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.tariff import message_credits
 
 if TYPE_CHECKING:

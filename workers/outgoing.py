@@ -10,6 +10,7 @@ from fractions import Fraction
 from threading import Event
 from typing import Any
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.codes import ESME_RUNKNOWNERR, command_status
 from smsfleet.config.errors import (
     EncodeError,
@@ -26,7 +27,6 @@ from smsfleet.store.jobs import Admission
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.records import JobRecord
 from smsfleet.workers.admissions import Encoded, admission_of, called_about
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.codes import command_status
 from smsfleet.config.errors import InvalidDestination, PduError
 from smsfleet.config.logs import logger
@@ -34,11 +35,6 @@ BATCH = 100
 LOOK_AGAIN = 3
 LOGGED, LOGGED_S = 20, 60.0
 """Lines about what cannot be read, in so many seconds."""
-
-
-def epoch_ms() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Relay:

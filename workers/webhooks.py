@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import HookRefused, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.config.webhook_settings import WebhookSettings
@@ -23,7 +24,6 @@ from smsfleet.store.calls import Call
 from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.workers.consuming import RETRY_MOST_S, RETRY_S
 from smsfleet.workers.doors import Doors
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.signature import EVENT_ID, SIGNATURE, TIMESTAMP, sign
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tests.integration.store.steps import NO_CREDIT, PERMANENT, TEMPORARY, Fleet
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import UnknownJob
 from smsfleet.tasks import job_status
 from smsfleet.tasks.app import use_runtime
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("runtime")

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.store.steps import NOW_MS, TEMPORARY, TO, Fleet
 from tests.integration.workers.conftest import Outage, Stopping
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.store.client import Store
 from smsfleet.store.facts import DeliveryFact
@@ -16,7 +17,6 @@ from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import LANES
 from smsfleet.workers import duties as module
 from smsfleet.workers.duties import BATCH, TICK_S, Duties
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 HOUR_MS = 3_600_000

@@ -8,11 +8,11 @@ import pytest
 from tests.integration.store.steps import TO, Fleet
 from tests.integration.workers.test_relay import arrive, relay
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.outbox import Outbox
 from smsfleet.workers.chunks import Chunks
 from smsfleet.workers.erasing import Eraser
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.runtime import Runtime
 
 

@@ -15,6 +15,7 @@ from tests.integration.store.steps import Fleet
 from tests.integration.workers.test_duties import Recorder
 from tests.integration.workers.test_relay import arrive, nothing_is_left, relay
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.settings import load
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.client import Store
@@ -23,7 +24,6 @@ from smsfleet.store.opt_out import OptedOut
 from smsfleet.workers.duties import Duties
 from smsfleet.workers.inbox import Inbox
 from smsfleet.workers.outgoing import Outgoing
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 from smsfleet.workers.segments import segment

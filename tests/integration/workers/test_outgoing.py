@@ -13,6 +13,7 @@ from tests.integration.store.steps import Fleet
 from tests.integration.waiting import wait_until
 from tests.integration.workers.conftest import Outage, Stopping
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import StoreError
 from smsfleet.config.settings import load
 from smsfleet.smpp.pdu import SubmitSm
@@ -20,7 +21,6 @@ from smsfleet.store.client import Store
 from smsfleet.store.live import Live
 from smsfleet.tasks.status import of_record
 from smsfleet.workers.outgoing import MOST_DEATHS, PATIENCE_S, RETRY_MOST_S, RETRY_S, Outcome, Outgoing
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 

@@ -7,12 +7,12 @@ import json
 import pytest
 from tests.integration.store.steps import Fleet
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.store import keys as keys_module
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.queries import ANSWERED, NACKED, SILENT, Queries, Query
 from smsfleet.workers import walk as module
 from smsfleet.workers.reconciliation import SILENT_MOST, WAITING, Reconciliation
-from smsfleet.workers.relay import epoch_ms
 from smsfleet.workers.request import SmsRequest
 from smsfleet.workers.runtime import Runtime
 
