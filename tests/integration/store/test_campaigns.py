@@ -471,6 +471,7 @@ def test_a_cancelled_campaign_is_not_begun_any_more(fleet: Fleet) -> None:
     assert ("C", {"C": 2}, [b"j1#1"]) == (
         fleet.states(f"{ID}:1"), dict(look(fleet).tally), fleet.outbound("bulk"),
     )  # fmt: skip
+    assert "Q L" == fleet.letters(f"{ID}:1")
 
 
 def test_a_cancelled_campaign_makes_no_more_jobs(fleet: Fleet) -> None:
@@ -505,6 +506,7 @@ def test_what_may_have_been_delivered_is_unknown_after_a_cancel(fleet: Fleet) ->
     stop(fleet, "c")
 
     assert (fleet.begin_backlog(), fleet.states(f"{ID}:1")) == ([DROPPED], "F")
+    assert "Q S U F" == fleet.letters(f"{ID}:1")
 
 
 def test_what_jobs_have_in_common_outlives_those_that_end_before_the_wire(fleet: Fleet) -> None:
@@ -548,6 +550,31 @@ def test_the_body_of_a_parked_segment_is_what_it_was(fleet: Fleet) -> None:
     fleet.run(fleet.facts.promote([b"%s:1#1" % ID.encode()]))
 
     assert [body(f"{ID}:1", 1)] == [entry.body for entry in fleet.take()]
+
+
+def test_a_parked_segment_whose_job_is_cancelled_waits_nowhere(fleet: Fleet) -> None:
+    running(fleet, row(1))
+    stop(fleet, "p")
+    fleet.take_and_begin()
+
+    assert "C" == fleet.cancel(f"{ID}:1")
+
+    assert (0, {}) == (fleet.redis("ZCARD", fleet.keys.campaigns_parked), fleet.waiting())
+
+
+def test_a_parked_segment_whose_earlier_attempt_was_accepted_waits_nowhere(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1, kind="last")
+    admit(fleet, [row(1)], common=COMMON._replace(on_ambiguous="resend"))
+    (entry,) = fleet.take()
+    fleet.begin([entry])
+    fleet.lost(entry.ref)
+    stop(fleet, "p")
+    assert [DROPPED] == fleet.begin_backlog()
+
+    assert "accepted" == fleet.answer(entry.ref)
+
+    assert (0, {}) == (fleet.redis("ZCARD", fleet.keys.campaigns_parked), fleet.waiting())
 
 
 def test_release_goes_past_those_that_are_still_paused(fleet: Fleet) -> None:

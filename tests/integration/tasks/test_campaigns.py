@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.integration.store.steps import PERMANENT, Fleet
+from tests.integration.workers.conftest import Stopping
 
 from smsfleet.config.errors import (
     IdempotencyConflict,
@@ -502,6 +503,35 @@ def test_a_chunk_waits_for_room_no_longer_than_its_patience(runtime: Runtime, st
 
     assert ("back", 10, 10) == (ended.word, campaign.counts().queued, campaign.counts().pending)
     assert [(campaign.id, 1)] == runtime.store.run(runtime.campaigns.due(10))[1]
+
+
+class Away:
+    """A store that never answers."""
+
+    def run_all(self, _calls: Any) -> Any:
+        raise StoreUnavailable("the connection was refused")
+
+    run = run_all
+
+
+def test_a_chunk_waits_for_the_store_no_longer_than_its_patience(runtime: Runtime) -> None:
+    runtime.store = Away()  # type: ignore[assignment]
+    stopping = Stopping()
+
+    ended = Chunks(runtime, stopping, clock=stopping.clock).handle("Cabcdefghij", 1)
+
+    assert "back" == ended.word
+    assert chunks.PATIENCE_S < sum(stopping.waits) < chunks.PATIENCE_S + chunks.RETRY_MOST_S + 1
+
+
+def test_a_chunk_does_not_keep_a_worker_that_stops(runtime: Runtime) -> None:
+    runtime.store = Away()  # type: ignore[assignment]
+    stopping = Stopping()
+    stopping.set()
+
+    ended = Chunks(runtime, stopping, clock=stopping.clock).handle("Cabcdefghij", 1)
+
+    assert ("back", 1) == (ended.word, len(stopping.waits))
 
 
 def test_rows_that_wait_for_the_rate_are_made_ready_once(
