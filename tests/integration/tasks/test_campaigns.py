@@ -505,6 +505,17 @@ def test_a_chunk_waits_for_room_no_longer_than_its_patience(runtime: Runtime, st
     assert [(campaign.id, 1)] == runtime.store.run(runtime.campaigns.due(10))[1]
 
 
+@pytest.mark.parametrize("what", ["chunk", "content"])
+def test_a_campaign_that_this_version_cannot_read_is_paused(runtime: Runtime, what: str) -> None:
+    campaign = start_campaign(numbers(1), "Hello")
+    key = runtime.keys.chunk(campaign.id, 1) if what == "chunk" else runtime.keys.content(campaign.id)
+    runtime.store.run(Call(("SET", key, "no JSON"), bool))
+
+    ended = Chunks(runtime).handle(campaign.id, 1)
+
+    assert ("paused", "paused", 1) == (ended.word, campaign.progress().state, campaign.counts().pending)
+
+
 class Away:
     """A store that never answers."""
 
