@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from smsfleet.workers.times import absolute_time, validity_period
 
 if TYPE_CHECKING:
     from smsfleet.config.settings import Settings
+    from smsfleet.workers.runtime import Runtime
 
 SOON_MS = 10_000
 """A message that is due so soon is not scheduled: the gateway refuses a time that is over (0x61)."""
@@ -67,6 +69,15 @@ def admission_of(job: Encoded, reference: int | None, settings: Settings, *, now
 def _quota(request: SmsRequest, segmented: Segmented, settings: Settings, price: Price) -> Quota:
     cap = settings.caps.get(request.client)
     return Quota(request.client, segmented.segments * price.thirds, None if cap is None else 3 * cap)
+
+
+def next_references(runtime: Runtime, destinations: Mapping[str, str]) -> dict[str, int]:
+    """A concatenation reference for each text of several parts, by what names it; no round trip for none."""
+    if not destinations:
+        return {}
+    modulus = 256**runtime.settings.reference_octets
+    numbers = runtime.store.run(runtime.jobs.next_references([*destinations.values()], modulus))
+    return dict(zip(destinations, numbers, strict=True))
 
 
 def called_about(content: bytes | None, settings: Settings) -> str:

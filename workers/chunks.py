@@ -14,6 +14,7 @@ from smsfleet.config.logs import logger
 from smsfleet.store.calls import Call
 from smsfleet.store.campaigns import Campaigns, Handled, Row
 from smsfleet.store.keys import DAY_MS
+from smsfleet.workers.admissions import next_references
 from smsfleet.workers.campaign_rows import Made, RowMaker
 from smsfleet.workers.outgoing import MOST_DEATHS, Outcome
 from smsfleet.workers.request import SmsRequest
@@ -172,14 +173,10 @@ class Chunks:
 
     def _with_bodies(self, maker: RowMaker, made: list[Made]) -> list[Made]:
         """Put the concatenation references in and build the submit_sm bodies."""
-        several = [one for one in made if one.segmented and one.segmented.reference_octets]
-        references: dict[str, int] = {}
-        if several:
-            call = self._runtime.jobs.next_references(
-                [one.row.to for one in several], 256**self._runtime.settings.reference_octets
-            )
-            numbers = self._runtime.store.run(call)
-            references = {one.row.row: number for one, number in zip(several, numbers, strict=True)}
+        several = {
+            one.row.row: one.row.to for one in made if one.segmented and one.segmented.reference_octets
+        }
+        references = next_references(self._runtime, several)
         return [maker.with_bodies(one, references.get(one.row.row)) for one in made]
 
     def _remember(self, campaign_id: str, sent: Sequence[Row], sender: str, day: int) -> None:

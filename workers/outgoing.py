@@ -26,7 +26,7 @@ from smsfleet.store.calls import Call
 from smsfleet.store.jobs import Admission
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.records import JobRecord
-from smsfleet.workers.admissions import Encoded, admission_of, called_about
+from smsfleet.workers.admissions import Encoded, admission_of, called_about, next_references
 from smsfleet.workers.request import SmsRequest, is_key
 from smsfleet.workers.rules import NO_RULES
 from smsfleet.workers.runtime import Runtime
@@ -292,14 +292,8 @@ class Outgoing:
     def _admissions(self, encoded: list[Encoded], outcomes: dict[str, Outcome]) -> list[Admission]:
         """Put the concatenation references in and build the submit_sm bodies."""
         settings = self._runtime.settings
-        several = [job for job in encoded if job.segmented.reference_octets]
-        references: dict[str, int] = {}
-        if several:
-            call = self._runtime.jobs.next_references(
-                [job.request.to for job in several], 256**settings.reference_octets
-            )
-            numbers = self._runtime.store.run(call)
-            references = {job.job_id: number for job, number in zip(several, numbers, strict=True)}
+        several = {job.job_id: job.request.to for job in encoded if job.segmented.reference_octets}
+        references = next_references(self._runtime, several)
         admissions = []
         for job in encoded:
             try:
