@@ -171,7 +171,8 @@ def put(campaign_id: str, number: int, rows: int, chunk: str, **more: Any) -> bo
     """Put a chunk into the store, waiting while too many wait or Redis is away, and publish what may go.
 
     False: a chunk of this number was taken before.
-    Raises StoreUnavailable, and InvalidArgument when the campaign is cancelled or gone.
+    Raises StoreUnavailable (when this process is stopping too), and InvalidArgument when the campaign is
+    cancelled or gone.
     """
     now, delay = runtime(), WAIT_S
     while True:
@@ -184,7 +185,8 @@ def put(campaign_id: str, number: int, rows: int, chunk: str, **more: Any) -> bo
             return taken.word == "taken"
         if taken.word != "full":
             raise InvalidArgument(f"campaign {campaign_id} takes no more rows: it is {taken.word}")
-        now.stopping.wait(delay)
+        if now.stopping.wait(delay):
+            raise StoreUnavailable(f"campaign {campaign_id} is not taken whole: this process is stopping")
         delay = min(delay * 2, WAIT_MOST_S)
 
 
@@ -195,9 +197,8 @@ def _runs_on(work: Callable[[], Any]) -> Any:
         try:
             return work()
         except StoreUnavailable:
-            if time.monotonic() > give_up_at:
+            if time.monotonic() > give_up_at or runtime().stopping.wait(WAIT_MOST_S):
                 raise
-            runtime().stopping.wait(WAIT_MOST_S)
 
 
 def _read(campaign_id: str) -> CampaignRecord:

@@ -261,7 +261,7 @@ class Deaf:
 
 def test_a_campaign_whose_begin_was_not_heard_of_is_not_begun_twice(runtime: Runtime) -> None:
     runtime.store = Deaf(runtime.store)  # type: ignore[assignment]
-    runtime.stopping.set()  # nobody waits
+    runtime.stopping = Stopping()
 
     campaign = start_campaign(numbers(1), "Hello")
 
@@ -282,6 +282,33 @@ def test_a_submitter_that_was_killed_goes_on_where_it_was(runtime: Runtime) -> N
     assert ("submitting", CHUNK_ROWS) == before
     assert (found, len(rows), len(rows)) == (campaign, campaign.counts().rows, campaign.counts().queued)
     assert rows == [result.to for result in campaign.results()]
+
+
+@pytest.fixture
+def narrow(store: Store) -> Runtime:
+    """Four chunks of a campaign may wait, besides those that are given out."""
+    given = {"CAMPAIGN_CHUNKS": "4", "RATE": "100000", "BROKER_URL": "memory://"}
+    runtime = Runtime(load({f"SMSFLEET_{name}": value for name, value in given.items()}), store=store)
+    runtime.stopping = Stopping()
+    use_runtime(runtime)
+    return runtime
+
+
+def test_a_submitter_waits_while_too_many_chunks_do(narrow: Runtime) -> None:
+    stopping = narrow.stopping
+    assert isinstance(stopping, Stopping)
+    stopping.meanwhile = lambda: work(narrow) if len(stopping.waits) == 3 else None
+
+    campaign = start_campaign(numbers(CHUNK_ROWS * 10), "Hello", lane="normal")
+
+    assert (3, CHUNK_ROWS * 10) == (len(stopping.waits), campaign.counts().rows)
+
+
+def test_a_submitter_whose_process_is_stopping_does_not_wait(narrow: Runtime) -> None:
+    narrow.stopping.set()
+
+    with pytest.raises(StoreUnavailable, match="stopping"):
+        start_campaign(numbers(CHUNK_ROWS * 10), "Hello")
 
 
 def test_a_submission_that_ended_reads_no_rows_again() -> None:
