@@ -86,9 +86,10 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _place(file: str, names: Sequence[str], column: str) -> int:
-    """The place of a column that is named, or given as a number from 1."""
-    for wanted in (column, column.strip().casefold()):
-        found = [at for at, name in enumerate(names) if wanted in (name, name.casefold()) and name]
+    """The place of a column that is named, exactly or in other case, or given as a number from 1."""
+    exact = [at for at, name in enumerate(names) if name and name == column]
+    alike = [at for at, name in enumerate(names) if name and name.casefold() == column.strip().casefold()]
+    for found in (exact, alike):
         if len(found) == 1:
             return found[0]
     if column.isascii() and column.isdigit() and 1 <= int(column) <= len(names):

@@ -56,6 +56,11 @@ def test_without_a_heading_the_first_column_holds_the_numbers() -> None:
     assert ["Ann"] == [to for to, _ in good(f"{A},Ann", to="2")]
 
 
+@pytest.mark.parametrize(("named", "number"), [("phone", A), ("Phone", B)])
+def test_columns_that_differ_in_case_alone_are_named_exactly(named: str, number: str) -> None:
+    assert [number] == [to for to, _ in good(f"phone,Phone\n{A},{B}\n", to=named)]
+
+
 def test_the_column_of_the_numbers_may_be_named() -> None:
     assert [B] == [to for to, _ in good(f"phone,mobile\n{A},{B}\n", to="Mobile")]
     assert [A] == [to for to, _ in good(f"phone,mobile\n{A},{B}\n", to="1")]
