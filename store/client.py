@@ -183,6 +183,9 @@ class Store:
                 if script is not None and isinstance(reply, redis.exceptions.NoScriptError):
                     loaded = ("SCRIPT LOAD", script.source)
                     replies[number] = _exchange(connection, [loaded, _command(calls[number])])[1]
+        except BaseException:  # a signal's, too: a reply that nobody read would be taken for the next
+            connection.disconnect()
+            raise
         finally:
             self._idle.append(connection)
         for reply in replies:

@@ -151,6 +151,23 @@ def test_an_error_of_one_call_leaves_the_connection_and_the_others_have_run(othe
 
 
 @pytest.mark.server
+def test_a_reply_that_nobody_read_is_not_taken_for_the_next(
+    other_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_store.run(Call(("SET", "a", "1"), bool))
+    with monkeypatch.context() as patch:  # a signal between what is written and what is read
+
+        def interrupted(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(other_store._idle[-1], "read_response", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            other_store.run(Call(("BLPOP", "nothing", "0.2"), bool))
+
+    assert b"1" == other_store.run(Call(("GET", "a"), lambda reply: reply))
+
+
+@pytest.mark.server
 def test_threads_never_share_a_connection_at_the_same_time(other_store: Store) -> None:
     def echo(thread: int) -> bool:
         words = [b"%d %d" % (thread, number) for number in range(200)]
