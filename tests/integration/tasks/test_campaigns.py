@@ -11,6 +11,7 @@ import pytest
 from tests.integration.store.steps import PERMANENT, Fleet
 from tests.integration.workers.conftest import Stopping
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import (
     IdempotencyConflict,
     InvalidArgument,
@@ -22,6 +23,7 @@ from smsfleet.config.errors import (
 from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
+from smsfleet.store.keys import DAY_MS
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.tasks import Campaign, campaigns, find_campaign, job_status, send_sms, start_campaign
 from smsfleet.tasks.app import app, use_runtime
@@ -210,6 +212,19 @@ def test_rows_are_counted_as_the_jobs_that_they_become(runtime: Runtime) -> None
     }
 
     assert {("admitted",): 3, ("refused",): 2} == counted
+
+
+@pytest.mark.parametrize(("sender", "is_linked"), [("", True), ("27821234567", True), ("Shop", False)])
+def test_a_reply_is_linked_to_a_row_unless_it_is_from_a_name(
+    runtime: Runtime, sender: str, is_linked: bool
+) -> None:
+    campaign = start_campaign([*numbers(1), "not a number", *numbers(1)], "Hello", sender=sender)
+    work(runtime)
+
+    calls = runtime.mo.last_jobs(numbers(1)[0], epoch_ms() // DAY_MS, 86_400)
+    linked = {job_id for job_id in runtime.store.run_all(calls) if job_id}
+
+    assert ({f"{campaign.id}:1"} if is_linked else set()) == linked
 
 
 def test_opted_out_numbers_are_refused(runtime: Runtime, fleet: Fleet) -> None:
