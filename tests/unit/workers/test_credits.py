@@ -163,6 +163,14 @@ def test_a_forecast_is_never_below_what_was_used(books: dict[date, Book], today:
     assert found.forecast >= found.account_used
 
 
+def test_a_week_of_refunds_foretells_no_more_of_them() -> None:
+    refunds: dict[date, Book] = {date(2026, 11, day): {Row("", ""): Charged(0, 0, 3)} for day in range(8, 15)}
+
+    found = month(15, books={NOVEMBER: book(100)} | refunds)
+
+    assert (Fraction(93), Fraction(93), Fraction(-1)) == (found.account_used, found.forecast, found.mean)
+
+
 def test_of_a_month_that_is_over_nothing_is_guessed() -> None:
     found = month_of(each_day(10, 30), NOVEMBER, date(2026, 12, 5), Terms())
 
