@@ -340,6 +340,14 @@ def test_a_balance_is_counted_down_and_up_from_when_it_was_entered(fleet: Fleet)
     assert fleet.run(calls.account()) == (3, (300, fleet.now_ms))
 
 
+def test_a_balance_is_as_old_as_its_last_top_up(fleet: Fleet) -> None:
+    fleet.run(Credits(fleet.keys, now_ms=1_000).enter(10))
+
+    balance = fleet.run(Credits(fleet.keys, now_ms=2_000).top_up(5))
+
+    assert (15, 2_000) == balance
+
+
 def test_a_top_up_adds_to_what_is_left(fleet: Fleet) -> None:
     calls = Credits(fleet.keys, now_ms=fleet.now_ms)
     unknown = fleet.run(calls.top_up(3))

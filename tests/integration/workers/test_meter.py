@@ -171,6 +171,19 @@ def test_a_low_balance_is_an_error_once_a_day(make_runtime: Make) -> None:
     assert "smsfleet credits topup" in low["event"]
 
 
+def test_a_low_balance_has_a_line_of_its_own(make_runtime: Make) -> None:
+    runtime, clock = make_runtime(credit_alert="100"), [NOON]
+    watch = watch_at(runtime, clock)
+    charge(runtime, "20261109", 70)
+    runtime.store.run(runtime.credits.enter(297))
+
+    clock[0] += MONTH_MS
+    low, month = logged(watch)
+
+    assert ("error", "warning") == (low["log_level"], month["log_level"])
+    assert "below 100" not in month["event"]
+
+
 def test_a_worker_that_has_just_started_lets_others_look(make_runtime: Make) -> None:
     runtime = make_runtime()
     charge(runtime, "20261109", 1)

@@ -226,6 +226,12 @@ def test_a_balance_below_the_threshold_and_one_that_covers_no_debit_are_told() -
     assert 1 == len(covered)
 
 
+def test_of_a_month_that_is_over_no_debit_is_foretold() -> None:
+    (said,) = month_of(each_day(10, 30), NOVEMBER, date(2026, 12, 5), Terms(), balance=Fraction(1)).warnings
+
+    assert "the gateway debits 4,700 (guide §7); enter the balance after that" in said
+
+
 @pytest.mark.parametrize(
     ("code", "balance", "said"),
     [
