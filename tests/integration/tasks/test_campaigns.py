@@ -21,11 +21,20 @@ from smsfleet.config.errors import (
     UnknownCampaign,
 )
 from smsfleet.config.settings import load
+from smsfleet.store import campaigns as stored
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.opt_out import OptedOut
-from smsfleet.tasks import Campaign, campaigns, find_campaign, job_status, send_sms, start_campaign
+from smsfleet.tasks import (
+    Campaign,
+    campaign_results,
+    campaigns,
+    find_campaign,
+    job_status,
+    send_sms,
+    start_campaign,
+)
 from smsfleet.tasks.app import app, use_runtime
 from smsfleet.tasks.campaign_start import CHUNK_ROWS
 from smsfleet.tasks.chunk import handled
@@ -212,6 +221,22 @@ def test_rows_are_counted_as_the_jobs_that_they_become(runtime: Runtime) -> None
     }
 
     assert {("admitted",): 3, ("refused",): 2} == counted
+
+
+def test_a_refused_row_whose_reason_is_not_kept_is_known_for_one(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (stored, campaign_results):
+        monkeypatch.setattr(place, "LISTED_REFUSALS", 1)
+    campaign = start_campaign(["x", "y", *numbers(1)], "Hello")
+    before = [result.state for result in campaign.results()]
+    work(runtime)
+
+    _, second, sent = campaign.results()
+
+    assert ["PENDING"] * 3 == before
+    assert ("REFUSED", "too many were refused: its reason is not kept") == (second.state, second.error)
+    assert "QUEUED" == sent.state
 
 
 @pytest.mark.parametrize(("sender", "is_linked"), [("", True), ("27821234567", True), ("Shop", False)])

@@ -103,6 +103,20 @@ def test_one_pass_goes_through_the_days_of_all_ages(
     assert [b"j0#1", b"j1#1", b"j2#1"] == [query.ref for query in taken(fleet, queries)]
 
 
+def test_a_bucket_of_more_than_a_turn_may_have_is_a_turn_of_its_own(
+    fleet: Fleet, reconciliation: Reconciliation, queries: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEGMENTS", 1)
+    for place in (module, keys_module):
+        monkeypatch.setattr(place, "INDEX_BUCKETS", 1)
+    a_binder_asks(fleet)
+    accepted(fleet, 7 * HOUR_MS, segments=3)
+
+    a_pass(reconciliation)
+
+    assert 3 == len(taken(fleet, queries))
+
+
 def test_every_segment_of_a_job_is_asked_for(
     fleet: Fleet, reconciliation: Reconciliation, queries: Queries
 ) -> None:

@@ -116,6 +116,11 @@ def test_a_delimiter_that_could_be_two_must_be_said() -> None:
     assert [A, B] == [to for to, _ in good(text, delimiter=",")]
 
 
+def test_two_delimiters_that_part_rows_unevenly_are_not_told_apart_by_the_first_row() -> None:
+    with pytest.raises(InvalidFile, match="which of ',' or ';' parts the columns"):
+        rows(f"{A},x,y;z\n{B}\n")
+
+
 def test_any_character_may_be_said_to_be_the_delimiter() -> None:
     assert [(A, {"1": A, "2": "Ann"})] == good(f"{A}^Ann\n", delimiter="^")
     for wrong in ("", ",,", '"', "\n", " "):
