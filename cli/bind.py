@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from smsfleet.binder.refusals import advice, advice_of_stop
+from smsfleet.cli.times import SECONDS
 from smsfleet.config.settings import load
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
@@ -89,7 +90,7 @@ Example:
   smsfleet bind pause --wait 30
 """
 )
-@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds until it is unbound.")
+@click.option("--wait", type=SECONDS, default=0.0, help="Wait up to so many seconds until it is unbound.")
 def pause(*, wait: float) -> None:
     """Unbind, and stay unbound over restarts, until `smsfleet bind resume`.
 
@@ -109,7 +110,7 @@ Example:
   smsfleet bind resume --wait 90
 """
 )
-@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds until it is bound.")
+@click.option("--wait", type=SECONDS, default=0.0, help="Wait up to so many seconds until it is bound.")
 def resume(*, wait: float) -> None:
     """Bind again after a pause: 30 to 60 s after the unbind at the earliest (guide §5 step 4)."""
     with _ledger() as now:

@@ -11,7 +11,7 @@ import click
 
 from smsfleet.cli.estimate import text_options
 from smsfleet.cli.job import progress_bar
-from smsfleet.cli.jobs import WHEN
+from smsfleet.cli.times import WHEN
 from smsfleet.config.errors import InvalidArgument
 
 if TYPE_CHECKING:

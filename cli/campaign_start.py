@@ -14,7 +14,7 @@ import click
 
 from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
 from smsfleet.cli.campaign_progress import INTERRUPTED, follow, show
-from smsfleet.cli.jobs import WHEN
+from smsfleet.cli.times import SECONDS, WHEN
 from smsfleet.config.errors import StoreUnavailable, UnknownCampaign
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ Examples:
 @click.option("--callback", help="task:NAME@QUEUE or https://...: called about each status.")
 @click.option("--idempotency-key", help="The same key is the same campaign; of file and text when not given.")
 @click.option("--follow", "follows", is_flag=True, help="Then show it until nothing more is expected of it.")
-@click.option("--timeout", type=float, default=math.inf, help="Follow for so many seconds at most.")
+@click.option("--timeout", type=SECONDS, default=math.inf, help="Follow for so many seconds at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a line each time.")
 def start(  # noqa: PLR0913 - the options of the command
     file: str,

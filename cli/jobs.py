@@ -9,21 +9,7 @@ import click
 
 from smsfleet.cli.estimate import text_options
 from smsfleet.cli.job import show
-
-
-class _When(click.ParamType):  # type: ignore[type-arg]
-    """Seconds as a number; anything else is left to send_sms, which says what is wrong with it."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        try:
-            return float(value)
-        except ValueError:
-            return value
-
-
-WHEN = _When()
+from smsfleet.cli.times import SECONDS, WHEN
 
 
 @click.command(
@@ -73,7 +59,7 @@ Examples:
 @click.option("--data-coding", type=int, help="0-255; of the data; 4 when not given.")
 @click.option("--client", default="", help="Whose daily credits it takes (SMSFLEET_QUOTAS).")
 @click.option("--callback", help="task:NAME@QUEUE or https://...: called about each status.")
-@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds for a final status.")
+@click.option("--wait", type=SECONDS, default=0.0, help="Wait up to so many seconds for a final status.")
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
 def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **options: Any) -> None:
     """Send one SMS, as an application would.

@@ -58,6 +58,11 @@ def test_the_version_is_that_of_the_package(smsfleet: Smsfleet) -> None:
         ("send", "27999100001", "Hello", "more"), ("status", "a", "b"), ("estimate",),
         ("estimate", "Hello", "--encoding", "utf-8"), ("server", "--fsync", "never"),
         ("simulator", "--port", "high"), ("binder", "now"),
+        ("send", "27999100001", "Hello", "--wait", "-5"), ("send", "27999100001", "Hello", "--wait", "nan"),
+        ("job", "j1", "--timeout", "nan"), ("campaign", "show", "C1", "--timeout", "nan"),
+        ("campaign", "start", "f", "--text", "x", "--timeout", "nan"), ("query", "j1", "--wait", "nan"),
+        ("bind", "pause", "--wait", "nan"), ("bind", "resume", "--wait", "-1"), ("top", "--interval", "nan"),
+        ("doctor", "--timeout", "nan"),
     ],
     ids=" ".join,
 )  # fmt: skip
