@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from smsfleet.cli.checkup import Finding, error, note, ok, warning
-from smsfleet.config.environment import PREFIX, EnvironmentSettings
+from smsfleet.config.environment import FILE, PREFIX, EnvironmentSettings, of_file
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.flower_settings import FlowerSettings
 from smsfleet.config.profiles import GUIDE
@@ -31,7 +31,7 @@ GROUPS: tuple[type[EnvironmentSettings], ...] = (
 )
 
 SECRET_FILES = (
-    PREFIX + "SETTINGS_FILE",
+    FILE,
     *(group.prefix + name.upper() + "_FILE" for group in GROUPS for name in group.in_files),
     "SMSFLEET_FLOWER_BASIC_AUTH_FILE",
     "SMSFLEET_WEB_USERS_FILE",
@@ -62,7 +62,8 @@ def known_names() -> frozenset[str]:
 def check_names(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Variables that nobody reads: a setting that is misspelt has no effect and no message."""
     known = known_names()
-    given = sorted(name for name in environment if name.startswith(PREFIX))
+    in_file = of_file(environment.get(FILE, ""))
+    given = sorted(name for name in {*environment, *in_file} if name.startswith(PREFIX))
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)

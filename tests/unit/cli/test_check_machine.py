@@ -49,6 +49,16 @@ def test_a_misspelt_setting_is_told_with_the_one_that_is_meant() -> None:
     assert (WARNING, "is SMSFLEET_REDIS_URL meant?") == (finding.severity, finding.todo)
 
 
+def test_a_misspelt_setting_in_the_settings_file_is_told_too(tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    file.write_text("SMSFLEET_RATE=10\nSMSFLEET_BULK_RESERV=0.3\n")
+
+    findings = [*check_names({"SMSFLEET_SETTINGS_FILE": str(file)})]
+
+    assert "is SMSFLEET_BULK_RESERVE meant?" == found(findings, "SMSFLEET_BULK_RESERV is set").todo
+    assert "2 settings are given" == findings[-1].found
+
+
 def test_settings_that_are_known_are_counted() -> None:
     given = {**BIND, "SMSFLEET_RATE": "1", "SMSFLEET_WEBHOOK_HTTP": "1", "SMSFLEET_SIMULATOR_PASSWORD": "x"}
 
