@@ -201,7 +201,7 @@ def test_a_job_that_is_named_is_shown_itself(visit: Visit, fleet: Fleet) -> None
 
 
 @pytest.mark.parametrize(
-    "asked", [{"to": "12"}, {"to": "0800-FLOWERS"}, {"state": "ODD"}, {"status": "999"}, {"status": "²"}, {"lane": "vip"}]
+    "asked", [{"to": "12"}, {"to": "0800-FLOWERS"}, {"state": "ODD"}, {"status": "999"}, {"status": "²"}, {"lane": "vip"}, {"status": "0004" + 5000 * "0"}]
 )  # fmt: skip
 def test_what_cannot_be_looked_for_is_refused(visit: Visit, fleet: Fleet, asked: dict[str, str]) -> None:
     del fleet
