@@ -7,6 +7,9 @@ from pathlib import Path
 SECRET_OCTETS = 4096
 """Most octets of a file whose first line is a secret or a URL."""
 
+LOGINS_OCTETS = 1024 * 1024
+"""Most octets of a file of those who may log in: some thousand lines."""
+
 LIST_OCTETS = 16 * 1024 * 1024
 """Most octets of a file of settings or of a list: a million prefixes of 15 digits."""
 
