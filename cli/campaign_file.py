@@ -116,16 +116,6 @@ def described(recipients: Recipients) -> str:
     return f"{recipients.name} ({recipients.encoding}, {how})"
 
 
-def span(seconds: float) -> str:
-    """A time for people: `2 h 46 min`."""
-    whole = round(seconds)
-    for unit, name, below, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= unit:
-            rest = whole % unit // below
-            return f"{whole // unit} {name}" + (f" {rest} {smaller}" if rest else "")
-    return f"{seconds:.3g} s" if seconds < 10 else f"{whole} s"
-
-
 def _mapping(word: str) -> tuple[str, str]:
     field, equals, column = word.partition("=")
     if not equals or not field or not column:

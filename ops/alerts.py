@@ -10,6 +10,7 @@ from smsfleet.config.codes import command_status
 from smsfleet.config.profiles import GUIDE
 from smsfleet.ops.binder_view import ABSENT
 from smsfleet.ops.snapshot import Snapshot
+from smsfleet.ops.spans import span
 from smsfleet.store.standing import ACCOUNT
 
 UNBOUND_S = 90.0
@@ -108,7 +109,7 @@ def _bind(now: Snapshot) -> Iterator[Alert]:
         yield Alert(
             "Unbound",
             "critical",
-            f"not bound{_for(now.unbound_s)}, {binder.state}{why}",
+            f"not bound for {span(now.unbound_s)}, {binder.state}{why}",
             "`smsfleet bind status` says what is waited for; is the gateway's port open?",
         )
     if logins.failed >= LEDGER_FULL and not logins.stopped and not binder.is_bound:
@@ -128,7 +129,7 @@ def _link(now: Snapshot) -> Iterator[Alert]:
             yield Alert(
                 "LinkSilent",
                 "critical",
-                f"the {side.mode} has had no answer to enquire_link for {heard:.0f} s",
+                f"the {side.mode} has had no answer to enquire_link for {span(heard)}",
                 "is the binder's process alive? its health check restarts it; see its log",
             )
 
@@ -179,7 +180,7 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
         yield Alert(
             "OldestOtp",
             "critical",
-            f"the oldest message of the high lane waits{_for(oldest_s)}",
+            f"the oldest message of the high lane has waited for {span(oldest_s)}",
             "is the account bound, paused, throttled? else start more workers",
         )
     receipts_s = now.waiting["deliveries"].oldest_s or 0.0
@@ -187,7 +188,7 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
         yield Alert(
             "ReceiptsBehind",
             "warning",
-            f"receipts are behind by {receipts_s:.0f} s, {now.waiting['deliveries'].count} wait",
+            f"receipts are behind by {span(receipts_s)}, {now.waiting['deliveries'].count} wait",
             "start more workers; nothing is lost",
         )
     for name in ("scheduled", "delayed", "held"):
@@ -196,7 +197,7 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
             yield Alert(
                 "DutiesLate",
                 "warning",
-                f"{name.replace('_', ' ')}: the first is {late_s:.0f} s late",
+                f"{name.replace('_', ' ')}: the first is {span(late_s)} late",
                 "the duties run in every worker: does one run, and what does its log say?",
             )
 
@@ -265,7 +266,3 @@ def _credits(now: Snapshot) -> Iterator[Alert]:
 JUDGES: tuple[Judge, ...] = (
     _bind, _link, _pauses, _throttling, _delays, _doubts, _kept, _redis, _credits,
 )  # fmt: skip
-
-
-def _for(seconds: float | None) -> str:
-    return "" if seconds is None else f" for {seconds:.0f} s"
