@@ -13,7 +13,7 @@ from tests.integration.web.conftest import PASSWORD, Visitor
 
 from smsfleet.web.app import ROUTES
 from smsfleet.web.guard import HEADERS, MOST_OCTETS
-from smsfleet.web.live import live
+from smsfleet.web.live import MOST_STREAMS, live
 from smsfleet.web.sessions import OF_ADDRESS, WINDOW_S
 from smsfleet.web.visit import Visit as Visited
 
@@ -76,6 +76,17 @@ def test_a_stream_is_over_when_its_session_is(visit: Visit, fleet: Fleet) -> Non
 
     assert "retry: 5000\n\nevent: part\ndata: <p>the last\n\nevent: over\ndata: \n\n" == said
     assert 0 == anna.page.streams
+
+
+def test_when_all_streams_are_taken_a_page_is_told_to_ask_later(visit: Visit, fleet: Fleet) -> None:
+    del fleet
+    anna = visit("operator")
+    anna.page.streams = MOST_STREAMS
+
+    answer = anna.get("/live/held")
+
+    assert (503, "30") == (answer.status_code, answer.headers["retry-after"])
+    assert MOST_STREAMS == anna.page.streams
 
 
 def test_nothing_is_done_for_whoever_is_not_logged_in(visit: Visit, fleet: Fleet) -> None:
