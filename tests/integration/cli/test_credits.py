@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from click.testing import Result
-from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
+from tests.integration.cli.conftest import Here
 
-from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
-from smsfleet.tasks.app import use_runtime
 
 pytestmark = pytest.mark.server
 
 KEYS = Keys("main")
-
-Here = Callable[..., Result]
-
-
-@pytest.fixture
-def here(server: EmbeddedServer, real_store: Store, smsfleet: Smsfleet) -> Here:  # noqa: F811
-    """Runs the command on the emptied server."""
-    del real_store
-
-    def run(*arguments: str, **settings: str) -> Result:
-        use_runtime(None)
-        return smsfleet(*arguments, redis_url=server.url, **settings)
-
-    return run
 
 
 def put(store: Store, key: bytes, **fields: int | str) -> None:
