@@ -132,12 +132,21 @@ class _Interrupted:
                 f"{error}; {self.rows:,} rows are taken, the same command goes on"
             ) from None
         if isinstance(error, KeyboardInterrupt):
+            rows = self._taken()
             click.echo(
-                f"\n{self.rows:,} rows are taken and being sent; the same command goes on with the others,"
+                f"\n{rows:,} rows are taken and being sent; the same command goes on with the others,"
                 f"\nsmsfleet campaign cancel {self._key} sends nothing more",
                 err=True,
             )
             sys.exit(INTERRUPTED)
+
+    def _taken(self) -> int:
+        """As Redis has them: what was interrupted may be the telling of a chunk that is taken."""
+        try:
+            campaign = _known(self._key)
+            return self.rows if campaign is None else campaign.counts().rows
+        except StoreUnavailable:
+            return self.rows
 
 
 def _known(key: str) -> Campaign | None:
