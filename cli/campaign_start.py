@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
-from smsfleet.cli.campaign_progress import INTERRUPTED, follow, show
-from smsfleet.cli.times import SECONDS, WHEN
+from smsfleet.cli.campaign_progress import follow, show
+from smsfleet.cli.times import INTERRUPTED, SECONDS, WHEN
 from smsfleet.config.errors import StoreUnavailable, UnknownCampaign
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 
 from smsfleet.cli.estimate import text_options
 from smsfleet.cli.job import show
-from smsfleet.cli.times import SECONDS, WHEN
+from smsfleet.cli.times import INTERRUPTED, SECONDS, WHEN
 
 
 @click.command(
@@ -64,17 +64,24 @@ Examples:
 def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **options: Any) -> None:
     """Send one SMS, as an application would.
 
-    Exit code 0: taken in (with --wait: delivered); 1: with --wait, not delivered or not final in time.
+    Exit code 0: taken in (with --wait: delivered); 1: with --wait, not delivered or not final in time; 130:
+    Ctrl-C ended the wait, and the job goes on.
     """
-    from smsfleet.config.errors import StillOpen
+    from smsfleet.config.errors import StillOpen, StoreUnavailable
     from smsfleet.tasks import job_status, send_sms, wait_for_status
 
     given = {name: value for name, value in options.items() if value is not None}
     job = send_sms.delay(to, text, sender, **given)
+    goes_on = f"job {job.id} is taken in and goes on: smsfleet job {job.id} --follow"
     try:
         found = wait_for_status(job.id, wait) if wait else job_status(job.id)
     except StillOpen:
         found = job_status(job.id)
+    except StoreUnavailable as error:  # whoever does not know that it is taken in sends it twice
+        raise StoreUnavailable(f"{error}; {goes_on}") from None
+    except KeyboardInterrupt:
+        click.echo(f"\n{goes_on}", err=True)
+        sys.exit(INTERRUPTED)
     show(found, as_json=as_json)
     if wait and found.state != "DELIVERED":
         sys.exit(1)

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+INTERRUPTED = 130
+"""The exit code of a wait that Ctrl-C ends: as a shell says of a command that SIGINT ended."""
+
 
 class Seconds(click.FloatRange):
     """Seconds within bounds. NaN is within any, as it compares with none: a wait for it would have no end."""

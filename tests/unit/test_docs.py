@@ -17,6 +17,7 @@ from tests.documents import DOCS, MARKERS, PAGES, ROOT, Block, blocks, blocks_of
 from smsfleet import tasks
 from smsfleet.cli.compliance import NOT_YET
 from smsfleet.cli.main import EXIT_CODES, cli
+from smsfleet.cli.times import INTERRUPTED
 from smsfleet.config.environment import PREFIX
 from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.opt_out import IN, OUT
@@ -209,7 +210,7 @@ def test_every_command_is_told_of_by_more_than_the_reference(name: str) -> None:
 def test_every_exit_code_is_explained() -> None:
     table = text_of(DOCS / "operations.md").partition("## Exit codes")[2].partition("\n## ")[0]
 
-    assert {0, 1, 2, NOT_YET, *(code for _, code in EXIT_CODES)} == {
+    assert {0, 1, 2, NOT_YET, INTERRUPTED, *(code for _, code in EXIT_CODES)} == {
         int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)
     }
 
