@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import threading
 
 import pytest
 from tests.unit.cli.conftest import Smsfleet
@@ -131,6 +133,25 @@ def test_an_error_is_one_line_on_stderr_and_its_exit_code(
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:port/0", "redis://:pa/ss@127.0.0.1:6379/0"])
 def test_a_redis_url_that_cannot_be_read_is_a_wrong_setting(smsfleet: Smsfleet, url: str) -> None:
     assert os.EX_CONFIG == smsfleet("status", redis_url=url).exit_code
+
+
+def test_what_answers_and_is_no_redis_is_an_error_of_one_line(smsfleet: Smsfleet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"HTTP/1.0 400 swordfish\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        result = smsfleet("status", redis_url=f"redis://127.0.0.1:{listening.getsockname()[1]}/0")
+        answering.join()
+
+    assert (os.EX_UNAVAILABLE, 1) == (result.exit_code, len(result.stderr.splitlines()))
+    assert "what answers at SMSFLEET_REDIS_URL is no Redis" in result.stderr
+    assert "swordfish" not in result.stderr
 
 
 def test_every_error_of_ours_has_an_exit_code_of_its_own_kind() -> None:
