@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from smsfleet.config.errors import ConfigError
-from smsfleet.config.files import SECRET_OCTETS, read_bounded
+from smsfleet.config.files import SECRET_OCTETS, make_folder, read_bounded
 from smsfleet.config.settings import load
 from smsfleet.store.acl import ROLES, user_line, user_name
 
@@ -58,10 +58,7 @@ def acl(*, passwords: Path, roles: tuple[str, ...], queues: tuple[str, ...], kee
     """
     settings = load()
     account, database = settings.account, broker_database(settings.broker)
-    try:
-        passwords.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_written(passwords, error) from None
+    make_folder(passwords, mode=0o700)
     # All or nothing: whoever is missing in a file that is loaded would be shut out.
     lines = [
         user_line(role, account, _password(passwords / user_name(role, account)), database, queues)
@@ -82,15 +79,11 @@ def _password(path: Path) -> str:
     except FileExistsError:
         return _kept(path)
     except OSError as error:
-        raise _not_written(path, error) from None
+        raise ConfigError(f"{str(path)!r} cannot be written: {error.__class__.__name__}") from None
     with os.fdopen(descriptor, "w") as file:
         password = secrets.token_hex(24)
         file.write(password + "\n")
     return password
-
-
-def _not_written(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"{str(path)!r} cannot be written: {error.__class__.__name__}")
 
 
 def _kept(path: Path) -> str:

@@ -55,7 +55,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(smsfleet: Smsfleet
     result = smsfleet("acl", "--passwords", str(tmp_path / "file" / "below"))
 
     assert (78, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
-    assert "cannot be written: NotADirectoryError" in result.stderr
+    assert "cannot be made: Not a directory" in result.stderr
 
 
 def test_a_password_that_cannot_be_kept_leaves_no_half_of_the_file(
