@@ -10,6 +10,7 @@ from smsfleet.binder.refusals import advice_of_stop
 from smsfleet.cli.checkup import Finding, Severity, error, note, ok, warning
 from smsfleet.cli.pause import lines_of
 from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.config.profiles import GUIDE
 from smsfleet.ops.alerts import alerts
 from smsfleet.ops.snapshot import take
 from smsfleet.store import checkup
@@ -131,7 +132,8 @@ def check_logins(now: Runtime) -> Iterator[Finding]:
         yield warning(
             f"the bind is paused by an operator for {view.paused_s:.0f} s", "`smsfleet bind resume`"
         )
-    counted = [login for login in view.logins if login.age_s >= 0]
+    # Those that count no more stay in the ledger until somebody asks for a login.
+    counted = [login for login in view.logins if 0 <= login.age_s < GUIDE.login_window_s]
     for login in counted[-3:]:
         what = "unanswered" if login.status in ("", UNANSWERED) else f"refused with {int(login.status):#06x}"
         yield warning(
