@@ -15,7 +15,7 @@ import click
 
 from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
 from smsfleet.config.errors import InvalidArgument
-from smsfleet.ops.spans import span
+from smsfleet.config.spans import span
 
 if TYPE_CHECKING:
     from smsfleet.tasks.census import Refused

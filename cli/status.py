@@ -68,8 +68,8 @@ def status(job_id: str | None, *, as_json: bool) -> None:
 def _lines(now: Snapshot) -> Iterator[str]:
     from smsfleet.cli.look import open_campaigns
     from smsfleet.cli.pause import lines_of
+    from smsfleet.config.spans import span
     from smsfleet.ops.alerts import alerts
-    from smsfleet.ops.spans import span
 
     yield from _of_binder(now.binder)
     standing = now.standing

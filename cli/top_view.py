@@ -14,10 +14,10 @@ from rich.text import Text
 from smsfleet.cli.credits import in_a_line
 from smsfleet.cli.look import open_campaigns
 from smsfleet.config.codes import command_status
+from smsfleet.config.spans import span
 from smsfleet.config.statuses import APPENDIX_B
 from smsfleet.ops.alerts import Severity, alerts
 from smsfleet.ops.snapshot import SCHEDULES, LaneView, Snapshot, Stage
-from smsfleet.ops.spans import span
 
 COLOURS: dict[Severity, str] = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 from smsfleet.config.codes import command_status
 from smsfleet.config.profiles import GUIDE
+from smsfleet.config.spans import span
 from smsfleet.ops.binder_view import ABSENT
 from smsfleet.ops.snapshot import Snapshot
-from smsfleet.ops.spans import span
 from smsfleet.store.standing import ACCOUNT
 
 UNBOUND_S = 90.0

@@ -9,8 +9,8 @@ from typing import Any
 
 from smsfleet.config.codes import Reaction, command_status
 from smsfleet.config.errors import UnknownJob
+from smsfleet.config.spans import span
 from smsfleet.config.statuses import message_status
-from smsfleet.ops.spans import span
 from smsfleet.store.calls import Call
 from smsfleet.store.records import Event, JobRecord, SegmentRecord
 from smsfleet.tasks.app import runtime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsfleet.ops.spans import span
+from smsfleet.config.spans import span
 
 
 @pytest.mark.parametrize(
