@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from tests.integration.cli.conftest import Here
 
+from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
+from smsfleet.store.live import Live
 
 pytestmark = pytest.mark.server
 
@@ -114,3 +116,14 @@ def test_what_is_in_doubt_is_shown_for_this_month(here: Here, real_store: Store)
     shown = here("credits").stdout
 
     assert "in doubt  up to 2/3, for 2 attempts of the last days whose answer was lost" in shown
+
+
+def test_settings_of_another_version_hide_the_credits_and_nothing_else(here: Here, real_store: Store) -> None:
+    real_store.run(Live(KEYS).publish(load({}).live() | {"tariff": "a price by weight"}))
+
+    shown = here("status", "--json")
+
+    assert (1, "") == (shown.exit_code, shown.stderr)  # no binder is bound
+    found = json.loads(shown.stdout)
+    assert (None, "absent") == (found["credits"], found["binder"]["state"])
+    assert 78 == here("credits").exit_code
