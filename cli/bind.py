@@ -15,6 +15,7 @@ import click
 from smsfleet.binder.refusals import advice, advice_of_stop
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.settings import load
+from smsfleet.config.spans import span
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
@@ -206,9 +207,9 @@ def _print(found: dict[str, Any]) -> None:
     if found["last_disconnect"]:
         click.echo(f"last      {found['last_disconnect']}")
     if found["paused_s"] is not None:
-        click.echo(f"paused    for {found['paused_s']:.0f} s: `smsfleet bind resume` binds again")
+        click.echo(f"paused    for {span(found['paused_s'])}: `smsfleet bind resume` binds again")
     if found["stop"]:
         click.echo(f"stopped   {found['stop']}")
     for login in found["logins"]:
-        age = f"{max(0.0, login['age_s']):.0f} s ago"
+        age = f"{span(max(0.0, login['age_s']))} ago"
         click.echo(f"login     failed {age}, {login['mode']}: {login['meaning']}")

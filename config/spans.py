@@ -8,7 +8,7 @@ MINUTES_FROM = 120
 
 def span(seconds: float) -> str:
     """`0.4 s`, `58 s`, `12 min`, `2 h 5 min`, `4 d 3 h`: two units at most."""
-    if 0 < seconds < 10:
+    if 0.05 <= seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < MINUTES_FROM:
