@@ -10,13 +10,11 @@ from pathlib import Path
 import click
 
 from smsfleet.config.errors import ConfigError
-from smsfleet.config.files import SECRET_OCTETS, read_bounded
+from smsfleet.config.files import SECRET_OCTETS, make_folder, read_bounded
 from smsfleet.config.settings import load
 from smsfleet.store.acl import ROLES, user_line, user_name
 
 _DATABASE = re.compile(r"://[^/]*/(\d+)$")
-
-
 _QUEUE = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 
@@ -60,12 +58,13 @@ def acl(*, passwords: Path, roles: tuple[str, ...], queues: tuple[str, ...], kee
     """
     settings = load()
     account, database = settings.account, broker_database(settings.broker)
-    passwords.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not keep_default:
-        click.echo("user default off")
-    for role in roles or ROLES:
-        password = _password(passwords / user_name(role, account))
-        click.echo(user_line(role, account, password, database, queues))
+    make_folder(passwords, mode=0o700)
+    # All or nothing: whoever is missing in a file that is loaded would be shut out.
+    lines = [
+        user_line(role, account, _password(passwords / user_name(role, account)), database, queues)
+        for role in roles or ROLES
+    ]
+    click.echo("\n".join(lines if keep_default else ["user default off", *lines]))
 
 
 def broker_database(url: str) -> int:
@@ -79,6 +78,8 @@ def _password(path: Path) -> str:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         return _kept(path)
+    except OSError as error:
+        raise ConfigError(f"{str(path)!r} cannot be written: {error.__class__.__name__}") from None
     with os.fdopen(descriptor, "w") as file:
         password = secrets.token_hex(24)
         file.write(password + "\n")

@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 from smsfleet.binder.refusals import advice, advice_of_stop
+from smsfleet.cli.times import SECONDS
 from smsfleet.config.settings import load
+from smsfleet.config.spans import span
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
@@ -89,7 +91,7 @@ Example:
   smsfleet bind pause --wait 30
 """
 )
-@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds until it is unbound.")
+@click.option("--wait", type=SECONDS, default=0.0, help="Wait up to so many seconds until it is unbound.")
 def pause(*, wait: float) -> None:
     """Unbind, and stay unbound over restarts, until `smsfleet bind resume`.
 
@@ -109,7 +111,7 @@ Example:
   smsfleet bind resume --wait 90
 """
 )
-@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds until it is bound.")
+@click.option("--wait", type=SECONDS, default=0.0, help="Wait up to so many seconds until it is bound.")
 def resume(*, wait: float) -> None:
     """Bind again after a pause: 30 to 60 s after the unbind at the earliest (guide §5 step 4)."""
     with _ledger() as now:
@@ -205,9 +207,9 @@ def _print(found: dict[str, Any]) -> None:
     if found["last_disconnect"]:
         click.echo(f"last      {found['last_disconnect']}")
     if found["paused_s"] is not None:
-        click.echo(f"paused    for {found['paused_s']:.0f} s: `smsfleet bind resume` binds again")
+        click.echo(f"paused    for {span(found['paused_s'])}: `smsfleet bind resume` binds again")
     if found["stop"]:
         click.echo(f"stopped   {found['stop']}")
     for login in found["logins"]:
-        age = f"{max(0.0, login['age_s']):.0f} s ago"
+        age = f"{span(max(0.0, login['age_s']))} ago"
         click.echo(f"login     failed {age}, {login['mode']}: {login['meaning']}")

@@ -11,6 +11,7 @@ import click
 
 from smsfleet.cli.campaign_progress import follow, short
 from smsfleet.cli.campaign_progress import show as show_progress
+from smsfleet.cli.times import SECONDS
 from smsfleet.config.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ Examples:
 )
 @_ID
 @click.option("--follow", "follows", is_flag=True, help="Go on until nothing more is expected of it.")
-@click.option("--timeout", type=float, default=math.inf, help="Follow for so many seconds at most.")
+@click.option("--timeout", type=SECONDS, default=math.inf, help="Follow for so many seconds at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow a line each time.")
 def show(campaign_id: str, *, follows: bool, timeout: float, as_json: bool) -> None:
     """Show how far a campaign is, by its id or its idempotency key."""

@@ -11,7 +11,7 @@ import click
 
 from smsfleet.cli.estimate import text_options
 from smsfleet.cli.job import progress_bar
-from smsfleet.cli.jobs import WHEN
+from smsfleet.cli.times import WHEN
 from smsfleet.config.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -114,16 +114,6 @@ def described(recipients: Recipients) -> str:
         heading = "heading" if columns.heading else "no heading"
         how = f"CSV by {parted!r}, {heading}, numbers in column {columns.to!r}"
     return f"{recipients.name} ({recipients.encoding}, {how})"
-
-
-def span(seconds: float) -> str:
-    """A time for people: `2 h 46 min`."""
-    whole = round(seconds)
-    for unit, name, below, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= unit:
-            rest = whole % unit // below
-            return f"{whole // unit} {name}" + (f" {rest} {smaller}" if rest else "")
-    return f"{seconds:.3g} s" if seconds < 10 else f"{whole} s"
 
 
 def _mapping(word: str) -> tuple[str, str]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsfleet.cli.campaign_file import campaign_options, described, opened, span, walked_through
+from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
 from smsfleet.config.errors import InvalidArgument
+from smsfleet.config.spans import span
 
 if TYPE_CHECKING:
     from smsfleet.tasks.census import Refused

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsfleet.cli.job import progress_bar
+from smsfleet.cli.times import INTERRUPTED
 
 if TYPE_CHECKING:
     from smsfleet.tasks.campaign import Campaign, Counts, Progress
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 POLL_S = 0.5
 LINE_S = 10.0
 """How often a line is printed where no bar can be drawn."""
-
-INTERRUPTED = 130
-"""As a shell says of a command that SIGINT ended."""
 
 _OF_COUNTS = (
     "pending", "queued", "held", "accepted", "delivered", "unconfirmed", "undelivered", "rejected", "expired",

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
-from smsfleet.cli.campaign_progress import INTERRUPTED, follow, show
-from smsfleet.cli.jobs import WHEN
+from smsfleet.cli.campaign_progress import follow, show
+from smsfleet.cli.times import INTERRUPTED, SECONDS, WHEN
 from smsfleet.config.errors import StoreUnavailable, UnknownCampaign
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ Examples:
 @click.option("--callback", help="task:NAME@QUEUE or https://...: called about each status.")
 @click.option("--idempotency-key", help="The same key is the same campaign; of file and text when not given.")
 @click.option("--follow", "follows", is_flag=True, help="Then show it until nothing more is expected of it.")
-@click.option("--timeout", type=float, default=math.inf, help="Follow for so many seconds at most.")
+@click.option("--timeout", type=SECONDS, default=math.inf, help="Follow for so many seconds at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a line each time.")
 def start(  # noqa: PLR0913 - the options of the command
     file: str,
@@ -132,12 +132,21 @@ class _Interrupted:
                 f"{error}; {self.rows:,} rows are taken, the same command goes on"
             ) from None
         if isinstance(error, KeyboardInterrupt):
+            rows = self._taken()
             click.echo(
-                f"\n{self.rows:,} rows are taken and being sent; the same command goes on with the others,"
+                f"\n{rows:,} rows are taken and being sent; the same command goes on with the others,"
                 f"\nsmsfleet campaign cancel {self._key} sends nothing more",
                 err=True,
             )
             sys.exit(INTERRUPTED)
+
+    def _taken(self) -> int:
+        """As Redis has them: what was interrupted may be the telling of a chunk that is taken."""
+        try:
+            campaign = _known(self._key)
+            return self.rows if campaign is None else campaign.counts().rows
+        except StoreUnavailable:
+            return self.rows
 
 
 def _known(key: str) -> Campaign | None:

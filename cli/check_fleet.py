@@ -10,6 +10,8 @@ from smsfleet.binder.refusals import advice_of_stop
 from smsfleet.cli.checkup import Finding, Severity, error, note, ok, warning
 from smsfleet.cli.pause import lines_of
 from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.config.profiles import GUIDE
+from smsfleet.config.spans import span
 from smsfleet.ops.alerts import alerts
 from smsfleet.ops.snapshot import take
 from smsfleet.store import checkup
@@ -69,7 +71,7 @@ def _lease(
     taken_ms, _, owner = rest.partition(":")
     age_s = (wall_ms() - int(taken_ms)) / 1000 if taken_ms.isdecimal() else 0.0
     yield ok(
-        f"lease {number} is held by {owner[:100]} for {age_s:.0f} s, good for another {left_ms / 1000:.1f} s"
+        f"lease {number} is held by {owner[:100]} for {span(age_s)}, good for another {left_ms / 1000:.1f} s"
     )
     if not said:
         yield warning(
@@ -81,7 +83,7 @@ def _lease(
 def _state(said: dict[str, Any], wall_ms: Callable[[], int]) -> Iterator[Finding]:
     state, why = str(said.get("state", "?")), str(said.get("why", ""))
     since_ms = wall_ms() - int(said.get("since_ms") or wall_ms())
-    line = f"the binder is {state} for {since_ms / 1000:.0f} s" + (f": {why[:300]}" if why else "")
+    line = f"the binder is {state} for {span(since_ms / 1000)}" + (f": {why[:300]}" if why else "")
     if state == "bound":
         yield ok(f"{line}; {said.get('binds', '?')} binds, {said.get('disconnects', '?')} disconnects")
     elif state in ("refused", "stopped"):
@@ -129,13 +131,14 @@ def check_logins(now: Runtime) -> Iterator[Finding]:
         yield error(f"no login is tried any more: {advice_of_stop(view.stop)}", "mend it, restart the binder")
     if view.paused_s is not None:
         yield warning(
-            f"the bind is paused by an operator for {view.paused_s:.0f} s", "`smsfleet bind resume`"
+            f"the bind is paused by an operator for {span(view.paused_s)}", "`smsfleet bind resume`"
         )
-    counted = [login for login in view.logins if login.age_s >= 0]
+    # Those that count no more stay in the ledger until somebody asks for a login.
+    counted = [login for login in view.logins if 0 <= login.age_s < GUIDE.login_window_s]
     for login in counted[-3:]:
         what = "unanswered" if login.status in ("", UNANSWERED) else f"refused with {int(login.status):#06x}"
         yield warning(
-            f"a login ({login.mode}) failed {login.age_s:.0f} s ago: {what}",
+            f"a login ({login.mode}) failed {span(login.age_s)} ago: {what}",
             "`smsfleet bind status` explains it; the third within 180 s would lock us out, and waits",
         )
     if not counted and not view.stop and view.paused_s is None:
@@ -172,7 +175,7 @@ def check_waiting(now: Runtime) -> Iterator[Finding]:
         )
         if view.oldest_s > LATE_S[lane]:
             yield warning(
-                f"{line}, the oldest for {view.oldest_s:.0f} s",
+                f"{line}, the oldest for {span(view.oldest_s)}",
                 "are workers alive, and does SMSFLEET_RATE allow more? see check `workers`",
             )
         else:

@@ -11,21 +11,32 @@ import time
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from smsfleet.cli.checkup import Finding, error, note, ok, warning
-from smsfleet.config.environment import PREFIX
+from smsfleet.config.environment import FILE, PREFIX, EnvironmentSettings, of_file
 from smsfleet.config.errors import ConfigError
+from smsfleet.config.flower_settings import FlowerSettings
 from smsfleet.config.profiles import GUIDE
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
-from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings
+from smsfleet.config.web_settings import WebSettings
+from smsfleet.config.webhook_settings import WebhookSettings
 
-GROUPS: tuple[tuple[str, type[Settings | SmppSettings | WebhookSettings]], ...] = (
-    (PREFIX, Settings),
-    (SMPP_PREFIX, SmppSettings),
-    (WEBHOOK_PREFIX, WebhookSettings),
+GROUPS: tuple[type[EnvironmentSettings], ...] = (
+    Settings,
+    SmppSettings,
+    WebhookSettings,
+    FlowerSettings,
+    WebSettings,
 )
+
+SECRET_FILES = (
+    FILE,
+    *(group.prefix + name.upper() + "_FILE" for group in GROUPS for name in group.in_files),
+    "SMSFLEET_FLOWER_BASIC_AUTH_FILE",
+    "SMSFLEET_WEB_USERS_FILE",
+)
+"""Variables that name a file which is nobody else's to read, or to change."""
 
 OTHER_NAMES = frozenset(
     {
@@ -44,14 +55,15 @@ LOCAL = ("127.", "localhost", "[::1]", "::1")
 
 def known_names() -> frozenset[str]:
     """Every variable that means something."""
-    fields = {prefix + name.upper() for prefix, group in GROUPS for name in group.model_fields}
+    fields = {group.prefix + name.upper() for group in GROUPS for name in group.model_fields}
     return frozenset(fields) | OTHER_NAMES
 
 
 def check_names(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Variables that nobody reads: a setting that is misspelt has no effect and no message."""
     known = known_names()
-    given = sorted(name for name in environment if name.startswith(PREFIX))
+    in_file = of_file(environment.get(FILE, ""))
+    given = sorted(name for name in {*environment, *in_file} if name.startswith(PREFIX))
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
@@ -160,12 +172,8 @@ def check_bind_settings(
 
 def check_files(environment: Mapping[str, str], settings: Settings, uid: int) -> Iterator[Finding]:
     """Who else may read the files of secrets, and write those of the binder."""
-    names = [
-        PREFIX + "SETTINGS_FILE",
-        *(prefix + name.upper() + "_FILE" for prefix, group in GROUPS for name in group.in_files),
-    ]
     looked = 0
-    for name in names:
+    for name in SECRET_FILES:
         path = environment.get(name)
         if not path:
             continue
@@ -237,8 +245,3 @@ def check_clock(zone: tuple[str, str] = time.tzname, offset_s: int | None = None
     if now < 1_735_689_600:  # 2025
         yield error("the clock of this machine is years behind", "set up NTP: TLS and every age go by it")
     yield ok(f"time zone {zone[0]} (UTC{offset / 3600:+g} h); smsfleet itself stores and shows UTC")
-
-
-def shown_of(values: Mapping[str, Any]) -> str:
-    """A few counts in one line."""
-    return ", ".join(f"{count} {name}" for name, count in values.items())

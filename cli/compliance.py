@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smsfleet.cli.times import Seconds
+
 if TYPE_CHECKING:
     from smsfleet.binder.compliance import Finding
     from smsfleet.cli.rehearsal import Rehearsal
@@ -55,7 +57,13 @@ Examples:
 @click.option(
     "--mode", "modes", multiple=True, type=click.Choice(MODES), help="With --simulate: only this bind mode."
 )
-@click.option("--hours", default=48.0, show_default=True, help="With --simulate: how long to stay bound.")
+@click.option(
+    "--hours",
+    type=Seconds(1, 1000),
+    default=48.0,
+    show_default=True,
+    help="With --simulate: how long to stay bound.",
+)
 def compliance(*, since: float, as_json: bool, simulate: bool, modes: tuple[str, ...], hours: float) -> None:
     """Judge the nine conditions of Clickatell's compliance test, with the evidence for each.
 

@@ -157,23 +157,17 @@ def lines_of(found: Month) -> Iterator[str]:
         yield f"warning   {warning}"
 
 
-def short_lines_of(found: Mapping[str, Any], gateway_says: int | None) -> Iterator[str]:
-    """What `smsfleet status` shows of a month made plain, its warnings aside: they are alerts.
+def in_a_line(found: Mapping[str, Any]) -> str:
+    """A month made plain, as `smsfleet status` and `top` show it; its warnings are among the alerts."""
+    from smsfleet.workers.credits import rounded, spelled
 
-    `gateway_says` why the account is refused (0x401-3); None: it is not.
-    """
-    from smsfleet.workers.credits import advice, rounded, spelled
-
-    balance = None if found["balance"] is None else Fraction(found["balance"])
     parts = [f"{spelled(Fraction(found['account_used']))} used in {found['month']}"]
     if found["minimum"]:
         parts.append(f"minimum {found['minimum']:,}")
     parts.append(f"forecast {rounded(Fraction(found['forecast']))}")
-    if balance is not None:
-        parts.append(f"balance {spelled(balance)}")
-    yield "credits   " + ", ".join(parts)
-    if gateway_says is not None:
-        yield f"credits   {advice(gateway_says, balance)}"
+    if found["balance"] is not None:
+        parts.append(f"balance {spelled(Fraction(found['balance']))}")
+    return ", ".join(parts)
 
 
 def _said(use: Use) -> str:

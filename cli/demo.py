@@ -112,8 +112,9 @@ def demo(*, keep: bool, folder: Path | None) -> None:
     finally:
         with console.status("stopping"):
             fleet.stop()
-        console.print(f"Logs: {place}/*.log", soft_wrap=True)
-        console.print(f"What reached the simulated Clickatell: {place}/simulator.jsonl", soft_wrap=True)
+        if fleet.server is not None:
+            console.print(f"Logs: {place}/*.log", soft_wrap=True)
+            console.print(f"What reached the simulated Clickatell: {place}/simulator.jsonl", soft_wrap=True)
     wrong = [entry for entry in sent if entry.state != entry.example.expected]
     for entry in wrong:
         console.print(f"{entry.example.title}: {entry.state}, expected {entry.example.expected}")
@@ -140,6 +141,8 @@ def _send_and_watch(fleet: SmallFleet, console: Console) -> list[Sent]:
                 if entry.job_id and not entry.done:
                     entry.status = job_status(entry.job_id)
             live.update(_table(sent))
+    if not console.is_terminal:  # a live table ends without an end of line there
+        console.line()
     for line in _reasons(sent):
         console.print(line, soft_wrap=True, highlight=False)
     return sent

@@ -24,6 +24,7 @@ from smsfleet.cli.check_machine import (
     check_settings,
 )
 from smsfleet.cli.checkup import Check, Finding, Severity, error, exit_code, run_checks
+from smsfleet.cli.times import Seconds
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.settings import Settings, load
 from smsfleet.config.smpp_settings import SmppSettings, load_smpp
@@ -49,9 +50,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="Show warnings and errors only.")
-@click.option(
-    "--timeout", default=8.0, show_default=True, type=click.FloatRange(1, 120), help="Seconds in all."
-)
+@click.option("--timeout", default=8.0, show_default=True, type=Seconds(1, 120), help="Seconds in all.")
 @click.option("--skip", multiple=True, type=click.Choice(CHECKS), help="Leave a check out; may be repeated.")
 def doctor(*, as_json: bool, quiet: bool, timeout: float, skip: tuple[str, ...]) -> None:
     """Check settings, Redis, broker, workers, binder and the way to the gateway, and say what to do.

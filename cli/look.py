@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from smsfleet.config.errors import ConfigError
+
 if TYPE_CHECKING:
     from smsfleet.ops.snapshot import Snapshot
     from smsfleet.workers.runtime import Runtime
@@ -16,15 +18,22 @@ NEWEST = 20
 
 def look(runtime: Runtime) -> Snapshot:
     """The account now. Raises StoreUnavailable."""
-    from smsfleet.ops.snapshot import take
     from smsfleet.tasks.campaign import campaigns
+
+    newest = tuple(campaign.as_dict() for campaign in campaigns(NEWEST))
+    return replace(look_without_campaigns(runtime), campaigns=newest)
+
+
+def look_without_campaigns(runtime: Runtime) -> Snapshot:
+    """The account now, for the page and the exporters. Raises StoreUnavailable."""
+    from smsfleet.ops.snapshot import take
     from smsfleet.workers.meter import read_month
 
-    return replace(
-        take(runtime.store, runtime.settings.account),
-        credits=read_month(runtime).as_dict(),
-        campaigns=tuple(campaign.as_dict() for campaign in campaigns(NEWEST)),
-    )
+    found = take(runtime.store, runtime.settings.account)
+    try:
+        return replace(found, credits=read_month(runtime).as_dict())
+    except ConfigError:  # reloaded settings of another version, as the workers' logs say: the rest is told
+        return found
 
 
 def open_campaigns(found: Snapshot) -> Iterator[str]:

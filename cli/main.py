@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 not as wished (a job failed, a check did), 2 wrong usage or bad argument, 69 a server
 or the binder is away (EX_UNAVAILABLE), 70 a defect (EX_SOFTWARE), 75 not shown yet (EX_TEMPFAIL), 78 a
-setting is wrong (EX_CONFIG).
+setting is wrong (EX_CONFIG), 130 Ctrl-C ended a wait.
 """
 
 from __future__ import annotations

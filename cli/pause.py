@@ -11,6 +11,7 @@ import click
 
 from smsfleet.config.codes import command_status
 from smsfleet.config.settings import load
+from smsfleet.config.spans import span
 from smsfleet.store.client import Store
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.standing import ACCOUNT, Standing, Standings
@@ -82,7 +83,7 @@ def lines_of(standing: Standing) -> Iterator[str]:
         what = "the account" if name == ACCOUNT else f"lane {name}"
         again = "" if name == ACCOUNT else f" --lane {name}"
         reason = f": {held.reason}" if held.reason else ""
-        yield f"{what}, by an operator for {held.age_s:.0f} s{reason} (`smsfleet resume{again}`)"
+        yield f"{what}, by an operator for {span(held.age_s)}{reason} (`smsfleet resume{again}`)"
     if gateway := standing.gateway:
         row = command_status(gateway.command_status)
         probe = (
@@ -91,7 +92,7 @@ def lines_of(standing: Standing) -> Iterator[str]:
             else f"next probe in {max(0.0, gateway.next_probe_s):.0f} s, {gateway.probes} refused"
         )
         said = f"{row.label}, {row.description}"
-        yield f"the account, by the gateway for {gateway.age_s:.0f} s: {said}; {probe}"
+        yield f"the account, by the gateway for {span(gateway.age_s)}: {said}; {probe}"
 
 
 def _show(standing: Standing, *, as_json: bool) -> None:

@@ -74,7 +74,13 @@ Example:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the data is kept.",
 )
-@click.option("--port", default=6379, show_default=True, help="TCP port on 127.0.0.1; 0 for a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=6379,
+    show_default=True,
+    help="TCP port on 127.0.0.1; 0 for a free one.",
+)
 @click.option(
     "--fsync",
     default="everysec",

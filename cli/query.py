@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smsfleet.cli.times import SECONDS
 from smsfleet.config.errors import BinderSilent, InvalidArgument, NotAsked
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Examples:
 )
 @click.argument("job_id", required=False)
 @click.option(
-    "--wait", type=click.FloatRange(min=0), default=30.0, show_default=True,
+    "--wait", type=SECONDS, default=30.0, show_default=True,
     help="Seconds to wait for the gateway's answers.",
 )  # fmt: skip
 @click.option("--show-number", is_flag=True, help="Show the destination; else it is masked.")

@@ -29,8 +29,8 @@ def reload(*, clear: bool, as_json: bool) -> None:
     """Give this command's settings to all workers of the account, within a second, without unbinding.
 
     It reads its environment and SMSFLEET_SETTINGS_FILE, as every process does at its start. Processes that
-    start later follow too, until the next reload. Only rates, policies, retries and the lists of senders and
-    prefixes can be changed like this.
+    start later follow too, until the next reload. What can be changed like this is printed: rates, policies,
+    retries, lists, prices, the tables of receipts, the rules for incoming messages and opt-outs.
     """
     settings = load()
     store = Store.connect(settings.redis_url, "reload")

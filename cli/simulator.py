@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsfleet.config.errors import InvalidArgument
+from smsfleet.cli.times import SECONDS
+from smsfleet.config.errors import ConfigError, InvalidArgument
 
 if TYPE_CHECKING:
     from smsfleet.config.profiles import ProfileName
     from smsfleet.simulator.options import SimulatorOptions
 
 CONTROL_PORT = 2776
+_PORT = click.IntRange(0, 65535)
 
 _CONTROL = click.option(
     "--control",
     "--port",
     "port",
+    type=_PORT,
     default=CONTROL_PORT,
     show_default=True,
     envvar="SMSFLEET_SIMULATOR_CONTROL",
@@ -39,7 +42,7 @@ Examples:
 """,
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=2775, show_default=True, help="TCP port; 0 for a free one.")
+@click.option("--port", type=_PORT, default=2775, show_default=True, help="TCP port; 0 for a free one.")
 @click.option("--system-id", default="demo", show_default=True)
 @click.option(
     "--password",
@@ -51,8 +54,16 @@ Examples:
 @click.option(
     "--journal", type=click.Path(dir_okay=False, path_type=Path), help="JSON lines of what reached it."
 )
-@click.option("--receipt-delay", default=1.0, show_default=True, help="Seconds from acceptance to receipt.")
-@click.option("--response-delay", default=0.0, show_default=True, help="Seconds before an answer.")
+@click.option(
+    "--receipt-delay",
+    type=SECONDS,
+    default=1.0,
+    show_default=True,
+    help="Seconds until a receipt.",
+)
+@click.option(
+    "--response-delay", type=SECONDS, default=0.0, show_default=True, help="Seconds before an answer."
+)
 @click.option("--no-receipts", is_flag=True, help="Send no receipts.")
 @click.option("--seed", type=int, help="Makes the message ids and everything random repeatable.")
 @click.option(
@@ -70,7 +81,7 @@ Examples:
     metavar="NAME=VALUE",
     help="Any option of `smsfleet simulator options`; may be given often, and goes before the others.",
 )
-@click.option("--control", type=int, help="Listen on this port of 127.0.0.1 for `ctl`; 0 for a free one.")
+@click.option("--control", type=_PORT, help="Listen on this port of 127.0.0.1 for `ctl`; 0 for a free one.")
 @click.pass_context
 def simulator(context: click.Context, /, **given: Any) -> None:
     """Run a Clickatell-true SMSC to try things on: one bind, lock-out, receipts in the real form.
@@ -83,7 +94,10 @@ def simulator(context: click.Context, /, **given: Any) -> None:
 
     journal, control = given.pop("journal"), given.pop("control")
     options = _options(**given)
-    run(options, journal, lambda what, port: click.echo(f"{what} {port}", err=True), control=control)
+    try:
+        run(options, journal, lambda what, port: click.echo(f"{what} {port}", err=True), control=control)
+    except OSError as error:  # its port is taken, its host not here, its journal not writable
+        raise ConfigError(f"the simulator cannot run: {error.strerror or error}") from None
 
 
 def _options(

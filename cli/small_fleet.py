@@ -12,6 +12,7 @@ from pathlib import Path
 
 from smsfleet.cli.embedded import EmbeddedServer, free_port
 from smsfleet.config.errors import ServerError
+from smsfleet.config.files import make_folder
 
 BOUND_S = 30.0
 STOP_S = 20.0
@@ -46,8 +47,11 @@ class SmallFleet:
         }
 
     def start(self) -> None:
-        """Start everything, in the order in which it depends on each other."""
-        self.folder.mkdir(parents=True)
+        """Start everything, in the order in which it depends on each other.
+
+        Raises ConfigError, ServerError.
+        """
+        make_folder(self.folder, is_new=True)
         password = self.folder / "password"
         password.touch(mode=0o600)
         password.write_text(PASSWORD + "\n", encoding="utf-8")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,7 @@ from smsfleet.cli.job import show
 if TYPE_CHECKING:
     from smsfleet.ops.binder_view import BinderView
     from smsfleet.ops.snapshot import Snapshot
+    from smsfleet.store.standing import Standing
 
 LABELS = {
     "delayed": "delayed",
@@ -64,9 +66,9 @@ def status(job_id: str | None, *, as_json: bool) -> None:
 
 
 def _lines(now: Snapshot) -> Iterator[str]:
-    from smsfleet.cli.credits import short_lines_of
     from smsfleet.cli.look import open_campaigns
     from smsfleet.cli.pause import lines_of
+    from smsfleet.config.spans import span
     from smsfleet.ops.alerts import alerts
 
     yield from _of_binder(now.binder)
@@ -77,10 +79,9 @@ def _lines(now: Snapshot) -> Iterator[str]:
         lowered = f", lowered from {standing.set_rate:g}" if standing.rate < standing.set_rate else ""
         yield f"rate      {standing.rate:.4g}/s{lowered}; {standing.throttled} answers were throttled"
     if now.credits is not None:
-        gateway = standing.gateway
-        yield from short_lines_of(now.credits, gateway.command_status if gateway else None)
+        yield from _of_credits(now.credits, standing)
     for name, lane in now.lanes.items():
-        oldest = f"; the oldest {lane.oldest_s:.0f} s" if lane.oldest_s else ""
+        oldest = f"; the oldest {span(lane.oldest_s)}" if lane.oldest_s else ""
         yield (
             f"lane      {name:<7} {lane.queue.count:>7} taken in, {lane.outbound.count:>6} outbound, "
             f"{lane.in_flight.count:>4} in flight{oldest}"
@@ -112,6 +113,16 @@ def _of_binder(binder: BinderView) -> Iterator[str]:
             f"traffic   {binder.submitted} submitted, {binder.answered} answered, "
             f"{binder.delivered} deliver_sm stored, {binder.in_flight} in flight"
         )
+
+
+def _of_credits(month: Mapping[str, Any], standing: Standing) -> Iterator[str]:
+    from smsfleet.cli.credits import in_a_line
+    from smsfleet.workers.credits import advice
+
+    yield f"credits   {in_a_line(month)}"
+    if standing.gateway is not None:
+        balance = None if month["balance"] is None else Fraction(month["balance"])
+        yield f"credits   {advice(standing.gateway.command_status, balance)}"
 
 
 def _sentence(text: str) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsfleet.cli.times import Seconds
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,7 +37,7 @@ Examples:
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(0.5, 3600),
+    type=Seconds(0.5, 3600),
     default=2.0,
     show_default=True,
     help="Seconds between looks.",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from smsfleet.cli.credits import in_a_line
 from smsfleet.cli.look import open_campaigns
 from smsfleet.config.codes import command_status
+from smsfleet.config.spans import span
 from smsfleet.config.statuses import APPENDIX_B
 from smsfleet.ops.alerts import Severity, alerts
 from smsfleet.ops.snapshot import SCHEDULES, LaneView, Snapshot, Stage
@@ -141,7 +142,7 @@ def _rest(now: Snapshot, before: Snapshot | None, seconds: float) -> Iterable[Re
     for campaign in islice(open_campaigns(now), MOST_CAMPAIGNS):
         rows.add("campaign", campaign)
     if now.credits is not None:
-        rows.add("credits", _named(now.credits, ("month", "account_used", "forecast", "minimum", "balance")))
+        rows.add("credits", in_a_line(now.credits))
     rows.add("workers", f"{now.workers}; {now.unapplied:,} facts in their hands")
     used = f", {now.redis.used_octets / 2**20:,.0f} MiB" if now.redis.used_octets else ""
     limit = f" of {now.redis.limit_octets / 2**20:,.0f}" if now.redis.limit_octets else ""
@@ -187,12 +188,6 @@ class _Rows:
         self.grid.add_row(word, Text(text))
 
 
-def _named(values: Mapping[str, Any], names: Iterable[str]) -> str:
-    return ", ".join(
-        f"{name.replace('_', ' ')} {values[name]}" for name in names if values.get(name) not in (None, "")
-    )
-
-
 def _code(code: str) -> str:
     return code if code == "other" else command_status(int(code, 16)).label
 
@@ -202,15 +197,4 @@ def _since(seconds: float | None) -> str:
 
 
 def _age(seconds: float | None) -> str:
-    """A time that people read: 4.2 s, 58 s, 12 min, 3 h 5 min, 12 d."""
-    if seconds is None:
-        return "-"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds) // 60
-    if minutes < 120:
-        return f"{minutes} min"
-    hours = minutes // 60
-    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d"
+    return "-" if seconds is None else span(seconds)

@@ -67,17 +67,15 @@ def _need_the_extra() -> None:
 
 def _serve(port: int | None, address: str | None) -> None:
     import os
-    from dataclasses import replace
 
     import uvicorn
 
+    from smsfleet.cli.look import look_without_campaigns
     from smsfleet.config.logs import configure, logger
     from smsfleet.config.web_settings import load_web
-    from smsfleet.ops.snapshot import take
     from smsfleet.tasks.app import runtime
     from smsfleet.web.app import create_app
     from smsfleet.web.users import Users
-    from smsfleet.workers.meter import read_month
 
     given = dict(os.environ)
     if port is not None:
@@ -91,7 +89,7 @@ def _serve(port: int | None, address: str | None) -> None:
     app = create_app(
         settings,
         users,
-        lambda: replace(take(now.store, now.settings.account), credits=read_month(now).as_dict()),
+        lambda: look_without_campaigns(now),
         account=now.settings.account,
         stopping=lambda: server.should_exit,
     )

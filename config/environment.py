@@ -97,11 +97,14 @@ def load_group(settings: type[S], environment: Mapping[str, str] | None) -> S:
     Raises ConfigError that names every setting which is missing or breaks its rule.
     """
     given = os.environ if environment is None else environment
-    return read(settings, {**_from_file(given.get(FILE, "")), **given})
+    return read(settings, {**of_file(given.get(FILE, "")), **given})
 
 
-def _from_file(path: str) -> dict[str, str]:
-    """The `NAME=value` lines of a file; empty lines and those that begin with `#` are none."""
+def of_file(path: str) -> dict[str, str]:
+    """The `NAME=value` lines of a file; empty lines and those that begin with `#` are none.
+
+    Raises ConfigError that names the line.
+    """
     if not path:
         return {}
     try:

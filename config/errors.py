@@ -134,7 +134,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreMisconfigured(StoreError):
-    """Redis answers, but would lose data the way it is set up (no AOF, or an evicting policy)."""
+    """Redis answers, and refuses the login, or would lose data as it is set up (no AOF, evicting policy)."""
 
     code = "store-misconfigured"
 

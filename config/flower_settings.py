@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, model_validator
 
 from smsfleet.config.environment import PREFIX, EnvironmentSettings, load_group
 from smsfleet.config.errors import ConfigError
+from smsfleet.config.files import LOGINS_OCTETS, read_bounded
 
 FLOWER_PREFIX = PREFIX + "FLOWER_"
 
@@ -56,7 +56,7 @@ class FlowerSettings(EnvironmentSettings):
         if "basic_auth" in values:
             raise ConfigError(_BOTH)
         try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
+            lines = read_bounded(path, LOGINS_OCTETS).splitlines()
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"SMSFLEET_FLOWER_BASIC_AUTH_FILE={path!r} cannot be read: {error.__class__.__name__}"

@@ -20,6 +20,8 @@ def _hosts(value: str) -> str:
     for host in _words(value):
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host!r} is no host name")
+    if not _words(value):
+        raise ValueError("no host name is given")
     return value
 
 
@@ -61,8 +63,8 @@ class WebSettings(EnvironmentSettings):
 
     @property
     def host_names(self) -> list[str]:
-        """The names in `hosts`."""
-        return _words(self.hosts)
+        """The names in `hosts`, in lower case: so browsers send them."""
+        return _words(self.hosts.lower())
 
 
 def _words(value: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from smsfleet.config.codes import command_status
 from smsfleet.config.profiles import GUIDE
+from smsfleet.config.spans import span
 from smsfleet.ops.binder_view import ABSENT
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.store.standing import ACCOUNT
@@ -83,38 +84,36 @@ def alerts(now: Snapshot) -> list[Alert]:
     return sorted(found, key=lambda alert: SEVERITIES.index(alert.severity))
 
 
+def _alert(name: str, what: str, do: str) -> Alert:
+    return Alert(name, NAMES[name], what, do)
+
+
 def _bind(now: Snapshot) -> Iterator[Alert]:
     binder, logins = now.binder, now.logins
     why = f": {binder.why}" if binder.why else ""
     if binder.state == ABSENT:
-        yield Alert(
-            "NoBinder", "critical", "no binder runs: nothing goes out", "start `smsfleet binder`; see its log"
-        )
+        yield _alert("NoBinder", "no binder runs: nothing goes out", "start `smsfleet binder`; see its log")
     elif logins.stopped or binder.state == "refused":
-        yield Alert(
+        yield _alert(
             "BindRefused",
-            "critical",
             f"the gateway refused the login{why}",
             "mend the setting that is named and restart the binder; or `smsfleet bind retry`",
         )
     elif logins.paused_s is not None or binder.state == "paused":
-        yield Alert(
+        yield _alert(
             "BindPaused",
-            "warning",
             "an operator has paused the bind: nothing goes out, receipts wait at the gateway",
             "`smsfleet bind resume`",
         )
     elif now.unbound_s > UNBOUND_S:
-        yield Alert(
+        yield _alert(
             "Unbound",
-            "critical",
-            f"not bound{_for(now.unbound_s)}, {binder.state}{why}",
+            f"not bound for {span(now.unbound_s)}, {binder.state}{why}",
             "`smsfleet bind status` says what is waited for; is the gateway's port open?",
         )
     if logins.failed >= LEDGER_FULL and not logins.stopped and not binder.is_bound:
-        yield Alert(
+        yield _alert(
             "LedgerFull",
-            "warning",
             f"{logins.failed} logins failed: the next one waits, so that the gateway does not lock us out",
             "`smsfleet bind status` shows why they failed; do not restart the binder to hurry it",
         )
@@ -125,11 +124,10 @@ def _link(now: Snapshot) -> Iterator[Alert]:
         ages = (side.bound_s, side.enquire_link_resp_s)
         heard = min((age for age in ages if age is not None), default=0.0)
         if side.state == "bound" and heard > ENQUIRE_LINK_S:
-            yield Alert(
+            yield _alert(
                 "LinkSilent",
-                "critical",
-                f"the {side.mode} has had no answer to enquire_link for {heard:.0f} s",
-                "is the binder's process alive? its health check restarts it; see its log",
+                f"the {side.mode} has had no answer to enquire_link for {span(heard)}",
+                "see the log of the binder, and its host; a frozen one ends itself after SMSFLEET_WATCHDOG_S",
             )
 
 
@@ -137,9 +135,8 @@ def _pauses(now: Snapshot) -> Iterator[Alert]:
     standing = now.standing
     if gateway := standing.gateway:
         row = command_status(gateway.command_status)
-        yield Alert(
+        yield _alert(
             "AccountPaused",
-            "critical",
             f"the gateway refuses the account: {row.label}, {row.description}",
             "buy credit, or ask Clickatell; single messages probe it; `smsfleet resume` goes on at once",
         )
@@ -147,9 +144,8 @@ def _pauses(now: Snapshot) -> Iterator[Alert]:
         what = "the account" if name == ACCOUNT else f"lane {name}"
         lane = "" if name == ACCOUNT else f" --lane {name}"
         reason = f": {held.reason}" if held.reason else ""
-        yield Alert(
+        yield _alert(
             "Paused",
-            "info",
             f"{what} is paused by an operator{reason}",
             f"`smsfleet resume{lane}` sends again",
         )
@@ -158,9 +154,8 @@ def _pauses(now: Snapshot) -> Iterator[Alert]:
 def _throttling(now: Snapshot) -> Iterator[Alert]:
     rate, set_rate = now.standing.rate, now.standing.set_rate
     if rate is not None and set_rate is not None and rate < set_rate:
-        yield Alert(
+        yield _alert(
             "Throttled",
-            "warning",
             f"the gateway throttles us: {rate:.4g} segments/s in place of {set_rate:g}",
             "it rises again by itself; if it comes again and again, lower SMSFLEET_RATE or ask Clickatell",
         )
@@ -168,35 +163,31 @@ def _throttling(now: Snapshot) -> Iterator[Alert]:
 
 def _delays(now: Snapshot) -> Iterator[Alert]:
     if not now.workers:
-        yield Alert(
+        yield _alert(
             "NoWorkers",
-            "critical",
             "no worker runs: nothing is sent and no receipt is applied",
             "start `smsfleet worker`; see its log",
         )
     oldest_s = now.lanes["high"].oldest_s
     if oldest_s > OTP_S:
-        yield Alert(
+        yield _alert(
             "OldestOtp",
-            "critical",
-            f"the oldest message of the high lane waits{_for(oldest_s)}",
+            f"the oldest message of the high lane has waited for {span(oldest_s)}",
             "is the account bound, paused, throttled? else start more workers",
         )
     receipts_s = now.waiting["deliveries"].oldest_s or 0.0
     if receipts_s > RECEIPTS_S:
-        yield Alert(
+        yield _alert(
             "ReceiptsBehind",
-            "warning",
-            f"receipts are behind by {receipts_s:.0f} s, {now.waiting['deliveries'].count} wait",
+            f"receipts are behind by {span(receipts_s)}, {now.waiting['deliveries'].count} wait",
             "start more workers; nothing is lost",
         )
     for name in ("scheduled", "delayed", "held"):
         late_s = -(now.waiting[name].due_s or 0.0)
         if late_s > LATE_S:
-            yield Alert(
+            yield _alert(
                 "DutiesLate",
-                "warning",
-                f"{name.replace('_', ' ')}: the first is {late_s:.0f} s late",
+                f"{name.replace('_', ' ')}: the first is {span(late_s)} late",
                 "the duties run in every worker: does one run, and what does its log say?",
             )
 
@@ -205,17 +196,15 @@ def _doubts(now: Snapshot) -> Iterator[Alert]:
     binder, held = now.binder, now.waiting["held"].count
     lately = binder.ambiguous_s is not None and binder.ambiguous_s < LATELY_S
     if lately or held:
-        yield Alert(
+        yield _alert(
             "Ambiguous",
-            "warning",
             f"{sum(binder.ambiguous.values())} segments had an unknown outcome since the binder started; "
             f"{held} are held now",
             "`smsfleet held list` shows and decides; a link that breaks often is the usual cause",
         )
     if now.queries_off:
-        yield Alert(
+        yield _alert(
             "QueriesOff",
-            "info",
             f"query_sm is switched off: {now.queries_off}",
             "receipts are not asked for; `smsfleet query --resume` tries it again",
         )
@@ -234,7 +223,7 @@ def _kept(now: Snapshot) -> Iterator[Alert]:
     )
     for name, count, what, command in rows:
         if count:
-            yield Alert(name, "warning", f"{count} {what}", f"`{command}` shows them")
+            yield _alert(name, f"{count} {what}", f"`{command}` shows them")
 
 
 def _redis(now: Snapshot) -> Iterator[Alert]:
@@ -242,11 +231,10 @@ def _redis(now: Snapshot) -> Iterator[Alert]:
     for finding in redis.findings:
         what, _, do = finding.partition(": ")
         name = "AofOff" if "append-only" in what else "RedisMisconfigured"
-        yield Alert(name, "critical", what, do)
+        yield _alert(name, what, do)
     if redis.limit_octets and redis.used_octets > MEMORY_SHARE * redis.limit_octets:
-        yield Alert(
+        yield _alert(
             "RedisFull",
-            "critical",
             f"Redis has used {100 * redis.used_octets / redis.limit_octets:.0f} % of its maxmemory",
             "raise maxmemory before it refuses jobs and receipts",
         )
@@ -254,9 +242,8 @@ def _redis(now: Snapshot) -> Iterator[Alert]:
 
 def _credits(now: Snapshot) -> Iterator[Alert]:
     for warning in (now.credits or {}).get("warnings", ()):
-        yield Alert(
+        yield _alert(
             "CreditsShort",
-            "warning",
             warning,
             "`smsfleet credits` shows the month; docs/credits.md says what to do",
         )
@@ -265,7 +252,3 @@ def _credits(now: Snapshot) -> Iterator[Alert]:
 JUDGES: tuple[Judge, ...] = (
     _bind, _link, _pauses, _throttling, _delays, _doubts, _kept, _redis, _credits,
 )  # fmt: skip
-
-
-def _for(seconds: float | None) -> str:
-    return "" if seconds is None else f" for {seconds:.0f} s"

@@ -11,15 +11,12 @@ from collections import deque
 from dataclasses import replace
 from typing import Any, Final
 
-from smsfleet.config.codes import ESME_RTHROTTLED
+from smsfleet.config.codes import ESME_NOCR, ESME_RMSGQFUL, ESME_RTHROTTLED
 from smsfleet.simulator.manners import ENROUTE_BEFORE, FAILED, Manner, Step
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.receipts import FORMS, ReceiptForm
 from smsfleet.simulator.rules import Outcome
 from smsfleet.smpp.constants import STATE_DELIVERED
-
-ESME_NOCR: Final = 0x401
-ESME_RMSGQFUL: Final = 0x14
 
 LATE_ANSWER_S: Final = 0.2
 """How much later than its receipt a submit_sm_resp comes, where the receipt comes first."""

@@ -19,7 +19,7 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.config.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from smsfleet.store import servers
 from smsfleet.store.calls import Call
 
@@ -55,11 +55,15 @@ def translated() -> Iterator[None]:
     try:
         yield
     except redis.AuthenticationError as error:
-        raise StoreError(
+        raise StoreMisconfigured(
             f"Redis refused the login: check the user and password in SMSFLEET_REDIS_URL ({error})"
         ) from error
     except _PASSING as error:
         raise StoreUnavailable(f"Redis cannot be used now: {_without_command(error)}") from error
+    except redis.InvalidResponse as error:  # which holds what was received, so it is not repeated
+        raise StoreUnavailable(
+            "what answers at SMSFLEET_REDIS_URL is no Redis, or speaks TLS: check host, port and scheme"
+        ) from error
     except redis.ResponseError as error:
         said = _without_command(error)
         if said.startswith(_PASSING_WORDS):

@@ -9,6 +9,7 @@ from typing import Any
 
 from smsfleet.config.codes import Reaction, command_status
 from smsfleet.config.errors import UnknownJob
+from smsfleet.config.spans import span
 from smsfleet.config.statuses import message_status
 from smsfleet.store.calls import Call
 from smsfleet.store.records import Event, JobRecord, SegmentRecord
@@ -154,8 +155,8 @@ def reading(job_id: str) -> Generator[Call[Read], Read, JobStatus]:
 
 def no_job(job_id: str) -> UnknownJob:
     """The error for an id that is no job's."""
-    ttl_s = runtime().settings.job_ttl_s
-    return UnknownJob(f"no job {job_id!r}: never taken in, or older than {ttl_s} s")
+    kept = span(runtime().settings.job_ttl_s)
+    return UnknownJob(f"no job {job_id!r}: never taken in, or older than {kept}")
 
 
 def of_record(record: JobRecord) -> JobStatus:

@@ -105,13 +105,39 @@ class Browser:
         """Go to a page and wait until it is loaded."""
         self._do("POST", "/url", url=url)
 
+    def in_tabs(self, *urls: str) -> None:
+        """Open each in a tab of its own, the last one before all others; then close them, but for the first."""
+        first, tabs = self._do("GET", "/window"), []
+        try:
+            for url in urls:
+                tabs.append(self._do("POST", "/window/new", type="tab")["handle"])
+                self._do("POST", "/window", handle=tabs[-1])
+                self.open(url)
+        finally:
+            for tab in tabs:
+                self._do("POST", "/window", handle=tab)
+                self._do("DELETE", "/window")
+            self._do("POST", "/window", handle=first)
+
     def type(self, selector: str, text: str) -> None:
         """Type into a field."""
         self._do("POST", f"/element/{self._element(selector)}/value", text=text)
 
     def click(self, selector: str) -> None:
-        """Click, as a person would: what cannot be seen cannot be clicked."""
-        self._do("POST", f"/element/{self._element(selector)}/click")
+        """Click, as a person would: what cannot be seen cannot be clicked.
+
+        A page that changes by itself may change between a look and a click: then it is looked for again.
+        """
+        self.wait(lambda: self._clicked(selector), f"a click on {selector}")
+
+    def _clicked(self, selector: str) -> bool:
+        try:
+            self._do("POST", f"/element/{self._element(selector)}/click")
+        except AssertionError as error:
+            if "stale element reference" not in str(error):
+                raise
+            return False
+        return True
 
     def answer(self, *, yes: bool) -> str:
         """Answer the question that is asked, and what it was."""

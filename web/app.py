@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from smsfleet.config.logs import logger
 from smsfleet.config.web_settings import WebSettings
 from smsfleet.web import shown as filters
-from smsfleet.web.guard import SafeHeaders
+from smsfleet.web.guard import SafeHeaders, headers_of
 from smsfleet.web.live import live
 from smsfleet.web.sessions import Sessions, Throttle
 from smsfleet.web.users import Users
@@ -126,7 +126,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     return page.html("alone.html", error.status_code, why=error.detail)
 
 
-async def _failed(_: Request, error: Exception) -> Response:
+async def _failed(request: Request, error: Exception) -> Response:
     """A defect: what it was is for the log."""
     logger(__name__).error("a view failed", error=error)
-    return PlainTextResponse("Something is wrong with this page: see its log.", 500)
+    headers = headers_of(https=of_request(request).settings.https)
+    return PlainTextResponse("Something is wrong with this page: see its log.", 500, headers)

@@ -31,14 +31,17 @@ HEADERS = {
 }
 
 
+def headers_of(*, https: bool) -> dict[str, str]:
+    """The headers of every answer."""
+    return HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
+
+
 class SafeHeaders:
-    """Adds the headers to every answer, those of errors and files too."""
+    """Adds the headers to every answer, those of files and refusals too; a defect is answered outside."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._headers = dict(HEADERS)
-        if https:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+        self._headers = headers_of(https=https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -18,6 +18,8 @@ MOST_STREAMS = 200
 
 RETRY_MS = 5000
 
+EVENTS = "text/event-stream"
+
 Part = Callable[[Visit], str]
 
 
@@ -27,12 +29,12 @@ def live(part: Part) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         page = of_request(request)
         session = page.session(request)
-        if session is None:
-            return PlainTextResponse("log in", 401)
+        if session is None:  # said by an event, because scripts are not told the status of a stream
+            return StreamingResponse(iter([_event("over", "")]), media_type=EVENTS)
         if page.streams >= MOST_STREAMS:
             return PlainTextResponse("too many open pages", 503, {"Retry-After": "30"})
         events = _events(part, Visit(page, session, request.path_params), request)
-        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return StreamingResponse(events, media_type=EVENTS, headers={"X-Accel-Buffering": "no"})
 
     return endpoint
 

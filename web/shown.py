@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from smsfleet.config.logs import mask_string
+from smsfleet.config.spans import span
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -18,25 +19,10 @@ _QUOTED = re.compile(r"'[^']*'")
 FEWEST_DIGITS = 5
 """So many make a number that somebody could be called by; a code of an error has four at most."""
 
-_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
-
 
 def age(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3 min`, `2 h 5 min`, `4 d 3 h`; a dash for nothing."""
-    if seconds is None:
-        return "–"  # noqa: RUF001 - a dash
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    for place, (size, unit) in enumerate(_UNITS):
-        if seconds >= size:
-            whole, rest = divmod(int(seconds), size)
-            below = _UNITS[place + 1] if place + 1 < len(_UNITS) else None
-            if below is not None and (less := rest // below[0]):
-                return f"{whole} {unit} {less} {below[1]}"
-            return f"{whole} {unit}"
-    return f"{seconds:.0f} s"
+    """How long ago, or for how long; a dash for nothing."""
+    return "–" if seconds is None else span(seconds)  # noqa: RUF001 - a dash
 
 
 def moment(value: float | datetime | None) -> str:

@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from smsfleet.config.errors import ConfigError, InvalidArgument
+from smsfleet.config.files import LOGINS_OCTETS, read_bounded
 
 COST, BLOCK, TIMES = 2**14, 8, 5
 """scrypt's N, r and p: OWASP's for 16 MiB (Password Storage Cheat Sheet)."""
@@ -76,7 +76,7 @@ class Users:
     def of_file(cls, path: str) -> Users:
         """Raises ConfigError when the file cannot be read or a line is not of its form."""
         try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
+            lines = read_bounded(path, LOGINS_OCTETS).splitlines()
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"SMSFLEET_WEB_USERS_FILE={path!r} cannot be read: {error.__class__.__name__}"

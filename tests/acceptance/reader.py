@@ -67,7 +67,6 @@ class Reader:
     def __enter__(self) -> Self:
         states.as_new(self._fleet)
         (self._folder / "run").mkdir()
-        (self._folder / ".run" / "secrets").mkdir(parents=True)
         for name, text in FILES.items():
             (self._folder / name).write_text(text, encoding="utf-8")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -151,6 +152,6 @@ def test_a_wrong_password_is_refused_with_the_setting_to_mend(running: Fleet, tm
 
     done = running.run("status", SMSFLEET_REDIS_URL=wrong)
 
-    assert 70 == done.returncode
+    assert os.EX_CONFIG == done.returncode
     assert "Redis refused the login: check the user and password in SMSFLEET_REDIS_URL" in done.stderr
     assert "wrong-password" not in done.stderr

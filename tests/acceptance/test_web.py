@@ -188,6 +188,27 @@ def test_the_overview_and_a_job_change_by_themselves(browser: Browser, fleet: Fl
     assert [] == browser.complaints()
 
 
+def test_more_pages_are_open_than_a_browser_has_connections(browser: Browser, site: Site) -> None:
+    logged_in(browser, site, "viewer")
+    browser.until("live", "#pulse")
+
+    browser.in_tabs(*(site.url + path for path in 2 * PATHS))
+
+    browser.until("live", "#pulse")
+    assert [] == browser.complaints()
+
+
+def test_a_page_whose_session_is_gone_asks_for_a_login(browser: Browser, site: Site) -> None:
+    logged_in(browser, site, "viewer")
+    browser.until("live", "#pulse")
+
+    cookies = {cookie["name"]: cookie["value"] for cookie in browser.cookies()}
+    csrf = browser.run("return document.querySelector('[name=csrf]').value")
+    httpx.post(f"{site.url}/logout", data={"csrf": csrf}, cookies=cookies, trust_env=False)
+
+    browser.until("Password")
+
+
 def test_a_campaign_with_a_hostile_name_is_cancelled_and_nothing_of_it_runs(
     browser: Browser, fleet: Fleet, site: Site
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -16,10 +17,11 @@ from tests.documents import DOCS, MARKERS, PAGES, ROOT, Block, blocks, blocks_of
 from smsfleet import tasks
 from smsfleet.cli.compliance import NOT_YET
 from smsfleet.cli.main import EXIT_CODES, cli
+from smsfleet.cli.times import INTERRUPTED
 from smsfleet.config.environment import PREFIX
 from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.opt_out import IN, OUT
-from smsfleet.config.settings import Settings
+from smsfleet.config.settings import LIVE, Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.config.statuses import RANKED, RECEIPT_STATUS
 from smsfleet.config.web_settings import WEB_PREFIX, WebSettings
@@ -103,6 +105,21 @@ def test_a_link_leads_somewhere(page: Path, target: str) -> None:
     assert place.is_relative_to(ROOT)
     assert place.exists()
     assert not anchor or anchor in anchors(place)
+
+
+def test_the_settings_that_a_reload_changes_are_listed_where_one_looks_for_them() -> None:
+    section = text_of(DOCS / "operations.md").partition("### Change a rate")[2].partition("\n### ")[0]
+
+    listed = re.findall(r"`([A-Z_]+)`", section.partition("| of | settings |")[2].partition("\n\n")[0])
+
+    assert sorted(name.upper() for name in LIVE) == sorted(listed)
+
+
+def test_every_extra_is_explained_where_one_installs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table = text_of(DOCS / "install.md").partition("| extra | brings |")[2].partition("\n\n")[0]
+
+    assert set(project["optional-dependencies"]) == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
 def test_the_index_leads_to_every_page() -> None:
@@ -193,7 +210,7 @@ def test_every_command_is_told_of_by_more_than_the_reference(name: str) -> None:
 def test_every_exit_code_is_explained() -> None:
     table = text_of(DOCS / "operations.md").partition("## Exit codes")[2].partition("\n## ")[0]
 
-    assert {0, 1, 2, NOT_YET, *(code for _, code in EXIT_CODES)} == {
+    assert {0, 1, 2, NOT_YET, INTERRUPTED, *(code for _, code in EXIT_CODES)} == {
         int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)
     }
 

@@ -33,15 +33,35 @@ function show(html) {
   });
 }
 
+let source = null;
+
+// A browser has six connections to a host for all its tabs: those that nobody sees give theirs back.
+function watch() {
+  if (document.hidden) {
+    source?.close();
+    source = null;
+  } else if (!source) {
+    source = new EventSource(place.dataset.live);
+    source.addEventListener("part", (event) => {
+      say("live", true);
+      show(event.data);
+    });
+    source.addEventListener("over", () => {
+      source.close();
+      window.location.reload();
+    });
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) {
+        // It was refused: others have all the streams that there are.
+        source = null;
+        window.setTimeout(watch, 30000);
+      }
+      say(source ? "reconnecting" : "not live", false);
+    };
+  }
+}
+
 if (place && window.EventSource) {
-  const source = new EventSource(place.dataset.live);
-  source.addEventListener("part", (event) => {
-    say("live", true);
-    show(event.data);
-  });
-  source.addEventListener("over", () => {
-    source.close();
-    window.location.reload();
-  });
-  source.onerror = () => say(source.readyState === EventSource.CLOSED ? "not live" : "reconnecting", false);
+  document.addEventListener("visibilitychange", watch);
+  watch();
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_status_names_what_stops_the_bind_and_each_failed_login(
 
     assert 4 == result.exit_code
     assert "stopped   0x0000000E ESME_RINVPASWD: mend SMSFLEET_SMPP_PASSWORD" in result.stdout
-    assert "login     failed 0 s ago, transceiver: never answered" in result.stdout
+    assert re.search(r"login     failed [0-9.]+ s ago, transceiver: never answered", result.stdout)
     found = told(here("status", "--json"))
     assert ["14", "-"] == [login["status"] for login in found["logins"]]
     assert found["stop"].startswith("0x0000000E")
@@ -96,7 +97,7 @@ def test_pause_and_resume_say_what_they_changed(here: Here) -> None:
     assert (0, "paused\n") == ((first := here("pause")).exit_code, first.stdout)
     assert (0, "it was paused before\n") == ((again := here("pause")).exit_code, again.stdout)
     assert 3 == here("status").exit_code
-    assert "paused    for 0 s: `smsfleet bind resume` binds again" in here("status").stdout
+    assert re.search(r"paused    for [0-9.]+ s: `smsfleet bind resume` binds again", here("status").stdout)
     assert 0 == here("resume").exit_code
 
 

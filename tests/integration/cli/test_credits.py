@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from click.testing import Result
-from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
+from tests.integration.cli.conftest import Here
 
-from smsfleet.cli.embedded import EmbeddedServer
+from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
-from smsfleet.tasks.app import use_runtime
+from smsfleet.store.live import Live
 
 pytestmark = pytest.mark.server
 
 KEYS = Keys("main")
-
-Here = Callable[..., Result]
-
-
-@pytest.fixture
-def here(server: EmbeddedServer, real_store: Store, smsfleet: Smsfleet) -> Here:  # noqa: F811
-    """Runs the command on the emptied server."""
-    del real_store
-
-    def run(*arguments: str, **settings: str) -> Result:
-        use_runtime(None)
-        return smsfleet(*arguments, redis_url=server.url, **settings)
-
-    return run
 
 
 def put(store: Store, key: bytes, **fields: int | str) -> None:
@@ -132,3 +116,14 @@ def test_what_is_in_doubt_is_shown_for_this_month(here: Here, real_store: Store)
     shown = here("credits").stdout
 
     assert "in doubt  up to 2/3, for 2 attempts of the last days whose answer was lost" in shown
+
+
+def test_settings_of_another_version_hide_the_credits_and_nothing_else(here: Here, real_store: Store) -> None:
+    real_store.run(Live(KEYS).publish(load({}).live() | {"tariff": "a price by weight"}))
+
+    shown = here("status", "--json")
+
+    assert (1, "") == (shown.exit_code, shown.stderr)  # no binder is bound
+    found = json.loads(shown.stdout)
+    assert (None, "absent") == (found["credits"], found["binder"]["state"])
+    assert 78 == here("credits").exit_code

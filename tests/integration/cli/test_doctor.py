@@ -112,6 +112,13 @@ def test_what_stops_the_bind_is_told_with_what_ends_it(look: Look, real_store: S
     assert "note" == said(found, "no standby")
 
 
+def test_a_login_that_failed_long_ago_counts_no_more(look: Look, real_store: Store) -> None:
+    hour_ago = now_ms() - 3_600_000
+    real_store.run(Ledger(KEYS, now_ms=hour_ago).failed("a1", "transceiver", "14"))
+
+    assert "ok" == said(look(*SKIP), "no login failed lately")
+
+
 @pytest.mark.parametrize(
     ("state", "age_ms", "severity"),
     [("bound", 0, "ok"), ("refused", 0, "error"), ("waiting", 0, "warning"), ("waiting", 10**6, "error")],

@@ -14,6 +14,7 @@ from tests.integration.broker.conftest import messages, raw  # noqa: F401 - a fi
 from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
 from smsfleet.cli.embedded import EmbeddedServer
+from smsfleet.config.errors import StoreUnavailable
 from smsfleet.config.settings import load
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
@@ -68,6 +69,28 @@ def test_a_job_for_programs_is_json(here: Here) -> None:
     assert ("PENDING", "27*******01", "normal", False, None) == (
         found["state"], found["to"], found["lane"], found["final"], found["status"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "says"),
+    [
+        (KeyboardInterrupt(), 130, "job order-1 is taken in and goes on: smsfleet job order-1 --follow"),
+        (StoreUnavailable("Redis cannot be used now: gone"), 69, "gone; job order-1 is taken in and goes on"),
+    ],
+    ids=["Ctrl-C", "Redis"],
+)
+def test_a_wait_that_ends_early_names_the_job_which_is_sent_all_the_same(
+    here: Here, monkeypatch: pytest.MonkeyPatch, ends: BaseException, code: int, says: str
+) -> None:
+    def waits(*_: object) -> None:
+        raise ends
+
+    monkeypatch.setattr("smsfleet.tasks.wait_for_status", waits)
+
+    result = here("send", TO, "Hello", "--idempotency-key", "order-1", "--wait", "30")
+
+    assert (code, "") == (result.exit_code, result.stdout)
+    assert says in result.stderr
 
 
 def test_a_callback_is_kept_with_the_job(here: Here, raw: redis.Redis) -> None:  # noqa: F811

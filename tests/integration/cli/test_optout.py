@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from tests.integration.cli.conftest import Here
 from tests.integration.store.steps import Fleet
-from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
-from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.store.client import Store
 
 pytestmark = pytest.mark.server
 
-Here = Callable[..., Result]
-
 A, B = "27999100001", "27999100002"
-
-
-@pytest.fixture
-def here(server: EmbeddedServer, real_store: Store, smsfleet: Smsfleet) -> Here:  # noqa: F811
-    """Runs the command on the emptied server."""
-    del real_store
-    return lambda *arguments, **settings: smsfleet(*arguments, redis_url=server.url, **settings)
 
 
 def test_nobody_opted_out(here: Here) -> None:

@@ -5,28 +5,18 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from click.testing import Result
+from tests.integration.cli.conftest import Here
 from tests.integration.store.steps import TEXT_TTL_S, TO, Fleet
-from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
 from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.store.client import Store
 from smsfleet.store.queries import ANSWERED, Heard, Queries, Query
 
 pytestmark = pytest.mark.server
-
-Here = Callable[..., Result]
-
-
-@pytest.fixture
-def here(server: EmbeddedServer, real_store: Store, smsfleet: Smsfleet) -> Here:  # noqa: F811
-    """Runs the command on the emptied server."""
-    del real_store
-    return lambda *arguments, **settings: smsfleet(*arguments, redis_url=server.url, **settings)
 
 
 @pytest.fixture

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
+from tests.integration.cli.conftest import Here
 
-from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.config.settings import LIVE
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
 from smsfleet.store.live import Live
 
 pytestmark = pytest.mark.server
-
-Here = Callable[..., Result]
-
-
-@pytest.fixture
-def here(server: EmbeddedServer, real_store: Store, smsfleet: Smsfleet) -> Here:  # noqa: F811
-    """Runs the command on the emptied server."""
-    del real_store
-    return lambda *arguments, **settings: smsfleet(*arguments, redis_url=server.url, **settings)
 
 
 def test_a_reload_gives_the_settings_of_the_command_to_everybody(here: Here, real_store: Store) -> None:

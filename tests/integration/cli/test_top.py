@@ -10,33 +10,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
-from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
+from tests.integration.cli.conftest import Here
 
 from smsfleet.cli.embedded import EmbeddedServer, free_port
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
 from smsfleet.store.wire import Wire
-from smsfleet.tasks.app import use_runtime
 
 pytestmark = pytest.mark.server
-
-Here = Callable[..., Result]
-
-
-@pytest.fixture
-def here(server: EmbeddedServer, real_store: Store, smsfleet: Smsfleet) -> Here:  # noqa: F811
-    """Runs the command on the emptied server."""
-    del real_store
-
-    def run(*arguments: str, **settings: str) -> Result:
-        use_runtime(None)
-        return smsfleet(*arguments, **({"redis_url": server.url} | settings))
-
-    return run
 
 
 def test_once_it_prints_the_account_and_says_by_its_code_whether_it_is_bound(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain, repeat
 
 import pytest
+from starlette.routing import Route
 from tests.integration.store.steps import Fleet
 from tests.integration.web.conftest import PASSWORD, Visitor
 
 from smsfleet.web.app import ROUTES
 from smsfleet.web.guard import HEADERS, MOST_OCTETS
+from smsfleet.web.live import MOST_STREAMS, live
 from smsfleet.web.sessions import OF_ADDRESS, WINDOW_S
+from smsfleet.web.visit import Visit as Visited
 
 pytestmark = pytest.mark.server
 
@@ -46,12 +50,43 @@ def test_every_form_is_tried_below() -> None:
 def test_nothing_is_shown_to_whoever_is_not_logged_in(visit: Visit, fleet: Fleet) -> None:
     del fleet
     somebody = visit()
+    somebody.page.stopping = lambda: True  # a stream that is given all the same ends
 
     answers = {path: somebody.get(path) for path in paths("GET")}
 
     shown = {path: (answer.status_code, answer.text) for path, answer in answers.items()}
-    assert {path: (401, "log in") if path.startswith("/live/") else (303, "") for path in answers} == shown
+    over = (200, "event: over\ndata: \n\n")  # at which a page goes to the login
+    assert {path: over if path.startswith("/live/") else (303, "") for path in answers} == shown
     assert {"/login"} == {answer.headers.get("location", "/login") for answer in answers.values()}
+
+
+def test_a_stream_is_over_when_its_session_is(visit: Visit, fleet: Fleet) -> None:
+    del fleet
+    anna = visit("operator", refresh_s="0.5")
+
+    def logs_out(visited: Visited) -> str:
+        assert "operator" == visited.session.user.name
+        visited.page.sessions.end_session(visited.session)
+        return "<p>the last"
+
+    # The server ends a little later: a stream that does not look at its session ends too, with more than that.
+    anna.page.stopping = chain(repeat(False, 3), repeat(True)).__next__
+    anna.client.app.router.routes.insert(0, Route("/live/held", live(logs_out)))  # type: ignore[attr-defined]
+    said = anna.get("/live/held").text
+
+    assert "retry: 5000\n\nevent: part\ndata: <p>the last\n\nevent: over\ndata: \n\n" == said
+    assert 0 == anna.page.streams
+
+
+def test_when_all_streams_are_taken_a_page_is_told_to_ask_later(visit: Visit, fleet: Fleet) -> None:
+    del fleet
+    anna = visit("operator")
+    anna.page.streams = MOST_STREAMS
+
+    answer = anna.get("/live/held")
+
+    assert (503, "30") == (answer.status_code, answer.headers["retry-after"])
+    assert MOST_STREAMS == anna.page.streams
 
 
 def test_nothing_is_done_for_whoever_is_not_logged_in(visit: Visit, fleet: Fleet) -> None:
@@ -193,6 +228,21 @@ def test_every_answer_has_the_headers(visit: Visit, fleet: Fleet, path: str) -> 
 
     assert HEADERS == {name: answer.headers[name] for name in HEADERS}
     assert "server" not in answer.headers
+
+
+def test_an_answer_to_a_defect_has_them_too_and_says_nothing_of_it(
+    visit: Visit, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_limit: int) -> None:
+        raise RuntimeError("the password is swordfish")
+
+    del fleet
+    monkeypatch.setattr("smsfleet.web.views.campaigns.campaigns", broken)
+
+    answer = visit("viewer").get("/campaigns")
+
+    assert (500, "Something is wrong with this page: see its log.") == (answer.status_code, answer.text)
+    assert HEADERS == {name: answer.headers.get(name) for name in HEADERS}
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs", "/held", "/bind", "/jobs/j1", "/login"])

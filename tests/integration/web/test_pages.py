@@ -115,6 +115,22 @@ def test_a_viewer_sees_no_button(visit: Visit, fleet: Fleet) -> None:
     assert [["Log out"]] * 3 == [re.findall(r"<button[^>]*>([^<]+)", page) for page in pages]
 
 
+@pytest.mark.parametrize("path", ["/", "/held", "/campaigns"])
+def test_every_button_says_what_it_is_about_to_whoever_hears_the_page(
+    visit: Visit, fleet: Fleet, path: str
+) -> None:
+    for job_id in ("j1", "j2"):
+        held(fleet, job_id)
+    anna = visit("operator")
+    for name in ("autumn", "winter"):
+        start_campaign([TO], "Hello", name=name)
+
+    buttons = re.findall(r"<button([^>]*)>([^<]+)", anna.get(path).text.partition("<main>")[2])
+    heard = [re.findall(r'aria-label="([^"]+)"', attributes) or [text] for attributes, text in buttons]
+
+    assert 4 == len(heard) == len({words for (words,) in heard})
+
+
 # --- jobs ---------------------------------------------------------------------------------------------
 
 
@@ -201,7 +217,7 @@ def test_a_job_that_is_named_is_shown_itself(visit: Visit, fleet: Fleet) -> None
 
 
 @pytest.mark.parametrize(
-    "asked", [{"to": "12"}, {"to": "0800-FLOWERS"}, {"state": "ODD"}, {"status": "999"}, {"status": "²"}, {"lane": "vip"}]
+    "asked", [{"to": "12"}, {"to": "0800-FLOWERS"}, {"state": "ODD"}, {"status": "999"}, {"status": "²"}, {"lane": "vip"}, {"status": "0004" + 5000 * "0"}]
 )  # fmt: skip
 def test_what_cannot_be_looked_for_is_refused(visit: Visit, fleet: Fleet, asked: dict[str, str]) -> None:
     del fleet

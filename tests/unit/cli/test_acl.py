@@ -49,6 +49,27 @@ def test_a_file_that_holds_no_password_is_refused(smsfleet: Smsfleet, tmp_path: 
     assert "main-web" in result.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(smsfleet: Smsfleet, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    result = smsfleet("acl", "--passwords", str(tmp_path / "file" / "below"))
+
+    assert (78, "", 1) == (result.exit_code, result.stdout, len(result.stderr.splitlines()))
+    assert "cannot be made: Not a directory" in result.stderr
+
+
+def test_a_password_that_cannot_be_kept_leaves_no_half_of_the_file(
+    smsfleet: Smsfleet, tmp_path: Path
+) -> None:
+    """Loaded, half of it would shut out whoever is not in it."""
+    (tmp_path / f"main-{ROLES[-1]}").symlink_to(tmp_path / "nowhere" / "at all")
+
+    result = smsfleet("acl", "--passwords", str(tmp_path))
+
+    assert (78, "") == (result.exit_code, result.stdout)
+    assert f"main-{ROLES[-1]}" in result.stderr
+
+
 def test_the_queues_of_applications_are_the_workers(smsfleet: Smsfleet, tmp_path: Path) -> None:
     def line(role: str) -> str:
         arguments = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 
 from smsfleet.cli import optout_file
 from smsfleet.cli.optout_file import LONGEST_LINE, lines_of
-from smsfleet.config.errors import InvalidArgument, TextTooLong
-from smsfleet.config.files import TooLong, read_bounded
+from smsfleet.config.errors import ConfigError, InvalidArgument, TextTooLong
+from smsfleet.config.files import LOGINS_OCTETS, TooLong, read_bounded
+from smsfleet.config.flower_settings import load_flower
+from smsfleet.web.users import Users
 from smsfleet.workers.segments import LONGEST_TEXT, segment
 
 
@@ -61,6 +64,22 @@ def test_a_file_is_read_to_its_bound(tmp_path: Path, octets: int) -> None:
     else:
         with pytest.raises(TooLong, match="more than 10 octets"):
             read_bounded(file, 10)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: Users.of_file(str(path)),
+        lambda path: load_flower({"SMSFLEET_FLOWER_BASIC_AUTH_FILE": str(path)}),
+    ],
+    ids=["web", "flower"],
+)
+def test_a_file_of_logins_that_never_ends_is_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    file = tmp_path / "logins"
+    file.write_bytes(b"#" * (LOGINS_OCTETS + 1))
+
+    with pytest.raises(ConfigError, match="cannot be read: TooLong"):
+        read(file)
 
 
 @pytest.mark.parametrize("encoding", ["auto", "ucs2"])

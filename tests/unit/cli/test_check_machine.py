@@ -17,8 +17,10 @@ from smsfleet.cli.check_machine import (
     check_names,
     check_packages,
     check_settings,
+    known_names,
 )
 from smsfleet.cli.checkup import Finding, Severity
+from smsfleet.config.environment import EnvironmentSettings
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.settings import load
 from smsfleet.config.smpp_settings import load_smpp
@@ -47,10 +49,31 @@ def test_a_misspelt_setting_is_told_with_the_one_that_is_meant() -> None:
     assert (WARNING, "is SMSFLEET_REDIS_URL meant?") == (finding.severity, finding.todo)
 
 
+def test_a_misspelt_setting_in_the_settings_file_is_told_too(tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    file.write_text("SMSFLEET_RATE=10\nSMSFLEET_BULK_RESERV=0.3\n")
+
+    findings = [*check_names({"SMSFLEET_SETTINGS_FILE": str(file)})]
+
+    assert "is SMSFLEET_BULK_RESERVE meant?" == found(findings, "SMSFLEET_BULK_RESERV is set").todo
+    assert "2 settings are given" == findings[-1].found
+
+
 def test_settings_that_are_known_are_counted() -> None:
     given = {**BIND, "SMSFLEET_RATE": "1", "SMSFLEET_WEBHOOK_HTTP": "1", "SMSFLEET_SIMULATOR_PASSWORD": "x"}
 
     assert [f"{len(given)} settings are given"] == [finding.found for finding in check_names(given)]
+
+
+def test_the_settings_of_every_process_are_known() -> None:
+    groups = [EnvironmentSettings]
+    for group in groups:
+        groups += group.__subclasses__()
+
+    names = {group.prefix + name.upper() for group in groups for name in group.model_fields}
+
+    assert {"SMSFLEET_RATE", "SMSFLEET_WEB_PORT", "SMSFLEET_FLOWER_PORT"} < names
+    assert set() == names - known_names()
 
 
 @pytest.mark.parametrize(
@@ -121,14 +144,19 @@ def test_a_machine_without_a_binder_needs_no_settings_of_the_bind() -> None:
 # --- files --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "name", ["SMPP_PASSWORD", "REDIS_URL", "WEBHOOK_SECRET", "FLOWER_BASIC_AUTH", "WEB_USERS"]
+)
 @pytest.mark.parametrize(("mode", "severity"), [(0o644, WARNING), (0o620, WARNING), (0o640, OK), (0o400, OK)])
-def test_a_secret_that_others_may_read_is_told(tmp_path: Path, mode: int, severity: Severity) -> None:
+def test_a_secret_that_others_may_read_is_told(
+    tmp_path: Path, name: str, mode: int, severity: Severity
+) -> None:
     file = tmp_path / "password"
     file.write_text("x")
     file.chmod(mode)
     settings = load({"SMSFLEET_RUN_DIR": str(tmp_path)})
 
-    findings = check_files({"SMSFLEET_SMPP_PASSWORD_FILE": str(file)}, settings, os.getuid())
+    findings = check_files({f"SMSFLEET_{name}_FILE": str(file)}, settings, os.getuid())
 
     assert severity == max(finding.severity for finding in findings)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import threading
 
 import pytest
 from tests.unit.cli.conftest import Smsfleet
@@ -58,6 +60,13 @@ def test_the_version_is_that_of_the_package(smsfleet: Smsfleet) -> None:
         ("send", "27999100001", "Hello", "more"), ("status", "a", "b"), ("estimate",),
         ("estimate", "Hello", "--encoding", "utf-8"), ("server", "--fsync", "never"),
         ("simulator", "--port", "high"), ("binder", "now"),
+        ("send", "27999100001", "Hello", "--wait", "-5"), ("send", "27999100001", "Hello", "--wait", "nan"),
+        ("job", "j1", "--timeout", "nan"), ("campaign", "show", "C1", "--timeout", "nan"),
+        ("campaign", "start", "f", "--text", "x", "--timeout", "nan"), ("query", "j1", "--wait", "nan"),
+        ("bind", "pause", "--wait", "nan"), ("bind", "resume", "--wait", "-1"), ("top", "--interval", "nan"),
+        ("doctor", "--timeout", "nan"), ("compliance", "--simulate", "--hours", "nan"),
+        ("compliance", "--simulate", "--hours", "-1"), ("simulator", "--receipt-delay", "nan"),
+        ("simulator", "--control", "65536"), ("server", "--port", "65536"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -98,6 +107,16 @@ def test_wrong_usage_exits_with_2(smsfleet: Smsfleet, arguments: tuple[str, ...]
         (("estimate", "bell\a"), {}, 2, "U+0007"),
         (("estimate", "Hello", "--to", "12"), {}, 2, "'12'"),
         (("send", "27999100001", "x"), {"rate": "0"}, os.EX_CONFIG, "SMSFLEET_RATE='0'"),
+        (("demo", "--folder", "/dev/null/d"), {}, os.EX_CONFIG, "'/dev/null/d' cannot be made"),
+        (("demo", "--folder", "/dev"), {}, os.EX_CONFIG, "'/dev' cannot be made: File exists"),
+        (("server", "--folder", "/dev/null/d"), {}, os.EX_CONFIG, "cannot be made: Not a directory"),
+        (
+            ("simulator", "--port", "0", "--journal", "/dev/null/j"),
+            {},
+            os.EX_CONFIG,
+            "cannot run: Not a directory",
+        ),
+        (("simulator", "--host", "192.0.2.1"), {}, os.EX_CONFIG, "the simulator cannot run: "),
         (("status",), {"redis_url": "localhost"}, os.EX_CONFIG, "SMSFLEET_REDIS_URL"),
         (("status", "j1"), {"account": "a b"}, os.EX_CONFIG, "SMSFLEET_ACCOUNT"),
         (("worker",), {"worker_concurrency": "0"}, os.EX_CONFIG, "SMSFLEET_WORKER_CONCURRENCY"),
@@ -126,6 +145,25 @@ def test_an_error_is_one_line_on_stderr_and_its_exit_code(
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:port/0", "redis://:pa/ss@127.0.0.1:6379/0"])
 def test_a_redis_url_that_cannot_be_read_is_a_wrong_setting(smsfleet: Smsfleet, url: str) -> None:
     assert os.EX_CONFIG == smsfleet("status", redis_url=url).exit_code
+
+
+def test_what_answers_and_is_no_redis_is_an_error_of_one_line(smsfleet: Smsfleet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"HTTP/1.0 400 swordfish\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        result = smsfleet("status", redis_url=f"redis://127.0.0.1:{listening.getsockname()[1]}/0")
+        answering.join()
+
+    assert (os.EX_UNAVAILABLE, 1) == (result.exit_code, len(result.stderr.splitlines()))
+    assert "what answers at SMSFLEET_REDIS_URL is no Redis" in result.stderr
+    assert "swordfish" not in result.stderr
 
 
 def test_every_error_of_ours_has_an_exit_code_of_its_own_kind() -> None:

@@ -53,7 +53,7 @@ def test_at_80_columns_no_line_is_longer() -> None:
     "words",
     [
         "smsfleet main bound smpp.example:2775",
-        "bound, for 83 min, transceiver",
+        "bound, for 1 h 23 min, transceiver",
         "enquire_link 20 s ago, answered 20 s ago",
         "number 4, for 2 h 2 min",
         "██████████·········· 25 of 50 in flight",
@@ -103,10 +103,13 @@ def campaign(campaign_id: str, name: str, state: str, done: float) -> dict[str, 
     return {"campaign_id": campaign_id, "name": name, "state": state, "done": done, "counts": {"rows": 4000}}
 
 
+MONTH = {"month": "2026-11", "account_used": "37/3", "minimum": 5000, "forecast": "41/3", "balance": "-1/3"}
+
+
 def test_credits_and_campaigns_are_shown_when_there_are_any() -> None:
     now = replace(
         BUSY,
-        credits={"month": "2026-11", "account_used": "12", "balance": None},
+        credits=MONTH,
         campaigns=(
             campaign("Cabcdefghij", "sale", "running", 0.254),
             campaign("Cabcdefghik", "", "paused", 0.5),
@@ -116,7 +119,7 @@ def test_credits_and_campaigns_are_shown_when_there_are_any() -> None:
 
     text = " ".join(shown(now).split())
 
-    assert "credits month 2026-11, account used 12" in text
+    assert "credits 12 1/3 used in 2026-11, minimum 5,000, forecast 14, balance -1/3" in text
     assert "campaign sale (Cabcdefghij) running, 25% of 4,000 rows" in text
     assert "campaign Cabcdefghik paused, 50% of 4,000 rows" in text
     assert "over" not in text

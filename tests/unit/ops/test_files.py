@@ -23,7 +23,7 @@ ASKED_FOR = {
 NOT_IN_A_SNAPSHOT = {"StoreAway"}
 """Without a store there is none."""
 
-AS_WISHED = {"BindPaused", "Paused", "QueriesOff", "RedisMisconfigured"}
+AS_WISHED = {"Paused", "QueriesOff", "RedisMisconfigured"}
 """Told by `smsfleet status`, and no reason to wake somebody; the last stops a process at its start."""
 
 
@@ -64,6 +64,15 @@ def test_the_rules_have_the_names_of_the_alerts(repository: Path) -> None:
     assert len(names) == len(set(names))
     assert set(NAMES) - AS_WISHED == set(names) - NOT_IN_A_SNAPSHOT
     assert set() == ASKED_FOR - set(names)
+
+
+def test_a_bind_that_an_operator_has_paused_wakes_nobody(repository: Path) -> None:
+    rules = (repository / RULES).read_text(encoding="utf-8").split("- alert: Smsfleet")
+    (unbound,) = [rule for rule in rules if rule.startswith("Unbound\n")]
+    (paused,) = [rule for rule in rules if rule.startswith("BindPaused\n")]
+
+    assert "unless on (job, instance) smsfleet_bind_paused == 1" in unbound
+    assert "severity: warning" in paused
 
 
 def test_every_rule_says_how_bad_it_is_and_what_to_do(repository: Path) -> None:
