@@ -127,7 +127,11 @@ class BatchChannel:
     # --- acknowledging -------------------------------------------------------------------------
 
     def flush_acks(self) -> None:
-        """Write the collected acknowledgements: one round trip."""
+        """Write the collected acknowledgements: one round trip, all or none of it.
+
+        Many are sent in parts: of a process killed between them the first would count alone, and a message
+        that only the hash still has is never given back and never taken out.
+        """
         if self.is_gone:
             return
         tags = []
@@ -139,7 +143,7 @@ class BatchChannel:
         me: Any = self
         try:
             with me.conn_or_acquire() as client:
-                pipeline = client.pipeline(transaction=False)
+                pipeline = client.pipeline(transaction=True)
                 pipeline.zrem(me.unacked_index_key, *tags)
                 pipeline.hdel(me.unacked_key, *tags)
                 pipeline.execute()

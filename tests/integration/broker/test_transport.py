@@ -16,6 +16,8 @@ import pytest
 import redis
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis as kombus
+from tests.integration.broker.fuse import Fuse
+from tests.integration.waiting import wait_until
 from tests.unit.tasks.test_soundness import UNSOUND, octets
 
 import smsfleet.tasks  # noqa: F401 - makes the transport known
@@ -31,14 +33,22 @@ def connect(server: EmbeddedServer, raw: redis.Redis) -> Iterator[Callable[..., 
     """Makes connections by the fleet's transport."""
     made: list[Connection] = []
 
-    def make(**options: Any) -> Connection:
+    def make(port: int = server.port, **options: Any) -> Connection:
         given = {"queue_order_strategy": "priority", "idle_poll_s": 0.01} | options
-        made.append(Connection(f"smsfleet+{server.url}", transport_options=given))
+        made.append(Connection(f"smsfleet+redis://127.0.0.1:{port}/0", transport_options=given))
         return made[-1]
 
     yield make
     for connection in made:
         connection.release()
+
+
+@pytest.fixture
+def fuse(server: EmbeddedServer) -> Iterator[Fuse]:
+    """A way to the server that can be cut after so many octets."""
+    made = Fuse(server.port)
+    yield made
+    made.end()
 
 
 def put(connection: Connection, queue: str, *texts: str, priority: int = 0) -> None:
@@ -164,6 +174,26 @@ def test_acknowledgements_wait_for_a_server_that_takes_no_writes(
     assert 2 == raw.hlen("unacked")
     reader.channel.flush_acks()
     assert 0 == raw.hlen("unacked")
+
+
+@pytest.mark.parametrize("octets", range(1_000, 21_000, 4_000))
+def test_a_consumer_that_dies_while_it_acknowledges_leaves_nothing_that_nobody_gives_back(
+    octets: int, connect: Any, raw: redis.Redis, fuse: Fuse
+) -> None:
+    put(connect(), "t.bulk", *(f"m{number}" for number in range(250)))
+    mortal = Reader(connect(fuse.port, ack_interval_s=60.0), QUEUES)
+    while len(mortal.messages) < 250:
+        mortal.connection.drain_events(timeout=10)
+    for message in mortal.messages:
+        message.ack()
+
+    fuse.blow_after(octets)
+    with pytest.raises(redis.ConnectionError):
+        mortal.channel.flush_acks()
+    wait_until(lambda: not _clients(raw) & fuse.addresses, "the server has heard all that came")
+
+    # What the index does not name is never given back, nor is it ever taken out.
+    assert set(raw.zrange("unacked_index", 0, -1)) == set(raw.hkeys("unacked"))
 
 
 def test_of_a_consumer_that_acknowledges_nothing_nothing_stays_recorded(
@@ -330,6 +360,10 @@ def _text_of(raw_message: str) -> str:
     import base64
 
     return str(json.loads(base64.b64decode(json.loads(raw_message)["body"]))["text"])
+
+
+def _clients(raw: redis.Redis) -> set[str]:
+    return {client["addr"] for client in raw.client_list()}
 
 
 def _wait_for(port: int) -> None:
