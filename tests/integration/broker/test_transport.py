@@ -22,6 +22,7 @@ from tests.unit.tasks.test_soundness import UNSOUND, octets
 
 import smsfleet.tasks  # noqa: F401 - makes the transport known
 from smsfleet.cli.embedded import EmbeddedServer, find_server, free_port
+from smsfleet.store.scripts import script
 
 pytestmark = pytest.mark.server
 
@@ -272,6 +273,23 @@ def test_no_message_of_whatever_form_keeps_the_next_from_being_served(connect: A
     assert 1 == raw.hlen("unacked")
 
 
+def test_no_message_of_whatever_form_keeps_the_others_of_a_dead_consumer_from_being_given_back(
+    connect: Any, server: EmbeddedServer, raw: redis.Redis
+) -> None:
+    put(connect(), "t.bulk", "older")
+    _claim_and_die(server, at=1.0)
+    for number, message in enumerate(UNSOUND.values()):  # each with a tag of its own
+        raw.rpush("t.bulk", octets(message).replace(b'"tag"', b'"tag %d"' % number))
+    _claim_and_die(server, at=2.0)
+
+    heir = Reader(connect(visibility_timeout=1, unacked_restore_throttle=1, ack_interval_s=0.0), QUEUES)
+    heir.channel.qos.restore_visible(interval=1, num=None)
+
+    assert ["older"] == heir.read(12)
+    assert len(UNSOUND) == raw.llen("t.bulk.unreadable")
+    assert (1, 1) == (raw.hlen("unacked"), raw.zcard("unacked_index"))
+
+
 def test_scripts_flushed_from_the_server_are_sent_again(connect: Any, raw: redis.Redis) -> None:
     reader = Reader(connect(), QUEUES)
     reader.read(2)
@@ -360,6 +378,13 @@ def _text_of(raw_message: str) -> str:
     import base64
 
     return str(json.loads(base64.b64decode(json.loads(raw_message)["body"]))["text"])
+
+
+def _claim_and_die(server: EmbeddedServer, *, at: float) -> None:
+    """What a consumer leaves that is killed before it has read what it claimed."""
+    client = redis.Redis(port=server.port)
+    client.eval(script("claim").source, 3, "unacked", "unacked_index", "t.bulk", 64, at, "t.bulk", 64)
+    client.close()
 
 
 def _clients(raw: redis.Redis) -> set[str]:
