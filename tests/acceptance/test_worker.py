@@ -483,7 +483,8 @@ def print_table(took_ms: dict[str, list[float]]) -> None:
 
 @pytest.mark.parametrize("pool", ["solo", "prefork"])
 def test_other_pools_process_jobs_too(fleet: Fleet, pool: str) -> None:
-    start_worker(fleet, "--pool", pool, "--concurrency", "2")
+    worker = start_worker(fleet, "--pool", pool, "--concurrency", "2")
+    assert f"concurrency: 2 ({pool})" in worker.log.read_text()
     jobs = Jobs(fleet, pool)
     jobs.send(60, LANES)
     jobs.ids.append(f"{pool}-by-name")
