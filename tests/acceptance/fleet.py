@@ -62,6 +62,15 @@ def wait_until(condition: Callable[[], object], what: str, *, within_s: float = 
         pause.wait(POLL_S)
 
 
+def starved_s(pid: int) -> float:
+    """How long the threads of a process have waited for a CPU; 0 where the kernel does not tell."""
+    waited = 0
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # the thread has ended
+            waited += int(file.read_text().split()[1])
+    return waited / 1e9
+
+
 def number(n: int) -> str:
     """The n-th destination of Clickatell's test range that is accepted and delivered."""
     assert 0 <= n < 10_000
@@ -155,6 +164,20 @@ class Process:
         if self.running:
             self.popen.send_signal(sig)
         return self.popen.wait(CLEAN_EXIT_S)
+
+
+class Stopwatch:
+    """Seconds since it was made, without those in which this process and others waited for a busy CPU."""
+
+    def __init__(self, *pids: int) -> None:
+        self._starved_s = {pid: starved_s(pid) for pid in (os.getpid(), *pids)}
+        self._began = time.monotonic()
+
+    @property
+    def s(self) -> float:
+        """Until now."""
+        starved = sum(max(0.0, starved_s(pid) - before) for pid, before in self._starved_s.items())
+        return time.monotonic() - self._began - starved
 
 
 class Fleet:
