@@ -306,6 +306,14 @@ class Fleet:
         """SIGTERM; the exit code."""
         return self.process(role).send(signal.SIGTERM)
 
+    def ended_by_themselves(self) -> list[str]:
+        """The processes that have ended without a signal and not well, with the ends of their logs."""
+        return [
+            f"{process.role} ended with {process.popen.returncode}:\n{tail(process.log)}"
+            for process in self.processes
+            if not process.running and process.popen.returncode > 0
+        ]
+
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command of smsfleet to its end."""
         return subprocess.run(

@@ -76,7 +76,8 @@ class Sender(threading.Thread):
         try:
             wait_until(lambda: _at_rest(fleet), "nothing is on its way any more", within_s=PATIENCE_S)
         except AssertionError as error:
-            raise AssertionError(f"{error}; waiting: {_waiting(fleet)}") from None
+            ended = fleet.ended_by_themselves()
+            raise AssertionError(f"{error}; waiting: {_waiting(fleet)}; ended: {ended}") from None
         times = fleet.smsc.times_accepted()
         return {
             "jobs": self.count,

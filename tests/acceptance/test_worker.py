@@ -49,8 +49,8 @@ FAST = {
     "SMSFLEET_SWEEP_MARGIN_S": "3",
 }
 
-SLOW = {"SMSFLEET_RATE": "20"}
-"""So slow that some hundred jobs wait in the worker's hands for their rate."""
+SLOW = {"SMSFLEET_RATE": "20", "SMSFLEET_VISIBILITY_TIMEOUT_S": "600"}
+"""So slow that some hundred jobs wait in the worker's hands for their rate, and are not given out to it again."""
 
 
 @pytest.fixture(scope="module")

@@ -291,7 +291,9 @@ async def test_a_reader_that_stalls_is_left_and_nothing_is_lost(account: Account
         await eventually(lambda: account.in_flight() >= window)
         most = window + window // 5
         await remains(lambda: account.in_flight() <= most, for_s=0.3)
-        peer.widen(1 << 20)  # else the next one may read too slowly for its enquire_link to be answered in time
+        peer.widen(
+            1 << 20
+        )  # else the next one may read too slowly for its enquire_link to be answered in time
 
         talk = await peer.bound()  # the dead link was left by itself
 
