@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -56,9 +58,22 @@ def worker(celery_options: tuple[str, ...]) -> None:
         from smsfleet.ops.http import require_free
 
         require_free(settings.metrics)
-    app.worker_main(
-        ["worker", "--loglevel", settings.log_level, "--without-gossip", "--without-mingle", *celery_options]
-    )
+    options = ["--loglevel", settings.log_level, "--without-gossip", "--without-mingle"]
+    app.worker_main(["worker", *options, *with_the_pool_meant(celery_options)])
+
+
+def with_the_pool_meant(celery_options: Sequence[str]) -> list[str]:
+    """Celery's options, with `prefork` by the other name that Celery has for it.
+
+    `--pool prefork` is Celery's default, so it takes it for nothing said and uses the pool of the settings.
+    """
+    options = list(celery_options)
+    for at, option in enumerate(options):
+        if option == "prefork" and at and options[at - 1] in ("-P", "--pool"):
+            options[at] = "processes"
+        else:
+            options[at] = re.sub("^(-P|--pool)(=?)prefork$", r"\1\2processes", option)
+    return options
 
 
 @click.command(

@@ -127,13 +127,25 @@ app.steps["worker"].add("smsfleet.tasks.worker:RelayStep")
 app.steps["consumer"].add("smsfleet.tasks.strategy:DrainStep")
 
 
-def _our_worker_logs(instance: Any = None, **_: Any) -> None:
-    """A worker of this app logs with our masks; workers of a host application are left alone."""
+def _our_worker(instance: Any = None, **_: Any) -> None:
+    """A worker of this app logs with our masks, and its children end with it; others are left alone."""
     if getattr(instance, "app", None) is app:
         signals.setup_logging.connect(_set_up_logging, weak=False)
+        worker_pid = os.getpid()
+        signals.worker_process_init.connect(lambda **_: end_if_orphaned(worker_pid), weak=False)
 
 
-signals.celeryd_init.connect(_our_worker_logs, weak=False)
+signals.celeryd_init.connect(_our_worker, weak=False)
+
+
+def end_if_orphaned(worker_pid: int) -> None:
+    """End this child of a worker that is gone already.
+
+    The kernel ends children with their worker once they have asked for it. One whose worker was killed before
+    that would wait for work for ever.
+    """
+    if os.getppid() != worker_pid:
+        os._exit(os.EX_UNAVAILABLE)
 
 
 def _set_up_logging(**_: Any) -> None:

@@ -46,6 +46,14 @@ def read(raw: bytes) -> tuple[dict[str, Any], str]:
     return message, tag
 
 
+def can_be_marked(message: Any) -> bool:
+    """Whether kombu can mark a message as redelivered, in its headers and its delivery info."""
+    try:
+        return type(message["headers"]) is dict and type(message["properties"]["delivery_info"]) is dict
+    except UNSOUND:
+        return False
+
+
 def _check_body(body: Any, encoding: Any) -> None:
     if body == EMPTY_BODY and encoding == "base64":
         return

@@ -17,6 +17,7 @@ when an upgrade breaks it.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from queue import Empty
 from time import monotonic, time
@@ -67,6 +68,22 @@ class QoS(base.QoS):  # type: ignore[misc]
         """Give a message back, or drop it."""
         self.channel.let_go(delivery_tag)
         super().reject(delivery_tag, requeue)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Give a message back to its queue.
+
+        One that cannot be read is kept aside: kombu's error would keep all that wait behind it from being
+        given back, at each attempt. A consumer that was killed before it read what it claimed leaves such.
+        """
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except soundness.UNSOUND as error:
+            with self.channel.conn_or_acquire(client) as asked:
+                kept = asked.hget(self.unacked_key, tag) or b""
+                text, queue = _as_claimed(kept)
+                pipeline = self._remove_from_indices(tag, asked.pipeline())
+                self.channel.keep_aside(queue, text, error, pipeline)
+                pipeline.execute()
 
     def restore_unacked(self, client: Any = None) -> None:
         """When the channel closes: write what is acknowledged, then give the rest back.
@@ -127,7 +144,11 @@ class BatchChannel:
     # --- acknowledging -------------------------------------------------------------------------
 
     def flush_acks(self) -> None:
-        """Write the collected acknowledgements: one round trip."""
+        """Write the collected acknowledgements: one round trip, all or none of it.
+
+        Many are sent in parts: of a process killed between them the first would count alone, and a message
+        that only the hash still has is never given back and never taken out.
+        """
         if self.is_gone:
             return
         tags = []
@@ -139,7 +160,7 @@ class BatchChannel:
         me: Any = self
         try:
             with me.conn_or_acquire() as client:
-                pipeline = client.pipeline(transaction=False)
+                pipeline = client.pipeline(transaction=True)
                 pipeline.zrem(me.unacked_index_key, *tags)
                 pipeline.hdel(me.unacked_key, *tags)
                 pipeline.execute()
@@ -255,10 +276,8 @@ class BatchChannel:
         try:
             message, delivery_tag = soundness.read(raw)
         except soundness.UNSOUND as error:
-            logger(__name__).error("a message is not readable: kept aside", queue=queue, error=error)
             with me.conn_or_acquire() as client:
-                client.lpush(queue + UNREADABLE, raw)
-                client.ltrim(queue + UNREADABLE, 0, KEPT_UNREADABLE - 1)
+                self.keep_aside(queue, raw, error, client)
             self.acknowledged.append(bytes_to_str(tag))
             return
         if queue in self._without_ack:
@@ -268,6 +287,32 @@ class BatchChannel:
             self._queue_of[delivery_tag] = queue
             self._held[queue].add(delivery_tag)
         me.connection._deliver(message, queue)
+
+    # --- what cannot be read -------------------------------------------------------------------
+
+    def keep_aside(self, queue: str, text: bytes, error: Exception, client: Any) -> None:
+        """Keep a message for whoever looks into it: nobody serves it."""
+        logger(__name__).error("a message is not readable: kept aside", queue=queue, error=error)
+        client.lpush(queue + UNREADABLE, text)
+        client.ltrim(queue + UNREADABLE, 0, KEPT_UNREADABLE - 1)
+
+    def _do_restore_message(
+        self,
+        payload: Any,
+        exchange: str,
+        routing_key: str,
+        pipe: Any,
+        leftmost: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        if not soundness.can_be_marked(payload):  # kombu would log it and drop the message
+            raise TypeError("its headers or delivery info are no objects")
+        super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)  # type: ignore[misc]
+
+
+def _as_claimed(kept: bytes) -> tuple[bytes, str]:
+    """The text of a message and its queue, from what claim.lua noted: `[text, "", "queue"]`."""
+    text, _, queue = kept.rpartition(b', "", ')
+    return text.removeprefix(b"["), json.loads(queue.removesuffix(b"]"))
 
 
 _OPTIONS = ("claim_batch", "ack_interval_s", "idle_poll_s", "pace_s", "queue_prefetch")

@@ -62,6 +62,15 @@ def wait_until(condition: Callable[[], object], what: str, *, within_s: float = 
         pause.wait(POLL_S)
 
 
+def starved_s(pid: int) -> float:
+    """How long the threads of a process have waited for a CPU; 0 where the kernel does not tell."""
+    waited = 0
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # the thread has ended
+            waited += int(file.read_text().split()[1])
+    return waited / 1e9
+
+
 def number(n: int) -> str:
     """The n-th destination of Clickatell's test range that is accepted and delivered."""
     assert 0 <= n < 10_000
@@ -157,6 +166,20 @@ class Process:
         return self.popen.wait(CLEAN_EXIT_S)
 
 
+class Stopwatch:
+    """Seconds since it was made, without those in which this process and others waited for a busy CPU."""
+
+    def __init__(self, *pids: int) -> None:
+        self._starved_s = {pid: starved_s(pid) for pid in (os.getpid(), *pids)}
+        self._began = time.monotonic()
+
+    @property
+    def s(self) -> float:
+        """Until now."""
+        starved = sum(max(0.0, starved_s(pid) - before) for pid, before in self._starved_s.items())
+        return time.monotonic() - self._began - starved
+
+
 class Fleet:
     """See the module."""
 
@@ -212,8 +235,12 @@ class Fleet:
         _forget_connections()
         use_runtime(None)
         self.redis.stop()
-        left_behind = members_of(sessions)
-        assert left_behind == [], f"left behind by a role's process: {left_behind}"
+        # The kernel ends the children of a worker after it, and not at one blow.
+        wait_until(
+            lambda: not members_of(sessions),
+            f"no role's process has left one behind (sessions {sorted(sessions)})",
+            within_s=10,
+        )
 
     def use(self) -> None:
         """Make `send_sms` and `job_status` of this process belong to this fleet."""
@@ -278,6 +305,14 @@ class Fleet:
     def end(self, role: str) -> int:
         """SIGTERM; the exit code."""
         return self.process(role).send(signal.SIGTERM)
+
+    def ended_by_themselves(self) -> list[str]:
+        """The processes that have ended without a signal and not well, with the ends of their logs."""
+        return [
+            f"{process.role} ended with {process.popen.returncode}:\n{tail(process.log)}"
+            for process in self.processes
+            if not process.running and process.popen.returncode > 0
+        ]
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command of smsfleet to its end."""

@@ -76,7 +76,8 @@ class Sender(threading.Thread):
         try:
             wait_until(lambda: _at_rest(fleet), "nothing is on its way any more", within_s=PATIENCE_S)
         except AssertionError as error:
-            raise AssertionError(f"{error}; waiting: {_waiting(fleet)}") from None
+            ended = fleet.ended_by_themselves()
+            raise AssertionError(f"{error}; waiting: {_waiting(fleet)}; ended: {ended}") from None
         times = fleet.smsc.times_accepted()
         return {
             "jobs": self.count,
@@ -96,6 +97,7 @@ class Redelivery(threading.Thread):
         self._fleet = fleet
         self._lock = threading.Lock()
         self._held: dict[bytes, tuple[float, bytes]] = {}
+        self._heir_since = 0.0
         self._done = threading.Event()
         self.took_s: list[float] = []
 
@@ -107,6 +109,11 @@ class Redelivery(threading.Thread):
             for tag, score in zip(index[::2], index[1::2], strict=True):
                 if self._held.get(tag, (0.0, b""))[1] != score:  # else it still waits since an earlier kill
                     self._held[tag] = (now, score)
+
+    def note_heir(self) -> None:
+        """There is a worker again that can give messages out."""
+        with self._lock:
+            self._heir_since = time.monotonic()
 
     def run(self) -> None:
         """Look until told to end: a message that is given out again has another score, or none by now."""
@@ -122,11 +129,14 @@ class Redelivery(threading.Thread):
             now = time.monotonic()
             for (tag, (at, old)), score in zip(held.items(), scores, strict=True):
                 if score != old:
-                    self.took_s.append(now - at)
+                    self.took_s.append(now - max(at, self._heir_since))
                     del self._held[tag]
 
     def end(self) -> dict[str, Any]:
-        """How many messages of dead workers there were, and the longest time until one was given out again."""
+        """How many messages of dead workers there were, and the longest time until one was given out again.
+
+        Without the time in which there was no worker to do it.
+        """
         self._done.set()
         self.join()
         self._look()
@@ -178,6 +188,7 @@ def worker_kills(
         fleet.kill("worker")
         redelivery.note_kill()
         fleet.start("worker")
+        redelivery.note_heir()
 
     _every(fleet, sender, kills, kill)
     counts = sender.finished(fleet)
@@ -213,6 +224,7 @@ def frozen_worker(fleet: Fleet, *, jobs: int = 10_000) -> dict[str, Any]:
     redelivery.note_kill()
     redelivery.start()
     fleet.start("worker")
+    redelivery.note_heir()
     # Those in the frozen hands too: so the freeze is longer than the visibility timeout.
     wait_until(lambda: fleet.smsc.accepted_count >= jobs, "the other took over", within_s=PATIENCE_S)
     frozen.popen.send_signal(signal.SIGCONT)

@@ -49,8 +49,8 @@ FAST = {
     "SMSFLEET_SWEEP_MARGIN_S": "3",
 }
 
-SLOW = {"SMSFLEET_RATE": "20"}
-"""So slow that some hundred jobs wait in the worker's hands for their rate."""
+SLOW = {"SMSFLEET_RATE": "20", "SMSFLEET_VISIBILITY_TIMEOUT_S": "600"}
+"""So slow that some hundred jobs wait in the worker's hands for their rate, and are not given out to it again."""
 
 
 @pytest.fixture(scope="module")
@@ -483,7 +483,8 @@ def print_table(took_ms: dict[str, list[float]]) -> None:
 
 @pytest.mark.parametrize("pool", ["solo", "prefork"])
 def test_other_pools_process_jobs_too(fleet: Fleet, pool: str) -> None:
-    start_worker(fleet, "--pool", pool, "--concurrency", "2")
+    worker = start_worker(fleet, "--pool", pool, "--concurrency", "2")
+    assert f"concurrency: 2 ({pool})" in worker.log.read_text()
     jobs = Jobs(fleet, pool)
     jobs.send(60, LANES)
     jobs.ids.append(f"{pool}-by-name")

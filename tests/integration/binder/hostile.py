@@ -135,17 +135,22 @@ class HostilePeer:
         self.port = 0
         self.binds = 0
         self._receive_buffer_octets = receive_buffer_octets
+        self._listener: socket.socket
         self._server: asyncio.Server | None = None
         self._talks: asyncio.Queue[Talk] = asyncio.Queue()
         self._all: list[Talk] = []
 
     async def __aenter__(self) -> Self:
-        listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", 0))
         if self._receive_buffer_octets:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_octets)
-        self.port = listener.getsockname()[1]
-        self._server = await asyncio.start_server(self._serve, sock=listener)
+            self.widen(self._receive_buffer_octets)
+        self.port = self._listener.getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, sock=self._listener)
         return self
+
+    def widen(self, octets: int) -> None:
+        """Connections from now on have this receive buffer."""
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None

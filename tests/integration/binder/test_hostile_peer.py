@@ -284,13 +284,16 @@ async def test_a_reader_that_stalls_is_left_and_nothing_is_lost(account: Account
         account.send(on_ambiguous="resend", tlvs=((TLV_MESSAGE_PAYLOAD, b"%05d" % number + payload),))
         for number in range(count)
     ]
-    timing = SHORT.model_copy(update={"enquire_link_s": 2.0, "enquire_link_timeout_s": 1.0})
+    timing = SHORT.model_copy(update={"enquire_link_s": 3.0, "enquire_link_timeout_s": 2.5})
     async with HostilePeer(receive_buffer_octets=4096) as peer:
         binder = binders.start(account, peer.port, timing=timing, window=window)
         stalled = await peer.bound()
         await eventually(lambda: account.in_flight() >= window)
         most = window + window // 5
         await remains(lambda: account.in_flight() <= most, for_s=0.3)
+        peer.widen(
+            1 << 20
+        )  # else the next one may read too slowly for its enquire_link to be answered in time
 
         talk = await peer.bound()  # the dead link was left by itself
 
@@ -322,8 +325,10 @@ async def test_a_dead_path_is_left_by_the_kernel_long_before_the_next_enquire_li
 async def test_a_peer_that_sends_and_never_reads_is_not_read_either(
     account: Account, binders: Binders
 ) -> None:
+    # However long it takes until the kernels take no more: nothing else may end the connection.
+    timing = SHORT.model_copy(update={"tcp_user_timeout_s": 600.0, "enquire_link_s": 600.0})
     async with HostilePeer(receive_buffer_octets=65_536) as peer:
-        binder = binders.start(account, peer.port)
+        binder = binders.start(account, peer.port, timing=timing)
         talk = await peer.bound()
         (side,) = binder.binder._sides
         await eventually(lambda: side._link is not None)

@@ -16,10 +16,13 @@ import pytest
 import redis
 from kombu import Connection, Consumer, Queue
 from kombu.transport import redis as kombus
+from tests.integration.broker.fuse import Fuse
+from tests.integration.waiting import wait_until
 from tests.unit.tasks.test_soundness import UNSOUND, octets
 
 import smsfleet.tasks  # noqa: F401 - makes the transport known
 from smsfleet.cli.embedded import EmbeddedServer, find_server, free_port
+from smsfleet.store.scripts import script
 
 pytestmark = pytest.mark.server
 
@@ -31,14 +34,22 @@ def connect(server: EmbeddedServer, raw: redis.Redis) -> Iterator[Callable[..., 
     """Makes connections by the fleet's transport."""
     made: list[Connection] = []
 
-    def make(**options: Any) -> Connection:
+    def make(port: int = server.port, **options: Any) -> Connection:
         given = {"queue_order_strategy": "priority", "idle_poll_s": 0.01} | options
-        made.append(Connection(f"smsfleet+{server.url}", transport_options=given))
+        made.append(Connection(f"smsfleet+redis://127.0.0.1:{port}/0", transport_options=given))
         return made[-1]
 
     yield make
     for connection in made:
         connection.release()
+
+
+@pytest.fixture
+def fuse(server: EmbeddedServer) -> Iterator[Fuse]:
+    """A way to the server that can be cut after so many octets."""
+    made = Fuse(server.port)
+    yield made
+    made.end()
 
 
 def put(connection: Connection, queue: str, *texts: str, priority: int = 0) -> None:
@@ -166,6 +177,26 @@ def test_acknowledgements_wait_for_a_server_that_takes_no_writes(
     assert 0 == raw.hlen("unacked")
 
 
+@pytest.mark.parametrize("octets", range(1_000, 21_000, 4_000))
+def test_a_consumer_that_dies_while_it_acknowledges_leaves_nothing_that_nobody_gives_back(
+    octets: int, connect: Any, raw: redis.Redis, fuse: Fuse
+) -> None:
+    put(connect(), "t.bulk", *(f"m{number}" for number in range(250)))
+    mortal = Reader(connect(fuse.port, ack_interval_s=60.0), QUEUES)
+    while len(mortal.messages) < 250:
+        mortal.connection.drain_events(timeout=10)
+    for message in mortal.messages:
+        message.ack()
+
+    fuse.blow_after(octets)
+    with pytest.raises(redis.ConnectionError):
+        mortal.channel.flush_acks()
+    wait_until(lambda: not _clients(raw) & fuse.addresses, "the server has heard all that came")
+
+    # What the index does not name is never given back, nor is it ever taken out.
+    assert set(raw.zrange("unacked_index", 0, -1)) == set(raw.hkeys("unacked"))
+
+
 def test_of_a_consumer_that_acknowledges_nothing_nothing_stays_recorded(
     connect: Any, raw: redis.Redis
 ) -> None:
@@ -240,6 +271,23 @@ def test_no_message_of_whatever_form_keeps_the_next_from_being_served(connect: A
     assert 30 > time.monotonic() - started
     assert len(UNSOUND) == raw.llen("t.bulk.unreadable")
     assert 1 == raw.hlen("unacked")
+
+
+def test_no_message_of_whatever_form_keeps_the_others_of_a_dead_consumer_from_being_given_back(
+    connect: Any, server: EmbeddedServer, raw: redis.Redis
+) -> None:
+    put(connect(), "t.bulk", "older")
+    _claim_and_die(server, at=1.0)
+    for number, message in enumerate(UNSOUND.values()):  # each with a tag of its own
+        raw.rpush("t.bulk", octets(message).replace(b'"tag"', b'"tag %d"' % number))
+    _claim_and_die(server, at=2.0)
+
+    heir = Reader(connect(visibility_timeout=1, unacked_restore_throttle=1, ack_interval_s=0.0), QUEUES)
+    heir.channel.qos.restore_visible(interval=1, num=None)
+
+    assert ["older"] == heir.read(12)
+    assert len(UNSOUND) == raw.llen("t.bulk.unreadable")
+    assert (1, 1) == (raw.hlen("unacked"), raw.zcard("unacked_index"))
 
 
 def test_scripts_flushed_from_the_server_are_sent_again(connect: Any, raw: redis.Redis) -> None:
@@ -330,6 +378,17 @@ def _text_of(raw_message: str) -> str:
     import base64
 
     return str(json.loads(base64.b64decode(json.loads(raw_message)["body"]))["text"])
+
+
+def _claim_and_die(server: EmbeddedServer, *, at: float) -> None:
+    """What a consumer leaves that is killed before it has read what it claimed."""
+    client = redis.Redis(port=server.port)
+    client.eval(script("claim").source, 3, "unacked", "unacked_index", "t.bulk", 64, at, "t.bulk", 64)
+    client.close()
+
+
+def _clients(raw: redis.Redis) -> set[str]:
+    return {client["addr"] for client in raw.client_list()}
 
 
 def _wait_for(port: int) -> None:

@@ -108,3 +108,20 @@ def test_nothing_but_json_is_read_or_written() -> None:
 
 def test_the_body_that_is_not_read_again_is_that_of_a_job() -> None:
     assert EMPTY_BODY == base64.b64decode(soundness.EMPTY_BODY)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (sound(), True),
+        (sound() | {"headers": {}}, True),
+        (sound() | {"headers": None}, False),
+        (sound(delivery_info="x"), False),
+        (lacking("delivery_info"), False),
+        (5, False),
+    ],
+)
+def test_only_a_message_with_headers_and_delivery_info_can_be_marked_as_redelivered(
+    message: Any, expected: bool
+) -> None:
+    assert expected == soundness.can_be_marked(message)
