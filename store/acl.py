@@ -53,7 +53,10 @@ JOBS = (
 )  # fmt: skip
 """What taking a job or a campaign in, cancelling it, and reading it touch."""
 
-FACTS = ("responses", "deliveries", "answers", "receipts", "dead", "orphans", "orphan:*", "strays", "index:*")
+FACTS = (
+    "responses", "deliveries", "takeover", "answers", "receipts", "dead", "orphans", "orphan:*", "strays",
+    "index:*",
+)  # fmt: skip
 WORK = (
     *JOBS, *FACTS, "inflight", "outbound:*", "doubts", "doubted", "rate", "pause", "quota:*", "mo", "seen:*",
     "last:*", "parts:*", "collecting", "routing", "optedout", "optedout:*", "hooks", "hooked", "hook:*",

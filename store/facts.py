@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -111,9 +111,12 @@ class Facts:
     def read(
         self, consumer: str, count: int, block_ms: int
     ) -> Call[tuple[list[ResponseFact], list[DeliveryFact]]]:
-        """Up to `count` new facts of each stream for this consumer; waits up to `block_ms`."""
+        """Up to `count` new facts of each stream for this consumer; waits up to `block_ms`.
+
+        Without a list of what is pending: a fact stays in its stream until it is applied, see `left_over`.
+        """
         command = (
-            b"XREADGROUP", b"GROUP", RELAY_GROUP, consumer, b"COUNT", count, b"BLOCK", block_ms,
+            b"XREADGROUP", b"GROUP", RELAY_GROUP, consumer, b"COUNT", count, b"BLOCK", block_ms, b"NOACK",
             b"STREAMS", self._keys.responses, self._keys.deliveries, b">", b">",
         )  # fmt: skip
         return Call(command, self._facts)
@@ -125,18 +128,25 @@ class Facts:
             _deliveries(rows.get(self._keys.deliveries, ())),
         )
 
-    def claim_responses(self, consumer: str, idle_ms: int, count: int) -> Call[list[ResponseFact]]:
-        """Take over responses that another consumer read at least `idle_ms` ago and never applied."""
-        return Call(_claim(self._keys.responses, consumer, idle_ms, count), lambda r: _responses(r[1]))
+    def left_responses(self, after: bytes, count: int) -> Call[list[ResponseFact]]:
+        """Responses that a consumer has read and nobody has applied, the oldest first, behind `after`."""
+        return self._left(self._keys.responses, after, count, _responses)
 
-    def claim_deliveries(self, consumer: str, idle_ms: int, count: int) -> Call[list[DeliveryFact]]:
-        """Take over deliveries that another consumer read at least `idle_ms` ago and never applied."""
-        return Call(_claim(self._keys.deliveries, consumer, idle_ms, count), lambda r: _deliveries(r[1]))
+    def left_deliveries(self, after: bytes, count: int) -> Call[list[DeliveryFact]]:
+        """Deliveries that a consumer has read and nobody has applied, the oldest first, behind `after`."""
+        return self._left(self._keys.deliveries, after, count, _deliveries)
+
+    def _left(self, stream: bytes, after: bytes, count: int, read: Callable[[Any], list[F]]) -> Call[list[F]]:
+        return eval_call(script("left_over"), [stream], (RELAY_GROUP, after, count), read)
+
+    def take_over(self, consumer: str, for_ms: int) -> Call[bool]:
+        """Whether this consumer is to apply what was left over; then no other is, `for_ms` long."""
+        return Call(("SET", self._keys.takeover, consumer, "NX", "PX", for_ms), bool)
 
     def forget_consumer(self, consumer: str) -> list[Call[int]]:
-        """Remove a consumer that has nothing pending, as a stopping worker does."""
+        """Remove a consumer, as a stopping worker does; what it has read and not applied is left over."""
         return [
-            eval_call(script("forget_consumer"), [stream], (RELAY_GROUP, consumer), int)
+            Call(("XGROUP", "DELCONSUMER", stream, RELAY_GROUP, consumer), int)
             for stream in (self._keys.responses, self._keys.deliveries)
         ]
 
@@ -165,7 +175,7 @@ class Facts:
             keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
         arguments: list[Any] = [
-            RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
+            self._now_ms, self._text_ttl_s, self._index_ttl_s, self._max_attempts,
             self._rate, self._probe_ms, BOOK_TTL_S,
         ]  # fmt: skip
         for fact, verdict in zip(facts, verdicts, strict=True):
@@ -203,9 +213,7 @@ class Facts:
             keys.credits_of(day_of_entry(receipts[0].entry_id, self._days)), keys.credits,
             keys.campaigns_tally,
         ]  # fmt: skip
-        arguments: list[Any] = [
-            RELAY_GROUP, self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S,
-        ]  # fmt: skip
+        arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S]
         for receipt, reference in zip(receipts, references, strict=True):
             job_id, _, number = reference.rpartition(b"#")
             message_id = receipt.message_id
@@ -246,17 +254,7 @@ class Facts:
 
     def bury(self, fact: DeliveryFact, reason: str) -> Call[int]:
         """Move an unreadable deliver_sm to the stream `dead`, with the reason."""
-        arguments = (
-            RELAY_GROUP,
-            fact.entry_id,
-            KEPT_DEAD,
-            "p",
-            fact.body,
-            "t",
-            fact.received_ms,
-            "why",
-            reason,
-        )
+        arguments = (fact.entry_id, KEPT_DEAD, "p", fact.body, "t", fact.received_ms, "why", reason)
         return eval_call(script("forward"), [self._keys.deliveries, self._keys.dead], arguments, int)
 
     def waiting(self) -> list[Call[int]]:
@@ -306,10 +304,6 @@ class Facts:
             script_keys += (keys.job(job_id), keys.content(job_id))
             arguments += (reference, number)
         return script_keys, arguments
-
-
-def _claim(stream: bytes, consumer: str, idle_ms: int, count: int) -> tuple[Any, ...]:
-    return ("XAUTOCLAIM", stream, RELAY_GROUP, consumer, idle_ms, "0-0", "COUNT", count)
 
 
 def _responses(rows: Any) -> list[ResponseFact]:

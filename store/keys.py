@@ -69,6 +69,8 @@ class Keys:
         """stream: raw answers to submit_sm; `r` ref, `a` `attempt,command_status,message_id`, `b` body"""
         self.deliveries = prefix + b"deliveries"
         """stream: raw deliver_sm bodies"""
+        self.takeover = prefix + b"takeover"
+        """string: the relay that applies what a dead one had read; expires"""
         self.status = prefix + b"status"
         """stream, capped: changes of a job's status"""
         self.outbox = prefix + b"outbox"

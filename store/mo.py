@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from smsfleet.config.errors import RecordError
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.facts import DeliveryFact
-from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
+from smsfleet.store.keys import DAY_MS, Keys
 from smsfleet.store.scripts import script
 
 KEPT_MO = 100_000
@@ -67,7 +67,7 @@ class Mo:
         """
         keys = [self._keys.deliveries, self._keys.parts(name), self._keys.collecting]
         arguments = (
-            RELAY_GROUP, fact.entry_id, self._now_ms, round(self._parts_ttl_s * 1000), name, number, total,
+            fact.entry_id, self._now_ms, round(self._parts_ttl_s * 1000), name, number, total,
             _digest(part), part, json.dumps(known),
         )  # fmt: skip
 
@@ -98,7 +98,7 @@ class Mo:
         keys = self._keys
         script_keys = [keys.deliveries, keys.mo, keys.routing, keys.parts(collected.name), keys.collecting]
         arguments: list[Any] = [
-            RELAY_GROUP, KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets), collected.name,
+            KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets), collected.name,
             collected.generation, max(1, round(self._parts_ttl_s)), int(partial),
         ]  # fmt: skip
         for mark in collected.marks:
@@ -110,7 +110,7 @@ class Mo:
         keys = self._keys
         script_keys = [keys.deliveries, keys.mo, keys.routing, keys.seen(_digest(fact.body))]
         arguments = (
-            RELAY_GROUP, fact.entry_id, KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets),
+            fact.entry_id, KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets),
             max(1, round(self._duplicate_s)),
         )  # fmt: skip
         return eval_call(script("keep_mo"), script_keys, arguments, bytes.decode)

@@ -1,7 +1,7 @@
 """The relay: raw facts from the binder become states and statuses, in batches, idempotently.
 
 One relay runs inside every worker process; a consumer group shares the facts among them. What a relay read
-and did not apply (it died) is claimed by another.
+and did not apply (it died) is applied by another.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.calls import Call
-from smsfleet.store.facts import DeliveryFact, ReceiptFact, ResponseFact
+from smsfleet.store.facts import DeliveryFact, F, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
 from smsfleet.workers.counts import RELAY
 from smsfleet.workers.credits import advice, in_credits, spelled
 from smsfleet.workers.inbox import Inbox
+from smsfleet.workers.leftovers import Leftovers
 from smsfleet.workers.orphans import Orphans
 from smsfleet.workers.receipts import Receipt, ReceiptError, oddities, parse_receipt
 from smsfleet.workers.runtime import Runtime
@@ -33,6 +34,10 @@ from smsfleet.workers.verdicts import is_alarming, verdict
 
 BATCH = 100
 LOOK_AGAIN = 3
+LOOKED_AT = 1000
+"""Entries of one answer of the store about what is left over."""
+TAKEN_OVER_MS = 4000
+"""For so long only one relay applies what was left over; less than the time between two looks of it."""
 LOGGED, LOGGED_S = 20, 60.0
 """Lines about what cannot be read, in so many seconds."""
 
@@ -53,8 +58,9 @@ class Relay:
         self._consumer = consumer
         self._clock_ms = clock_ms
         self._uniform = uniform
-        self._claim_idle_ms = claim_idle_ms
-        self._claim_at = 0.0
+        self._look_at = 0.0
+        self._responses: Leftovers[ResponseFact] = Leftovers(claim_idle_ms / 1000)
+        self._deliveries: Leftovers[DeliveryFact] = Leftovers(claim_idle_ms / 1000)
         self._inbox = Inbox(runtime, clock_ms=clock_ms)
         self._orphans = Orphans(runtime)
         self._lines = Repeats(LOGGED, LOGGED_S)
@@ -77,27 +83,37 @@ class Relay:
     def step(self, block_ms: int) -> int:
         """Read one batch of each stream, waiting up to `block_ms`, and apply it; how many facts it had."""
         self._runtime.follow()
-        self._claim()
+        self._take_over()
         store, facts = self._runtime.store, self._runtime.facts
         responses, deliveries = store.run(facts.read(self._consumer, BATCH, block_ms))
         self._runtime.counts.asked()
         self.apply(responses, deliveries)
         return len(responses) + len(deliveries)
 
-    def _claim(self) -> None:
+    def _take_over(self) -> None:
         now = time.monotonic()
-        if now < self._claim_at:
+        if now < self._look_at:
             return
-        self._claim_at = now + CLAIM_EVERY_S
+        self._look_at = now + CLAIM_EVERY_S
         store, facts = self._runtime.store, self._runtime.facts
-        while True:
-            responses = store.run(facts.claim_responses(self._consumer, self._claim_idle_ms, BATCH))
-            deliveries = store.run(facts.claim_deliveries(self._consumer, self._claim_idle_ms, BATCH))
-            if responses or deliveries:
-                self._log.info("took over facts", responses=len(responses), deliveries=len(deliveries))
-            self.apply(responses, deliveries)
-            if len(responses) < BATCH and len(deliveries) < BATCH:
-                return
+        responses = self._responses.overdue(self._left(facts.left_responses))
+        deliveries = self._deliveries.overdue(self._left(facts.left_deliveries))
+        if not (responses or deliveries) or not store.run(facts.take_over(self._consumer, TAKEN_OVER_MS)):
+            return
+        self._log.info("took over facts", responses=len(responses), deliveries=len(deliveries))
+        for at in range(0, max(len(responses), len(deliveries)), BATCH):
+            self.apply(responses[at : at + BATCH], deliveries[at : at + BATCH])
+
+    def _left(self, look: Callable[[bytes, int], Call[list[F]]]) -> list[F]:
+        """All that was read from a stream and not applied."""
+        found: list[F] = []
+        after = b"-"
+        while page := self._runtime.store.run(look(after, LOOKED_AT)):
+            found += page
+            if len(page) < LOOKED_AT:
+                break
+            after = b"(" + page[-1].entry_id
+        return found
 
     def apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
         """Turn answers to submit_sm into states, and receipts into statuses; keep messages; set aside what
@@ -133,7 +149,7 @@ class Relay:
                 return
             receipts = self._apply_receipts(receipts, self._find_older(receipts, refs, day), day)
             refs = [b""] * len(receipts)
-        # Still moving under our hands: they stay pending and are claimed later.
+        # Still moving under our hands: they stay where they are, and are taken over later.
 
     def _tell_of_the_account(self, responses: Sequence[ResponseFact], words: Sequence[str]) -> None:
         for fact, word in zip(responses, words, strict=True):

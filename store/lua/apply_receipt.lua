@@ -5,15 +5,15 @@
 -- then six for each receipt: job hash, content string, orphan list, index hashes of today, yesterday and tomorrow
 --   (of a relay whose clock is ahead). Job and content are used when the ref is known, the index hashes when it is
 --   not: else they may be any key.
--- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
--- ARGV[4] orphan ttl in seconds  ARGV[5] book ttl in seconds
+-- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds
+-- ARGV[3] orphan ttl in seconds  ARGV[4] book ttl in seconds
 -- then for each receipt: entry id, ref as looked up ('' = the message id is not known), number, message_id,
 --   status ('' = a word that the table does not list), raw (what was said, for the history), the number that it is
 --   from ('' = none)
 -- returns a word for each receipt: applied (the status rose) | unchanged | parked (no response yet: kept) |
 --   again (the response came since the look-up: nothing done, look up again) | unknown (the job is gone)
 -- uses: lib_time lib_tally lib_job lib_credit lib_doubt
-local now = server_ms(ARGV[2])
+local now = server_ms(ARGV[1])
 local results, entries = {}, {}
 
 -- A gateway that repeats itself must not make a list grow: what was said before, and the oldest of too many, goes.
@@ -44,7 +44,7 @@ local function apply_at_once(key, content, ref, number, status, raw)
   tell(KEYS[2], id, status, FINAL[status])
   if several then tell_more(key, KEYS[6], id, status, FINAL[status], 'A' .. status) end
   -- a job of a campaign has no content of its own
-  if FINAL[status] and not FINAL[old] and not campaign then redis.call('EXPIRE', content, ARGV[3]) end
+  if FINAL[status] and not FINAL[old] and not campaign then redis.call('EXPIRE', content, ARGV[2]) end
   redis.call(
     'HSET', key, number, 'A' .. attempt .. ',' .. status .. ',' .. rest, 'h', history .. elapsed .. entry, 's', status
   )
@@ -57,7 +57,7 @@ local function apply_at_once(key, content, ref, number, status, raw)
 end
 
 local k = 10
-for a = 6, #ARGV, 7 do
+for a = 5, #ARGV, 7 do
   local ref, message_id, status, raw = ARGV[a + 1], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
   local result = ref ~= '' and apply_at_once(KEYS[k], KEYS[k + 1], ref, ARGV[a + 2], status, raw)
   if result then
@@ -74,14 +74,14 @@ for a = 6, #ARGV, 7 do
       result = join(job.segment, status) and 'applied' or 'unchanged'
       enter_job(job, KEYS[7], 0, told_of_segment(job, before, message_id, status))
       if fresh then note(job, now, entry) end
-      if fresh or result == 'applied' then save_job(job, now, KEYS[k + 1], KEYS[2], KEYS[6], ARGV[3]) end
+      if fresh or result == 'applied' then save_job(job, now, KEYS[k + 1], KEYS[2], KEYS[6], ARGV[2]) end
     end
   elseif redis.call('HEXISTS', KEYS[k + 3], message_id) == 1 or redis.call('HEXISTS', KEYS[k + 4], message_id) == 1
     or redis.call('HEXISTS', KEYS[k + 5], message_id) == 1 then
     result = 'again'
   else
     park(KEYS[k + 2], status .. ';' .. raw)
-    redis.call('EXPIRE', KEYS[k + 2], ARGV[4])
+    redis.call('EXPIRE', KEYS[k + 2], ARGV[3])
     redis.call('ZADD', KEYS[3], string.format('%d', now), message_id)
     add_trace(KEYS[4], KEYS[5], ARGV[a + 6], 'R', message_id, now, now)
     result = 'parked'
@@ -91,10 +91,9 @@ for a = 6, #ARGV, 7 do
   k = k + 6
 end
 -- the lists of orphans expire by themselves; their names are forgotten with them
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. string.format('%d', now - tonumber(ARGV[4]) * 1000))
-keep_book(KEYS[8], ARGV[5])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. string.format('%d', now - tonumber(ARGV[3]) * 1000))
+keep_book(KEYS[8], ARGV[4])
 if #entries > 0 then
-  redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
   redis.call('XDEL', KEYS[1], unpack(entries))
 end
 write_tallies(KEYS[9])

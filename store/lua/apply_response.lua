@@ -5,9 +5,9 @@
 -- KEYS[9] rate hash  KEYS[10] pause hash  KEYS[11] outbox stream  KEYS[12] book of the day, hash  KEYS[13] credits hash
 -- KEYS[14] tally hash  KEYS[15] parked sorted set
 -- then four for each fact: job hash, content string, index hash of today, orphan list
--- ARGV[1] consumer group  ARGV[2] now_ms (0: the server's clock)  ARGV[3] text ttl in seconds
--- ARGV[4] index ttl in seconds  ARGV[5] most attempts after temporary errors
--- ARGV[6] rate that is set (segments/s)  ARGV[7] ms between probes of a paused account  ARGV[8] book ttl in seconds
+-- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds
+-- ARGV[3] index ttl in seconds  ARGV[4] most attempts after temporary errors
+-- ARGV[5] rate that is set (segments/s)  ARGV[6] ms between probes of a paused account  ARGV[7] book ttl in seconds
 -- then for each fact: entry id, ref, number, attempt, outcome (ok | retry | slow: retry, and we are too
 --   fast | wait | pause: wait, and so does the whole account | reject), command_status (decimal),
 --   status to show when rejected, delay_ms until the next attempt, submit_sm body or '', message_id
@@ -15,14 +15,14 @@
 --   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown |
 --   paused (wait, and by this answer the account is paused) | resumed (the probe of a paused account was accepted)
 -- uses: lib_time lib_tally lib_job lib_credit lib_doubt lib_accept lib_rate
-local now = server_ms(ARGV[2])
+local now = server_ms(ARGV[1])
 local results, entries = {}, {}
 -- None, mostly: then no response needs to look for its own.
 local orphans = redis.call('ZCARD', KEYS[6])
 local in_doubt = redis.call('HLEN', KEYS[7])
 local at = {
   waiting = KEYS[3], delayed = KEYS[4], held = KEYS[5], orphans = KEYS[6], doubts = KEYS[7], doubted = KEYS[8],
-  parked = KEYS[15], index_ttl = ARGV[4], any_orphans = orphans > 0, book = KEYS[12],
+  parked = KEYS[15], index_ttl = ARGV[3], any_orphans = orphans > 0, book = KEYS[12],
 }
 
 local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
@@ -40,7 +40,7 @@ local function refuse(job, attempt, outcome, code, shown, delay_ms, body)
   note(job, now, 'X' .. code)
   if outcome ~= 'reject' and body ~= '' then
     if outcome == 'retry' or outcome == 'slow' then s.tries = s.tries + 1 end
-    if s.tries <= tonumber(ARGV[5]) then
+    if s.tries <= tonumber(ARGV[4]) then
       redis.call('HSET', KEYS[3], job.ref, body)
       redis.call('ZADD', KEYS[4], string.format('%d', now + delay_ms), job.ref)
       s.state = 'W'
@@ -60,7 +60,7 @@ local function accept_at_once(key, ref, number, attempt, message_id, index)
   local several, history, shown = v[2], v[3] or '', v[5] or ''
   if v[1] ~= 'S' .. attempt .. ',,,,,,' or (several and several ~= '@') or shown ~= '' or #history > HISTORY_OCTETS - 40 then return nil end
   if redis.call('HSETNX', index, message_id, ref) == 0 then return nil end
-  if redis.call('HLEN', index) == 1 then redis.call('EXPIRE', index, ARGV[4]) end
+  if redis.call('HLEN', index) == 1 then redis.call('EXPIRE', index, ARGV[3]) end
   local elapsed = string.format('%d', math.max(0, now - (tonumber(v[4]) or 0)))
   local id = string.sub(ref, 1, -2 - #number)
   local campaign = campaign_of(ref)
@@ -88,8 +88,8 @@ local function judge_account(result, outcome, code, ref, attempt)
       return result
     end
     gateway = string.format('%d', now) .. ',' .. code
-    local next_at = string.format('%d', now + tonumber(ARGV[7]))
-    redis.call('HSET', KEYS[10], 'gateway', gateway, 'probe', next_at, 'every', ARGV[7], 'probes', 0)
+    local next_at = string.format('%d', now + tonumber(ARGV[6]))
+    redis.call('HSET', KEYS[10], 'gateway', gateway, 'probe', next_at, 'every', ARGV[6], 'probes', 0)
     return 'paused'
   elseif outcome == 'ok' and is_probe and gateway then
     gateway = false
@@ -100,7 +100,7 @@ local function judge_account(result, outcome, code, ref, attempt)
 end
 
 local k, throttled = 16, 0
-for a = 9, #ARGV, 10 do
+for a = 8, #ARGV, 10 do
   entries[#entries + 1] = ARGV[a]
   local ref, number, attempt, message_id = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 9]
   local ok = ARGV[a + 4] == 'ok'
@@ -118,7 +118,7 @@ for a = 9, #ARGV, 10 do
     result = refuse(job, attempt, ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], tonumber(ARGV[a + 7]), ARGV[a + 8])
   end
   if job and result ~= 'known' and result ~= 'stale' then
-    save_job(job, now, KEYS[k + 1], KEYS[2], KEYS[11], ARGV[3])
+    save_job(job, now, KEYS[k + 1], KEYS[2], KEYS[11], ARGV[2])
   end
   if probing or ARGV[a + 4] == 'pause' then
     result = judge_account(result, ARGV[a + 4], ARGV[a + 5], ref, attempt)
@@ -126,9 +126,8 @@ for a = 9, #ARGV, 10 do
   results[#results + 1] = result
   k = k + 4
 end
-keep_book(KEYS[13], ARGV[8])
-redis.call('XACK', KEYS[1], ARGV[1], unpack(entries))
+keep_book(KEYS[13], ARGV[7])
 redis.call('XDEL', KEYS[1], unpack(entries))
-heed(KEYS[9], tonumber(ARGV[6]), #entries, throttled, now)
+heed(KEYS[9], tonumber(ARGV[5]), #entries, throttled, now)
 write_tallies(KEYS[14])
 return results

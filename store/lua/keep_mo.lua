@@ -1,12 +1,11 @@
 -- keep_mo.lua: put a message from a handset that is one deliver_sm into the stream `mo`, once.
 -- KEYS[1] deliveries stream  KEYS[2] mo stream  KEYS[3] routing sorted set  KEYS[4] seen string of this very deliver_sm
--- ARGV[1] consumer group  ARGV[2] entry id  ARGV[3] most entries of `mo`  ARGV[4] now_ms (0: the server's clock)
--- ARGV[5] the message as JSON, without its last brace  ARGV[6] targets, a line each ('' = the stream only)
--- ARGV[7] for how many seconds the same octets again are called a duplicate
+-- ARGV[1] entry id  ARGV[2] most entries of `mo`  ARGV[3] now_ms (0: the server's clock)
+-- ARGV[4] the message as JSON, without its last brace  ARGV[5] targets, a line each ('' = the stream only)
+-- ARGV[6] for how many seconds the same octets again are called a duplicate
 -- returns the id in `mo`, '' when another relay has kept it
 -- uses: lib_time lib_mo
-if redis.call('XDEL', KEYS[1], ARGV[2]) == 0 then return '' end
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return '' end
 local duplicate = redis.call('EXISTS', KEYS[4]) == 1
-redis.call('SET', KEYS[4], '1', 'EX', ARGV[7])
-return put_mo(KEYS[2], KEYS[3], ARGV[3], server_ms(ARGV[4]), ARGV[5], ARGV[6], duplicate)
+redis.call('SET', KEYS[4], '1', 'EX', ARGV[6])
+return put_mo(KEYS[2], KEYS[3], ARGV[2], server_ms(ARGV[3]), ARGV[4], ARGV[5], duplicate)

@@ -66,17 +66,30 @@ for k = 19, #KEYS do
   queues[#queues + 1] = { redis.call('ZCARD', queue), first or '' }
 end
 
-local relays, unapplied = 0, 0
+local function facts_of(row)
+  local facts = {}
+  for i = 1, #row, 2 do facts[row[i]] = row[i + 1] end
+  return facts
+end
+
+-- What was applied has left its stream: the rest was given to a relay, or is the group's lag.
+local function unapplied_of(stream)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  for _, group in ipairs(groups.err and {} or groups) do
+    local facts = facts_of(group)
+    if facts.name == ARGV[2] then return redis.call('XLEN', stream) - (tonumber(facts.lag) or 0) end
+  end
+  return 0
+end
+
+local relays = 0
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[13], ARGV[2]) -- an error while there is no group
 for _, consumer in ipairs(consumers.err and {} or consumers) do
-  local facts = {}
-  for i = 1, #consumer, 2 do facts[consumer[i]] = consumer[i + 1] end
-  unapplied = unapplied + (facts.pending or 0)
-  if (facts.idle or 0) < tonumber(ARGV[3]) then relays = relays + 1 end
+  if (facts_of(consumer).idle or 0) < tonumber(ARGV[3]) then relays = relays + 1 end
 end
 
 return {
-  server_ms(ARGV[1]), redis.call('PTTL', KEYS[2]), relays, unapplied, redis.call('GET', KEYS[3]) or '',
-  redis.call('GET', KEYS[4]) or '0', redis.call('HLEN', KEYS[5]), redis.call('LLEN', KEYS[7]),
-  redis.call('HLEN', KEYS[8]), redis.call('HGETALL', KEYS[1]), lanes, streams, queues,
+  server_ms(ARGV[1]), redis.call('PTTL', KEYS[2]), relays, unapplied_of(KEYS[12]) + unapplied_of(KEYS[13]),
+  redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[4]) or '0', redis.call('HLEN', KEYS[5]),
+  redis.call('LLEN', KEYS[7]), redis.call('HLEN', KEYS[8]), redis.call('HGETALL', KEYS[1]), lanes, streams, queues,
 }

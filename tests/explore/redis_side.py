@@ -51,7 +51,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
     else
       content = redis.call('XRANGE', key, '-', '+')
       for _, group in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-        for _, row in ipairs(redis.call('XPENDING', key, group[2], '-', '+', 100)) do pending[#pending + 1] = row[1] end
+        for _, row in ipairs(redis.call('XRANGE', key, '-', group[8])) do pending[#pending + 1] = row[1] end
       end
     end
     picture[#picture + 1] = { key, redis.call('DUMP', key), content, pending }
@@ -353,8 +353,8 @@ def _picture(rows: Any) -> Picture:
             for at, fields in content[KEYS.outbound[LANE]]
         ),
         inflight={r: _intent(packed) for r, packed in _pairs(content.get(KEYS.inflight)).items()},
-        responses=_waiting(_READER.claim_responses("", 0, 1), content, pending, KEYS.responses),
-        deliveries=_waiting(_READER.claim_deliveries("", 0, 1), content, pending, KEYS.deliveries),
+        responses=_waiting(_READER.left_responses(b"-", 1), content, pending, KEYS.responses),
+        deliveries=_waiting(_READER.left_deliveries(b"-", 1), content, pending, KEYS.deliveries),
         waiting=_pairs(content.get(KEYS.waiting)),
         delayed=_scores(content.get(KEYS.delayed)),
         held=_scores(content.get(KEYS.held)),
@@ -412,5 +412,5 @@ def _waiting(
     reader: Call[Any], content: dict[bytes, Any], pending: dict[bytes, set[bytes]], key: bytes
 ) -> tuple[Waiting, ...]:
     # Read as a relay reads them; what tells facts apart is not their entry id.
-    facts = reader.parse((b"0-0", content[key], []))
+    facts = reader.parse(content[key])
     return tuple(Waiting(fact[1:], fact.entry_id in pending[key]) for fact in facts)

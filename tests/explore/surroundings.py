@@ -96,8 +96,8 @@ def relays(env: Env, picture: Picture) -> Iterator[Move]:
 def _applied(world: World, env: Env, *, claim: bool) -> Env:
     calls = world.facts(env.now_ms)
     if claim:
-        responses = world.run(calls.claim_responses("fast", 0, 100))
-        deliveries = world.run(calls.claim_deliveries("fast", 0, 100))
+        responses = world.run(calls.left_responses(b"-", 100))
+        deliveries = world.run(calls.left_deliveries(b"-", 100))
     else:
         responses, deliveries = world.run(calls.read("fast", 100, 1))
     _apply_responses(world, env, responses)

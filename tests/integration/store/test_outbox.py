@@ -1,4 +1,5 @@
-"""The outbox: changes of jobs with a callback, each once, and of no other job; watch.lua for those that wait."""
+"""The outbox: changes of jobs with a callback, each once, and of no other job; forget_consumer.lua, when its reader
+stops; watch.lua for those that wait."""
 
 from __future__ import annotations
 
@@ -159,6 +160,15 @@ def test_an_event_that_is_done_is_gone_and_one_that_is_not_is_claimed(fleet: Fle
     assert 1 == fleet.run(outbox.waiting())
     fleet.store.run_all(outbox.done([second.entry_id]))
     assert [] == fleet.run(outbox.claim("other", 0, 10))
+
+
+def test_a_consumer_with_pending_events_stays_until_they_are_claimed(fleet: Fleet, outbox: Outbox) -> None:
+    (ref,) = send(fleet)
+    fleet.answer(ref)
+    (event,) = kept(fleet)
+
+    assert 0 == fleet.run(outbox.forget_consumer("test"))
+    assert [event] == fleet.run(outbox.claim("other", 0, 10))
     assert 1 == fleet.run(outbox.forget_consumer("test"))
 
 

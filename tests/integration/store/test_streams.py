@@ -1,4 +1,4 @@
-"""create_group.lua, forget_consumer.lua, forward.lua: the streams of facts."""
+"""create_group.lua, left_over.lua, forward.lua: the streams of facts."""
 
 from __future__ import annotations
 
@@ -29,19 +29,45 @@ def test_a_group_that_is_made_late_misses_nothing(store: Store) -> None:
     assert [fact.body for fact in deliveries(fleet)] == [b"early"]
 
 
-def test_a_consumer_that_has_nothing_pending_is_forgotten(fleet: Fleet) -> None:
-    fleet.read_responses("relay")
-
-    assert fleet.store.run_all(fleet.facts.forget_consumer("relay")) == [1, 1]
-
-
-def test_a_consumer_with_pending_facts_stays_until_they_are_claimed(fleet: Fleet) -> None:
+def test_what_was_read_and_not_applied_is_left_over_though_its_consumer_is_forgotten(fleet: Fleet) -> None:
     fleet.settle(b"j1#1")
-    fleet.read_responses("relay")
+    read = fleet.read_responses("relay")
+    fleet.store.run_all(fleet.facts.forget_consumer("relay"))
+    consumers = [
+        fleet.redis("XINFO", "CONSUMERS", key, "workers")
+        for key in (fleet.keys.responses, fleet.keys.deliveries)
+    ]
 
-    assert fleet.store.run_all(fleet.facts.forget_consumer("relay")) == [0, 1]
-    assert len(fleet.run(fleet.facts.claim_responses("other", 0, 10))) == 1
-    assert fleet.store.run_all(fleet.facts.forget_consumer("relay")) == [1, 1]
+    assert ([[], []], read) == (consumers, fleet.run(fleet.facts.left_responses(b"-", 10)))
+
+
+def test_what_no_consumer_has_read_or_what_was_applied_is_not_left_over(fleet: Fleet) -> None:
+    fleet.answer(*fleet.send())
+    for body in (b"first", b"second", b"third"):
+        fleet.run(fleet.wire.deliver(body, 1))
+    fleet.run(fleet.facts.read("relay", 2, 1))
+
+    first, second = fleet.run(fleet.facts.left_deliveries(b"-", 10))
+
+    assert (b"first", b"second") == (first.body, second.body)
+    assert [first] == fleet.run(fleet.facts.left_deliveries(b"-", 1))
+    assert [second] == fleet.run(fleet.facts.left_deliveries(b"(" + first.entry_id, 1))
+    assert [] == fleet.run(fleet.facts.left_responses(b"-", 10))
+
+
+def test_nothing_is_left_over_without_a_group(store: Store) -> None:
+    fleet = Fleet(store)
+    before = fleet.run(fleet.facts.left_deliveries(b"-", 10))
+    fleet.run(fleet.wire.deliver(b"early", 1))
+
+    assert ([], []) == (before, fleet.run(fleet.facts.left_deliveries(b"-", 10)))
+
+
+def test_one_relay_at_a_time_takes_over(fleet: Fleet) -> None:
+    take_over = fleet.facts.take_over
+
+    assert [True, False] == [fleet.run(take_over(consumer, 60_000)) for consumer in ("one", "other")]
+    assert 0 < fleet.redis("PTTL", fleet.keys.takeover) <= 60_000
 
 
 def test_two_relays_move_it_once(fleet: Fleet) -> None:
@@ -50,7 +76,7 @@ def test_two_relays_move_it_once(fleet: Fleet) -> None:
 
     assert [fleet.run(fleet.facts.bury(fact, "why")) for _ in range(2)] == [1, 0]
     assert fleet.redis("XLEN", fleet.keys.dead) == 1
-    assert fleet.redis("XPENDING", fleet.keys.deliveries, "workers")[0] == 0
+    assert fleet.redis("XLEN", fleet.keys.deliveries) == 0
 
 
 def test_what_cannot_be_read_is_buried_with_the_reason(fleet: Fleet) -> None:
