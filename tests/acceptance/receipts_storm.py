@@ -35,6 +35,7 @@ from tests.acceptance.storm_memory import finished_jobs, keys_of, warm
 from smsfleet.cli.embedded import EmbeddedServer, free_port
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.simulator.control import ask
+from smsfleet.store.packed import unpack_id
 from smsfleet.store.records import JobRecord
 from smsfleet.tasks import send_sms
 
@@ -287,7 +288,7 @@ def _index(fleet: Fleet) -> Iterator[tuple[str, tuple[str, int]]]:
         flat = fleet.command("HGETALL", key)
         for message_id, ref in zip(flat[::2], flat[1::2], strict=True):
             job_id, _, number = ref.decode().rpartition("#")
-            yield message_id.decode("latin-1"), (job_id, int(number))
+            yield unpack_id(message_id).decode("latin-1"), (job_id, int(number))
 
 
 def _counts(tally: Tally, stored: Stored) -> dict[str, Any]:
