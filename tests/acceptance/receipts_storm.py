@@ -73,10 +73,8 @@ DESTINATIONS = 60_000
 MATCHED_S = 3.0
 """After this time of quiet no receipt is matched any more: its age, and a turn of the duties."""
 
-MOST_OCTETS = 320 * 1.05
-"""A finished job of one segment with its index, text expired, and a twentieth for the buffers of a running fleet:
-the benchmark `memory`, which has neither clients nor orphans beside it, holds the 320.
-"""
+MOST_OCTETS = 320
+"""A finished job of one segment with its index, text expired; what the running fleet holds beside it included."""
 
 MEASURED = 50_000
 """Memory is measured from so many jobs on: below that buffers are the larger part."""
