@@ -13,7 +13,7 @@ from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.campaign_records import CLASSES
 from smsfleet.store.jobs import QUOTA_TTL_S, Pace
 from smsfleet.store.keys import Keys
-from smsfleet.store.records import LANE_LETTER, LANE_OF_LETTER, POLICY_LETTER
+from smsfleet.store.records import LANE_LETTER, LANE_OF_LETTER, pack_policy
 from smsfleet.store.scripts import script
 
 IN_PLAY = 4
@@ -200,7 +200,7 @@ class Campaigns:
         floor = pace.burst * pace.bulk_reserve if lane == "bulk" else 0
         arguments: list[Any] = [
             self._now_ms, pace.rate, pace.burst, pace.backlog, floor, campaign_id, number, handled,
-            common.keep_s if last else "", LANE_LETTER[lane], f"{POLICY_LETTER[common.on_ambiguous]}1",
+            common.keep_s if last else "", LANE_LETTER[lane], pack_policy(common.on_ambiguous, 1),
             "" if common.deadline_ms is None else common.deadline_ms, "" if common.receipts else "d0",
             common.client, "" if common.cap is None else common.cap, QUOTA_TTL_S, self._job_ttl_s,
             common.callback, self._margin_ms, IN_PLAY, LISTED_REFUSALS, common.above_quota,

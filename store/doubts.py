@@ -10,6 +10,7 @@ from smsfleet.config.days import UTC_DAYS, AccountDays
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.credits import BOOK_TTL_S
 from smsfleet.store.keys import DAY_MS, Keys
+from smsfleet.store.packed import pack_id, unpack_id
 from smsfleet.store.scripts import script
 
 AGAIN_MS = 2_000
@@ -109,10 +110,11 @@ class Doubts:
         arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S]
         for destination, reference, message_id in pairs:
             job_id, _, number = reference.rpartition(b"#")
+            packed = pack_id(message_id)
             script_keys += (
-                keys.job(job_id), keys.content(job_id), keys.index(message_id, day), keys.orphan(message_id),
+                keys.job(job_id), keys.content(job_id), keys.index(packed, day), keys.orphan(message_id),
             )  # fmt: skip
-            arguments += (destination, reference, number, message_id)
+            arguments += (destination, reference, number, packed)
         return eval_call(script("match"), script_keys, arguments, lambda reply: [w.decode() for w in reply])
 
     def held(self, first: int, count: int) -> Call[list[Held]]:
@@ -127,7 +129,10 @@ class Doubts:
 
 def _ripe(reply: Any) -> tuple[int, list[Pair]]:
     looked, *found = reply
-    return looked, [Pair(*found[at : at + 3]) for at in range(0, len(found), 3)]
+    return looked, [
+        Pair(to, ref, unpack_id(stored))
+        for to, ref, stored in zip(found[::3], found[1::3], found[2::3], strict=True)
+    ]
 
 
 def _lost(reply: Any) -> tuple[int, list[Lost]]:

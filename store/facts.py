@@ -11,6 +11,7 @@ from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.credits import BOOK_TTL_S, day_of_entry
 from smsfleet.store.dead import KEPT_DEAD
 from smsfleet.store.keys import DAY_MS, RELAY_GROUP, Keys
+from smsfleet.store.packed import pack_id, pack_said
 from smsfleet.store.scripts import script
 from smsfleet.store.wire import create_group
 
@@ -180,20 +181,22 @@ class Facts:
         ]  # fmt: skip
         for fact, verdict in zip(facts, verdicts, strict=True):
             job_id, _, number = fact.ref.rpartition(b"#")
+            message_id = pack_id(fact.message_id)
             script_keys += (
                 keys.job(job_id), keys.content(job_id),
-                keys.index(fact.message_id, day), keys.orphan(fact.message_id),
+                keys.index(message_id, day), keys.orphan(fact.message_id),
             )  # fmt: skip
             arguments += (
                 fact.entry_id, fact.ref, number, fact.attempt, verdict.outcome, fact.command_status,
-                verdict.shown_status, verdict.delay_ms, fact.body, fact.message_id,
+                verdict.shown_status, verdict.delay_ms, fact.body, message_id,
             )  # fmt: skip
         return eval_call(script("apply_response"), script_keys, arguments, _words)
 
     def find(self, message_ids: Sequence[bytes], days: Sequence[int]) -> Call[list[bytes]]:
         """The refs of message ids (empty when unknown), looked up in the index of the given days in turn."""
-        script_keys = [self._keys.index(message_id, day) for message_id in message_ids for day in days]
-        return eval_call(script("find"), script_keys, (len(days), *message_ids), list)
+        ids = [pack_id(message_id) for message_id in message_ids]
+        script_keys = [self._keys.index(message_id, day) for message_id in ids for day in days]
+        return eval_call(script("find"), script_keys, (len(days), *ids), list)
 
     def days(self, day: int) -> list[int]:
         """The days whose index may hold an id: today, tomorrow (a clock ahead of ours), then backwards."""
@@ -216,8 +219,8 @@ class Facts:
         arguments: list[Any] = [self._now_ms, self._text_ttl_s, self._index_ttl_s, BOOK_TTL_S]
         for receipt, reference in zip(receipts, references, strict=True):
             job_id, _, number = reference.rpartition(b"#")
-            message_id = receipt.message_id
-            script_keys += (keys.job(job_id), keys.content(job_id), keys.orphan(message_id))
+            message_id = pack_id(receipt.message_id)
+            script_keys += (keys.job(job_id), keys.content(job_id), keys.orphan(receipt.message_id))
             if reference:
                 script_keys += (keys.orphans,) * 3
             else:
@@ -225,7 +228,7 @@ class Facts:
             status = "" if receipt.status is None else receipt.status
             arguments += (
                 receipt.entry_id, reference, number, message_id, status,
-                receipt.raw.encode("latin-1", "replace"), receipt.source,
+                pack_said(receipt.status, receipt.raw).encode("latin-1", "replace"), receipt.source,
             )  # fmt: skip
         return eval_call(script("apply_receipt"), script_keys, arguments, _words)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import LANES, Keys
-from smsfleet.store.records import LANE_LETTER, POLICY_LETTER, JobRecord, read_job
+from smsfleet.store.records import LANE_LETTER, JobRecord, pack_policy, read_job
 from smsfleet.store.scripts import script
 
 REFERENCE_TTL_S = 86_400
@@ -208,7 +208,7 @@ class Jobs:
                 self._keys.watermark[lane], self._keys.outbound[lane],
             )  # fmt: skip
             floor = pace.burst * pace.bulk_reserve if lane == "bulk" else 0
-            arguments += (job_id, floor, f"{POLICY_LETTER[policy]}{max_ambiguous}")
+            arguments += (job_id, floor, LANE_LETTER[lane] + pack_policy(policy, max_ambiguous))
             marks = ("" if receipts else "d0") + (f"r{replaced}" if replaced else "")
             if price:
                 marks += f"q{price}"

@@ -246,7 +246,7 @@ class Keys:
         return self.prefix + b"reference:" + _octets(destination)
 
     def index(self, message_id: bytes, day: int) -> bytes:
-        """hash: message id -> ref, for the ids accepted on `day` (days since the epoch)."""
+        """hash: message id -> ref, for those accepted on `day` (days since the epoch). Ids as in `packed`."""
         return self.index_bucket(day, zlib.crc32(message_id) % INDEX_BUCKETS)
 
     def index_bucket(self, day: int, bucket: int) -> bytes:

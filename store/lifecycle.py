@@ -39,7 +39,7 @@ class Lifecycle:
             letter, options = reply
             if letter is None:
                 return None
-            return Kept(job_id, LANE_OF_LETTER[letter.decode()], (options or b"").decode())
+            return Kept(job_id, LANE_OF_LETTER[letter[:1].decode()], (options or b"").decode())
 
         return Call(("HMGET", self._keys.job(job_id), "l", "o"), read)
 

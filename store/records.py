@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from smsfleet.config.errors import RecordError
+from smsfleet.store.packed import unpack_id, unpack_said
 
 LANE_LETTER = {"high": "h", "normal": "n", "bulk": "b"}
 LANE_OF_LETTER = {letter: lane for lane, letter in LANE_LETTER.items()}
 
 POLICY_LETTER = {"resend": "R", "hold": "H", "hold_then_resend": "D", "fail": "F"}
 POLICY_OF_LETTER = {letter: policy for policy, letter in POLICY_LETTER.items()}
+
+
+def pack_policy(on_ambiguous: str, max_ambiguous: int) -> str:
+    """What stands behind the lane's letter: the policy's, and the limit unless that is 1."""
+    return POLICY_LETTER[on_ambiguous] + (str(max_ambiguous) if max_ambiguous != 1 else "")
+
 
 _SEGMENT = re.compile(r"([A-Z])(\d*),(\d*),(\d*),(\d*),(\d*),(\d*),(.*)", re.DOTALL)
 _EVENT = re.compile(r"(~)?(\d+)(?:#(\d+))?([A-Z])(\d*)(.*)", re.DOTALL)
@@ -93,13 +100,13 @@ def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
     try:
         count = int(fields.get("n", "1")) if "1" in fields else 0
         created_ms = int(fields["c"])
-        policy = fields.get("p")
+        lane, policy = fields["l"][:1], fields["l"][1:2]
         return JobRecord(
             job_id=job_id,
             created_ms=created_ms,
             destination=fields["t"],
-            lane=LANE_OF_LETTER[fields["l"]],
-            policy=POLICY_OF_LETTER[policy[0]] if policy else None,
+            lane=LANE_OF_LETTER[lane],
+            policy=POLICY_OF_LETTER[policy] if policy else None,
             deadline_ms=_number(fields.get("x", "")),
             status=_number(fields.get("s", "")),
             refusal=reply_text(fields.get("e")),
@@ -134,7 +141,7 @@ def read_segment(number: int, packed: str) -> SegmentRecord:
         tries=int(tries or 0),
         ambiguous=int(ambiguous or 0),
         duplicates=int(duplicates or 0),
-        message_id=message_id,
+        message_id=unpack_id(message_id.encode("latin-1")).decode("latin-1"),
     )
 
 
@@ -144,14 +151,15 @@ def read_history(created_ms: int, packed: str) -> tuple[Event, ...]:
     for line in packed.split(";"):
         match = _EVENT.fullmatch(line)
         if match:
-            gap, elapsed, segment, letter, code, raw = match.groups()
+            gap, elapsed, segment, letter, digits, raw = match.groups()
+            code = _number(digits)
             events.append(
                 Event(
                     created_ms + int(elapsed),
                     _number(segment or ""),
                     letter,
-                    _number(code),
-                    raw.strip(),
+                    code,
+                    unpack_said(code, raw).strip(),
                     gap is not None,
                 )
             )

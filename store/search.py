@@ -47,9 +47,10 @@ class Search:
 
         def parse(reply: Any) -> Outline | None:
             created, destination, lane, status = (value and value.decode("latin-1") for value in reply)
-            if not created or destination is None or lane not in LANE_OF_LETTER:
+            letter = (lane or "")[:1]  # the policy is behind it
+            if not created or destination is None or letter not in LANE_OF_LETTER:
                 return None
             shown = int(status) if status else None
-            return Outline(job_id, int(created), destination, LANE_OF_LETTER[lane], shown)
+            return Outline(job_id, int(created), destination, LANE_OF_LETTER[letter], shown)
 
         return Call(("HMGET", self._keys.job(job_id), "c", "t", "l", "s"), parse)

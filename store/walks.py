@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import Keys
+from smsfleet.store.packed import pack_id, unpack_id
 from smsfleet.store.scripts import script
 
 TURN_MS = 30_000
@@ -91,7 +92,7 @@ class Walks:
         for message_id, ref in known:
             job_id, _, number = ref.rpartition(b"#")
             keys.append(self._keys.job(job_id))
-            arguments += (number, message_id)
+            arguments += (number, pack_id(message_id))
 
         def read(reply: Any) -> list[Open]:
             rows = zip(known, (row.partition(b",") for row in reply), strict=True)
@@ -126,4 +127,4 @@ def _turn(reply: Any) -> Turn | None:
 
 def _scanned(reply: Any) -> tuple[int, list[Known]]:
     cursor, pairs = reply
-    return int(cursor), [Known(*pairs[at : at + 2]) for at in range(0, len(pairs), 2)]
+    return int(cursor), [Known(unpack_id(pairs[at]), pairs[at + 1]) for at in range(0, len(pairs), 2)]

@@ -3,9 +3,9 @@
 --   sorted set, watermark string, outbound stream
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] rate that is set (segments/s)  ARGV[3] burst (tokens)
 -- ARGV[4] outbound limit (entries of one stream)  ARGV[5] quota ttl in seconds
--- then for each job: id, floor (tokens that its lane leaves to others), policy, deadline_ms or '',
---   fields to store besides (`d0r3q1.1999`: letters, and numbers or points) or '', quota ('' or `cap,cost,client`: thirds of a
---   credit, no cap when empty), number of segments (`number@who` where somebody is called about the job), and
+-- then for each job: id, floor (tokens that its lane leaves to others), lane and policy (field l, lib_job.lua),
+--   deadline_ms or '', fields to store besides (`d0r3q1.1999`: letters, and numbers or points) or '',
+--   quota ('' or `cap,cost,client`: thirds of a credit, no cap when empty), number of segments (`number@who` where somebody is called about the job), and
 --   that many submit_sm bodies
 -- returns {wait_ms, result...}: wait_ms 0 when all were handled; else the jobs after the last result were not,
 --   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed,
@@ -30,7 +30,7 @@ local lengths = {} -- of the outbound streams
 local handled, ledgers = {}, {} -- job ids by intake set, and the intake sets with their watermarks
 local a, k = 6, 4
 while a <= #ARGV do
-  local id, floor, policy, deadline = ARGV[a], tonumber(ARGV[a + 1]) * floor_share, ARGV[a + 2], ARGV[a + 3]
+  local id, floor, lane_and_policy, deadline = ARGV[a], tonumber(ARGV[a + 1]) * floor_share, ARGV[a + 2], ARGV[a + 3]
   local marks, quota, n = ARGV[a + 4], ARGV[a + 5], tonumber(ARGV[a + 6])
   local who
   if not n then
@@ -66,7 +66,7 @@ while a <= #ARGV do
     tokens = tokens - n
     lengths[outbound] = queued + n
     local history = (found[4] or '') .. string.format('%dQ;', math.max(0, now - tonumber(found[1])))
-    local fields = { 'p', policy, 'h', history }
+    local fields = { 'l', lane_and_policy, 'h', history }
     if client then
       fields[#fields + 1] = 'g'; fields[#fields + 1] = client
       if cap ~= '' then spend(client, tonumber(cost)) end

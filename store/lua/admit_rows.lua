@@ -9,7 +9,8 @@
 -- ARGV[4] outbound limit (entries)  ARGV[5] floor (tokens that the lane leaves to others)
 -- ARGV[6] campaign  ARGV[7] chunk  ARGV[8] rows of it that were handled before these
 -- ARGV[9] the chunk ends with these: '' no, else for how many seconds it is kept (0: it is deleted)
--- ARGV[10] lane letter  ARGV[11] policy  ARGV[12] deadline_ms or ''  ARGV[13] fields of the job besides (`d0`)
+-- ARGV[10] lane letter  ARGV[11] policy (behind it in field l, lib_job.lua)  ARGV[12] deadline_ms or ''
+-- ARGV[13] fields of the job besides (`d0`)
 -- ARGV[14] client or ''  ARGV[15] its cap, '' for none  ARGV[16] quota ttl in seconds  ARGV[17] ttl in seconds of jobs, and
 --   of the sets of numbers  ARGV[18] who is called about the jobs, '' for nobody
 -- ARGV[19] ms until an idle chunk is given out again  ARGV[20] most chunks in play  ARGV[21] most refused rows listed
@@ -77,15 +78,15 @@ if ARGV[12] ~= '' then all_have('x', ARGV[12]) end
 if ARGV[13] ~= '' then all_have('d', 0) end
 if told then all_have('b', ARGV[18]) end
 local plain = #same == 0
-local prefix = campaign .. ':'
+local prefix, lane_and_policy = campaign .. ':', ARGV[10] .. ARGV[11]
 
 local function make(key, row, to, marks, cost, n, a)
   local ref = prefix .. row .. '#'
   if n == 1 and plain and marks == '' then
     redis.call('XADD', KEYS[7], '*', 'r', ref .. '1', 'b', ARGV[a + 6])
-    redis.call('HSET', key, 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', '1', 'Q0,,,,,,')
+    redis.call('HSET', key, 'c', created, 't', to, 'l', lane_and_policy, 'h', '0Q;', '1', 'Q0,,,,,,')
   else
-    local fields = { 'c', created, 't', to, 'l', ARGV[10], 'p', ARGV[11], 'h', '0Q;', unpack(same) }
+    local fields = { 'c', created, 't', to, 'l', lane_and_policy, 'h', '0Q;', unpack(same) }
     for name, value in string.gmatch(marks, '(%l)([%d.]+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
     if n > 1 then fields[#fields + 1] = 'n'; fields[#fields + 1] = n end
     if n > 1 or told then

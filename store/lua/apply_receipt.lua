@@ -82,7 +82,7 @@ for a = 5, #ARGV, 7 do
   else
     park(KEYS[k + 2], status .. ';' .. raw)
     redis.call('EXPIRE', KEYS[k + 2], ARGV[3])
-    redis.call('ZADD', KEYS[3], string.format('%d', now), message_id)
+    redis.call('ZADD', KEYS[3], string.format('%d', now), plain_id(message_id))
     add_trace(KEYS[4], KEYS[5], ARGV[a + 6], 'R', message_id, now, now)
     result = 'parked'
   end

@@ -12,7 +12,7 @@ for a = 4, #ARGV, 2 do
   if string.find(redis.call('HGET', KEYS[k], ARGV[a + 1]) or '', '^A%d*,3,') then
     local job = load_job(KEYS[k], ARGV[a], ARGV[a + 1])
     local mark = job.counts and '#' .. job.number or ''
-    if noted_ms(job.history, mark, '[DI]3[ ;]', job.created) + tonumber(ARGV[3]) <= now then
+    if noted_ms(job.history, mark, '[DI]3[ *;]', job.created) + tonumber(ARGV[3]) <= now then
       job.segment.state = 'N'
       note(job, now, 'J')
       save_job(job, now, KEYS[k + 1], KEYS[1], KEYS[2], ARGV[2])

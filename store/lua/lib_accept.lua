@@ -20,7 +20,7 @@ local function join_orphans(job, now, message_id, orphan, at, is_first)
     note(job, now, 'D' .. status .. raw)
   end
   redis.call('DEL', orphan)
-  redis.call('ZREM', at.orphans, message_id)
+  redis.call('ZREM', at.orphans, plain_id(message_id))
   drop_trace(at.doubts, at.doubted, destination_of(job), 'R', message_id, now)
   return is_first and given_back('', s.status) or back
 end

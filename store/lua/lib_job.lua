@@ -2,7 +2,8 @@
 -- that change a segment; above it store/scripts.py puts RANK (status -> rank), STATUS (rank -> status) and
 -- FINAL (status -> true) from config/statuses.py, and REACHED, the rank of 004.
 --
--- Fields of a job:  c created (ms)  t destination  l lane (h n b)  p on_ambiguous and its limit (R1 H1 D1 F1)
+-- Fields of a job:  c created (ms)  t destination  l lane (h n b), behind it of an admitted one on_ambiguous (R H D F)
+--   and its limit unless that is 1
 --   q, u what its segments cost, and the messages of those that were accepted twice: lib_credit.lua
 --   r places that transliteration changed (only above 0)  d 0: no receipt is asked for (else absent)
 --   g client (if named)  n segments (only above 1)  x deadline (ms; 0: cancelled)  s status shown  e error  h history
@@ -15,7 +16,7 @@
 --   R rejected (its status is the one it is shown with), F failed unknown, E expired, C cancelled,
 --   N accepted and closed at 003: no handset confirmation came in time.
 -- History: <ms since created>[#segment]<letter>[status or code][ raw], entries end with ';'; a '~' stands before
---   the first entry after a gap.
+--   the first entry after a gap. Message ids and what receipts say are in short forms: store/packed.py.
 
 local LETTER_STATUS = { E = '10', C = '6', F = '1', N = '3' }
 local HISTORY_OCTETS = 480
@@ -50,6 +51,12 @@ local function pack_segment(s)
       .. optional(s.duplicates) .. ',' .. s.message_id
   end
   return s.state .. s.attempt .. ',' .. s.status .. ',' .. rest
+end
+
+-- A message id as the gateway gave it: operators see those of orphans.
+local function plain_id(packed)
+  if string.byte(packed) ~= 0 then return packed end
+  return (string.gsub(string.sub(packed, 2), '.', function(octet) return string.format('%02x', string.byte(octet)) end))
 end
 
 -- What the roll-up counts: the state, and for accepted and rejected ones their status too.

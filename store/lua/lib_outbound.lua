@@ -18,13 +18,13 @@ end
 
 -- The stream of the job's lane; `streams` are those of high, normal and bulk.
 local function stream_of(job, streams)
-  return streams[LANE_NUMBER[redis.call('HGET', job.key, 'l')]]
+  return streams[LANE_NUMBER[string.sub(redis.call('HGET', job.key, 'l'), 1, 1)]]
 end
 
 -- The letter of a job's policy, and how often an unknown outcome may be sent again.
 local function policy_of(job)
-  local policy = redis.call('HGET', job.key, 'p') or ''
-  return string.sub(policy, 1, 1), tonumber(string.sub(policy, 2)) or 1
+  local packed = redis.call('HGET', job.key, 'l') or ''
+  return string.sub(packed, 2, 2), tonumber(string.sub(packed, 3)) or 1
 end
 
 -- The outcome of a SENDING segment is unknown: resend, hold or fail, as its job says. The entry of a segment

@@ -89,7 +89,7 @@ def _bare_octets(server: Server, keys: Keys, ids: list[str]) -> float:
 
 def _example(server: Server, keys: Keys, job_id: str) -> Result:
     fields = server.client.hgetall(keys.job(job_id))
-    return {name.decode(): value.decode() for name, value in fields.items()}
+    return {name.decode(): value.decode("latin-1") for name, value in fields.items()}
 
 
 if __name__ == "__main__":

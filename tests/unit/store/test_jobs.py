@@ -29,7 +29,7 @@ def test_only_bulk_leaves_a_reserve(lane: str, floor: float) -> None:
     call = jobs.admit([Admission("j1", lane, "fail", 1, None, [b"x"])], Pace(1000, 0.2, 20_000))
 
     keys = int(call.arguments[0])
-    assert call.arguments[1 + keys + 5 : 1 + keys + 8] == ("j1", floor, "F1")
+    assert call.arguments[1 + keys + 5 : 1 + keys + 8] == ("j1", floor, lane[0] + "F")
 
 
 def test_a_call_names_as_many_keys_as_it_has() -> None:

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsfleet.config.errors import RecordError
-from smsfleet.store.records import Event, JobRecord, SegmentRecord, read_history, read_job, read_segment
+from smsfleet.store.packed import pack_id, pack_said
+from smsfleet.store.records import (
+    Event,
+    JobRecord,
+    SegmentRecord,
+    pack_policy,
+    read_history,
+    read_job,
+    read_segment,
+)
 
 BASE = {"c": "1000", "t": "27999100001", "l": "n"}
 
@@ -33,7 +42,7 @@ def test_a_job_that_was_only_taken_in_has_no_segments() -> None:
 
 
 def test_a_job_of_one_segment_is_read() -> None:
-    packed = {"p": "D1", "x": "9000", "s": "4", "h": "0Q;5S;9A8;", "1": "A1,4,88,2,1,3,id,with,commas"}
+    packed = {"l": "nD", "x": "9000", "s": "4", "h": "0Q;5S;9A8;", "1": "A1,4,88,2,1,3,id,with,commas"}
 
     record = read_job("j1", reply(**packed))
 
@@ -63,10 +72,19 @@ def test_the_reason_of_a_refusal_is_utf_8() -> None:
     ("letter", "policy"), [("R", "resend"), ("H", "hold"), ("D", "hold_then_resend"), ("F", "fail")]
 )
 def test_policies_are_read(letter: str, policy: str) -> None:
-    record = read_job("j1", reply(p=f"{letter}1"))
+    record = read_job("j1", reply(l=f"b{letter}"))
 
     assert isinstance(record, JobRecord)
-    assert record.policy == policy
+    assert (record.lane, record.policy) == ("bulk", policy)
+
+
+@pytest.mark.parametrize(("limit", "packed"), [(1, "R"), (0, "R0"), (12, "R12")])
+def test_a_policy_stands_with_its_limit_unless_that_is_1(limit: int, packed: str) -> None:
+    record = read_job("j1", reply(l="h" + pack_policy("resend", limit)))
+
+    assert pack_policy("resend", limit) == packed
+    assert isinstance(record, JobRecord)
+    assert record.policy == "resend"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +92,8 @@ def test_policies_are_read(letter: str, policy: str) -> None:
     [
         {"c": "soon"},
         {"l": "x"},
-        {"p": "X1"},
+        {"l": "nX"},
+        {"l": ""},
         {"n": "2", "1": "Q0,,,,,,"},
         {"1": "not packed"},
         {"1": "q0,,,,,,"},
@@ -91,9 +110,18 @@ def test_a_hash_without_a_destination_is_a_record_error() -> None:
         read_job("j1", [b"c", b"1000", b"l", b"n"])
 
 
-@given(st.text(alphabet=st.characters(max_codepoint=255), max_size=65))
+def test_a_message_id_that_is_packed_is_read_as_it_was() -> None:
+    stored = pack_id(b"a29f6845555647139e5c8f3b817f2c9a").decode("latin-1")
+
+    assert read_segment(1, f"A1,8,,,,,{stored}").message_id == "a29f6845555647139e5c8f3b817f2c9a"
+
+
+# A C-Octet String has no NUL.
+@given(st.text(alphabet=st.characters(min_codepoint=1, max_codepoint=255), max_size=65))
 def test_every_octet_of_a_message_id_is_kept(message_id: str) -> None:
-    assert read_segment(1, f"A1,8,,,,,{message_id}").message_id == message_id
+    stored = pack_id(message_id.encode("latin-1")).decode("latin-1")
+
+    assert read_segment(1, f"A1,8,,,,,{stored}").message_id == message_id
 
 
 def test_a_line_of_history_has_time_segment_code_and_what_was_said() -> None:
@@ -105,6 +133,14 @@ def test_a_line_of_history_has_time_segment_code_and_what_was_said() -> None:
         Event(5250, 2, "D", 4, "DELIVRD 000"),
         Event(6000, None, "X", 88, ""),
     )
+
+
+def test_what_was_said_is_read_where_its_usual_word_is_left_out() -> None:
+    usual, with_err = pack_said(4, " DELIVRD 000"), pack_said(7, " UNDELIV 001")
+
+    events = read_history(0, f"5D4{usual};6#2D7{with_err};")
+
+    assert [event.raw for event in events] == ["DELIVRD 000", "UNDELIV 001"]
 
 
 def test_a_gap_is_marked_on_the_line_behind_it() -> None:
