@@ -144,7 +144,8 @@ def end_if_orphaned(worker_pid: int) -> None:
     The kernel ends children with their worker once they have asked for it. One whose worker was killed before
     that would wait for work for ever.
     """
-    if os.getppid() != worker_pid:
+    is_worker = os.getpid() == worker_pid  # the solo pool: the worker does the children's work itself
+    if not is_worker and os.getppid() != worker_pid:
         os._exit(os.EX_UNAVAILABLE)
 
 

@@ -9,18 +9,21 @@ import sys
 import pytest
 
 CHILD = """
-import sys
+import os
 from smsfleet.tasks.app import end_if_orphaned
-end_if_orphaned(int(sys.argv[1]))
+end_if_orphaned({worker_pid})
 print("works")
 """
 
 
-@pytest.mark.parametrize(("worker_pid", "expected"), [(os.getpid(), "works\n"), (1, "")])
-def test_a_child_whose_worker_is_gone_ends(worker_pid: int, expected: str) -> None:
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(worker_pid)], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    ("worker_pid", "expected"),
+    [("os.getppid()", (0, "works\n")), ("os.getpid()", (0, "works\n")), ("0", (os.EX_UNAVAILABLE, ""))],
+    ids=["its child", "itself", "gone"],
+)
+def test_a_process_of_a_worker_that_is_gone_ends(worker_pid: str, expected: tuple[int, str]) -> None:
+    script = CHILD.format(worker_pid=worker_pid)
 
-    assert expected == child.stdout
-    assert (child.returncode == 0) == (expected == "works\n")
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert expected == (child.returncode, child.stdout)
