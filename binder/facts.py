@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smsfleet.binder.batcher import Batcher
 from smsfleet.binder.transport import Link
@@ -107,7 +107,7 @@ class Deliveries:
     async def _persist(self, batch: list[_Delivery]) -> None:
         now_ms = self._clock_ms()
         try:
-            await self._store.run_all([self._call(delivery, now_ms) for delivery in batch])
+            await self._store.run_all(self._calls(batch, now_ms))
             command_status = ESME_ROK
             self.count += sum(not delivery.refused_because for delivery in batch)
         except StoreUnavailable as error:
@@ -124,7 +124,16 @@ class Deliveries:
             if not refused_because:
                 link.deliver_resp(sequence_number, command_status)
 
-    def _call(self, delivery: _Delivery, now_ms: int) -> Call[bytes]:
-        if delivery.refused_because:
-            return self._wire.dead.bury(delivery.body, now_ms, delivery.refused_because)
-        return self._wire.deliver(delivery.body, now_ms)
+    def _calls(self, batch: list[_Delivery], now_ms: int) -> list[Call[Any]]:
+        wire = self._wire
+        bodies = [delivery.body for delivery in batch if not delivery.refused_because]
+        calls: list[Call[Any]] = [
+            wire.dead.bury(delivery.body, now_ms, delivery.refused_because)
+            for delivery in batch
+            if delivery.refused_because
+        ]
+        if len(bodies) == 1:
+            calls.append(wire.deliver(bodies[0], now_ms))
+        elif bodies:
+            calls.append(wire.deliver_all(bodies, now_ms))
+        return calls

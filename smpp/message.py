@@ -6,7 +6,7 @@ delivers is stored raw and decoded by the workers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
 from smsfleet.config.codes import ESME_RINVCMDLEN, ESME_RINVMSGLEN, ESME_RINVPARLEN
@@ -156,7 +156,10 @@ class _Message:
     @classmethod
     def decode_body(cls, body: bytes) -> Self:
         """The message in a body as it came. Raises PduError with the command_status to answer."""
-        return cls(*_parse(body, strict=cls._strict))
+        message, put = object.__new__(cls), object.__setattr__  # the constructor would look at each again
+        for name, value in zip(_NAMES, _parse(body, strict=cls._strict), strict=True):
+            put(message, name, value)
+        return message
 
     @classmethod
     def check_body(cls, body: bytes) -> None:
@@ -187,6 +190,9 @@ class _Message:
             raise EncodeError(
                 "one of short_message and one message_payload may be used, never both (guide §11)"
             )
+
+
+_NAMES = tuple(field.name for field in fields(_Message))
 
 
 @dataclass(frozen=True, slots=True, init=False)

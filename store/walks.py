@@ -75,10 +75,10 @@ class Walks:
         }
         return Call(("HSET", walk, *(word for pair in values.items() for word in pair)), int)
 
-    def sizes(self, day: int, first: int, count: int) -> list[Call[int]]:
+    def sizes(self, day: int, first: int, count: int) -> Call[list[int]]:
         """How many message ids each of the buckets has."""
-        buckets = range(first, first + count)
-        return [Call(("HLEN", self._keys.index_bucket(day, bucket)), int) for bucket in buckets]
+        keys = [self._keys.index_bucket(day, bucket) for bucket in range(first, first + count)]
+        return eval_call(script("sizes"), keys, (), list)
 
     def scan(self, day: int, bucket: int, cursor: int) -> Call[tuple[int, list[Known]]]:
         """Some message ids of a bucket, and the cursor for more; 0: these were the last."""

@@ -16,12 +16,15 @@ class SampledEvents:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._dispatcher, name)
 
-    def send(self, kind: str, *, uuid: str, **fields: Any) -> None:
-        """Send a task's event; asked for each, because `enable_events` may come at any time."""
+    @property
+    def are_wanted(self) -> bool:
+        """Whether those of tasks are sent now: without -E they are not, until `enable_events`."""
         groups = self._dispatcher.groups
-        if groups and "task" not in groups:  # a worker without -E sends those of workers only
-            return
-        if self._share >= 1 or share_of(uuid) < self._share:
+        return not groups or "task" in groups
+
+    def send(self, kind: str, *, uuid: str, **fields: Any) -> None:
+        """Send a task's event, if it is in the share."""
+        if self.are_wanted and (self._share >= 1 or share_of(uuid) < self._share):
             self._dispatcher.send(kind, uuid=uuid, **fields)
 
 

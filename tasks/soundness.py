@@ -25,11 +25,15 @@ EMPTY_BODY = (
 )
 """The body of a job that `send_sms.delay` took in: most messages are this, and need no second reading."""
 
+EMPTY_OCTETS = binascii.a2b_base64(EMPTY_BODY)
+
 
 def read(raw: bytes) -> tuple[dict[str, Any], str]:
     """The message and its delivery tag; raises one of UNSOUND."""
-    # Kombu's reading looks at each object for types of its own, which are rare.
-    message = loads(bytes_to_str(raw)) if b'"__type__"' in raw else json.loads(raw)
+    # Kombu's reading looks at each object for types of its own, which are rare. Decoded first: of octets
+    # json would guess the encoding.
+    text = bytes_to_str(raw)
+    message = loads(text) if '"__type__"' in text else json.loads(text)
     properties = message["properties"]
     tag = properties["delivery_tag"]
     if type(tag) is not str or len(tag) > LONGEST_NAME:

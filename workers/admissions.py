@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsfleet.store.jobs import Admission, Quota
 from smsfleet.store.outbox import ACCOUNT
@@ -23,8 +22,7 @@ SOON_MS = 10_000
 """A message that is due so soon is not scheduled: the gateway refuses a time that is over (0x61)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A job's request and the segments of its text."""
 
     job_id: str

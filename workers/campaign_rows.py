@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsfleet.config.errors import EncodeError, InvalidArgument, InvalidField, InvalidText
 from smsfleet.config.logs import mask_string
@@ -43,8 +43,7 @@ def without_number(chunk: bytes, number: str, country: str | None) -> tuple[str,
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")), found
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """A row and, when it may become a job, its number."""
 
     row: Row
@@ -132,11 +131,11 @@ class RowMaker:
             return made
         try:
             if segmented.segments == 1:
-                return replace(made, row=row._replace(bodies=(self._single(row.to, segmented),)))
+                return Made(row._replace(bodies=(self._single(row.to, segmented),)), segmented)
             bodies = self._admission(row.to, segmented, reference)
         except (InvalidArgument, EncodeError) as error:
             return self.refused(row.row, error.code, mask_string(str(error)))
-        return replace(made, row=row._replace(bodies=bodies))
+        return Made(row._replace(bodies=bodies), segmented)
 
     def _read(self, value: Any) -> tuple[str, Sequence[str]]:
         if type(value) is str:

@@ -8,8 +8,7 @@ gateway wrote is lost: what decides is beside what it was decided from.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from smsfleet.config.errors import SmsfleetError
 from smsfleet.config.receipt_tables import DEFAULT, ReceiptTables
@@ -61,8 +60,7 @@ class ReceiptError(SmsfleetError):
     code: ClassVar[str] = "receipt"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """One receipt. Strings are the gateway's octets as Latin-1, so `.encode("latin-1")` gives them back."""
 
     message_id: str

@@ -266,7 +266,7 @@ class _Read(NamedTuple):
 
 
 def _fact_of(fact: DeliveryFact, receipt: Receipt) -> ReceiptFact:
-    said = [receipt.stat_raw or receipt.stat or "", receipt.err or "", receipt.network_error or ""]
-    raw = " ".join(word for word in said if word).replace(";", ",")[:60]
+    said = (receipt.stat_raw or receipt.stat, receipt.err, receipt.network_error)
+    raw = " ".join(filter(None, said)).replace(";", ",")[:60]
     message_id = receipt.message_id.encode("latin-1")
     return ReceiptFact(fact.entry_id, message_id, receipt.status, f" {raw}" if raw else "")

@@ -206,7 +206,7 @@ class SmsRequest:
     def from_json(cls, content: bytes) -> SmsRequest:
         """A stored request; raises RecordError when it is not of this version's form."""
         try:
-            values = json.loads(content)
+            values = json.loads(content.decode())  # of octets it would guess the encoding first
             _check_form(values)
             if "binary" in values:
                 values["binary"] = Binary.from_dict(values["binary"])
@@ -232,9 +232,11 @@ def _check_form(values: Any) -> None:
             raise TypeError(f"{name!a:.40} is {type(value).__name__}")
     if not values.get("text") and "binary" not in values:
         raise TypeError("it has no text")
-    _one_of("lane", values.get("lane", "normal"), LANES)
-    _one_of("on_ambiguous", values.get("on_ambiguous", POLICIES[0]), POLICIES)
-    if not is_client(values.get("client", "x")):
+    if "lane" in values:
+        _one_of("lane", values["lane"], LANES)
+    if "on_ambiguous" in values:
+        _one_of("on_ambiguous", values["on_ambiguous"], POLICIES)
+    if "client" in values and not is_client(values["client"]):
         raise ValueError("'client' is no tag")
 
 

@@ -7,7 +7,6 @@ header of a concatenated message (§9.2.3.24.1 with an 8-bit reference, §9.2.3.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from smsfleet.config.errors import InvalidArgument, InvalidText, TextTooLong
@@ -49,8 +48,7 @@ GSM = Alphabet("gsm0338", 0, 1, 160, (153, 152), bytes((gsm0338.ESCAPE,)))
 UCS2 = Alphabet("ucs2", 8, 2, 70, (67, 66), bytes(range(0xD8, 0xDC)))  # the high surrogates
 
 
-@dataclass(frozen=True, slots=True)
-class Segmented:
+class Segmented(NamedTuple):
     """One message, ready to be put into submit_sm."""
 
     encoding: str
@@ -89,8 +87,8 @@ class Segmented:
         if not octets:
             return self
         number = reference.to_bytes(octets, "big")
-        return replace(
-            self, headers=[header[: -2 - octets] + number + header[-2:] for header in self.headers]
+        return self._replace(
+            headers=[header[: -2 - octets] + number + header[-2:] for header in self.headers]
         )
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.smpp.constants import (
+    ADDRESS_OCTETS,
     ESM_UDHI,
     TLV_MESSAGE_PAYLOAD,
     TLV_SAR_MSG_REF_NUM,
     TLV_SAR_SEGMENT_SEQNUM,
     TLV_SAR_TOTAL_SEGMENTS,
 )
+from smsfleet.smpp.fields import encode_c_octets
 from smsfleet.smpp.pdu import SubmitSm
 from smsfleet.smpp.tlv import Tlv
 from smsfleet.workers.options import PLAIN, REGISTERED_DELIVERY, WireOptions
 from smsfleet.workers.segments import LONG_MESSAGES, Segmented
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitOptions:
+class SubmitOptions(NamedTuple):
     """The fields that all segments of a job have in common."""
 
     destination: str
@@ -49,24 +51,43 @@ def bodies(options: SubmitOptions, segmented: Segmented) -> list[bytes]:
         )
     if segmented.segments > 1 and options.long_messages == "payload":
         whole = (TLV_MESSAGE_PAYLOAD, b"".join(segmented.user_data))
-        return [_submit_sm(options, segmented, tlvs=(whole,)).encode_body()]
+        return [_submit_sm(options, segmented.data_coding, tlvs=(whole,)).encode_body()]
     if segmented.segments > 1 and options.long_messages == "sar":
         return [
-            _submit_sm(options, segmented, short_message=octets, tlvs=_sar(segmented, number)).encode_body()
+            _submit_sm(
+                options, segmented.data_coding, short_message=octets, tlvs=_sar(segmented, number)
+            ).encode_body()
             for number, octets in enumerate(segmented.user_data, start=1)
         ]
-    # Segments differ from sm_length on, the last octet of a body without a message: encode the rest once.
     esm_class = ESM_UDHI if segmented.headers[0] else 0
-    common = _submit_sm(options, segmented, esm_class=esm_class).encode_body()[:-1]
+    before, behind = _around(options[1:], esm_class, segmented.data_coding)
+    destination = encode_c_octets("destination_addr", options.destination, ADDRESS_OCTETS)
     return [
-        b"".join((common, bytes((len(header) + len(octets),)), header, octets))
+        b"".join((before, destination, behind, bytes((len(header) + len(octets),)), header, octets))
         for header, octets in zip(segmented.headers, segmented.user_data, strict=True)
     ]
 
 
+@lru_cache(maxsize=256)
+def _around(
+    common: tuple[str, str, str, str, WireOptions], esm_class: int, data_coding: int
+) -> tuple[bytes, bytes]:
+    """What is before the destination in a body and behind it, up to sm_length; `common`: the other options.
+
+    The jobs of an application differ in destination and text, so nearly all find theirs here: encoding each
+    field of each job was a fifth of what a worker does to admit it.
+    """
+    source, wire = common[0], common[-1]
+    body = _submit_sm(SubmitOptions("", *common), data_coding, esm_class=esm_class).encode_body()
+    # service_type and its NUL, TON and NPI, source_addr and its NUL, TON and NPI (SMPP 3.4 §4.4.1); then the
+    # NUL of no destination. sm_length is the last octet of a body without a message.
+    at = len(wire.service_type) + 1 + 2 + len(source) + 1 + 2
+    return body[:at], body[at + 1 : -1]
+
+
 def _submit_sm(
     options: SubmitOptions,
-    segmented: Segmented,
+    data_coding: int,
     *,
     esm_class: int = 0,
     short_message: bytes = b"",
@@ -88,7 +109,7 @@ def _submit_sm(
         validity_period=options.validity_period,
         registered_delivery=REGISTERED_DELIVERY[wire.registered_delivery],
         replace_if_present_flag=int(wire.replace_if_present),
-        data_coding=segmented.data_coding,
+        data_coding=data_coding,
         short_message=short_message,
         tlvs=tlvs,
     )

@@ -86,8 +86,8 @@ class Walk:
         end, total = turn.bucket, 0
         filled: list[int] = []
         while end < INDEX_BUCKETS:
-            calls = self._runtime.walks.sizes(turn.days[0], end, min(BUCKETS, INDEX_BUCKETS - end))
-            for size in self._runtime.store.run_all(calls):
+            call = self._runtime.walks.sizes(turn.days[0], end, min(BUCKETS, INDEX_BUCKETS - end))
+            for size in self._runtime.store.run(call):
                 if total and total + size > SEGMENTS:
                     return end, filled
                 if size:

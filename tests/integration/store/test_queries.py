@@ -1,6 +1,6 @@
 """query_sm: what is to be asked is asked once, and an answer is joined like a receipt.
 
-apply_query.lua, ask.lua, ask_no_more.lua, walk_turn.lua, open_segments.lua, close_unconfirmed.lua.
+apply_query.lua, ask.lua, ask_no_more.lua, walk_turn.lua, sizes.lua, open_segments.lua, close_unconfirmed.lua.
 """
 
 from __future__ import annotations
@@ -219,6 +219,15 @@ def test_what_never_gets_a_receipt_is_not_looked_for(fleet: Fleet) -> None:
     fleet.redis("HSET", fleet.keys.job("j1"), "d", "0")
 
     assert [] == fleet.run(walks(fleet).open_segments([Known(b"M1", ref)]))
+
+
+def test_a_walk_learns_how_much_is_in_each_of_some_buckets(fleet: Fleet) -> None:
+    day = 20_000
+    for bucket, message_ids in ((8, (b"M1", b"M2")), (10, (b"M3",))):
+        for message_id in message_ids:
+            fleet.redis("HSET", fleet.keys.index_bucket(day, bucket), message_id, b"j1#1")
+
+    assert [0, 2, 0, 1] == fleet.run(walks(fleet).sizes(day, 7, 4))
 
 
 def test_one_worker_has_the_turn_until_it_ends_or_dies(fleet: Fleet) -> None:

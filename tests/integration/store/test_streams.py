@@ -1,4 +1,4 @@
-"""create_group.lua, left_over.lua, forward.lua: the streams of facts."""
+"""create_group.lua, deliver.lua, left_over.lua, forward.lua: the streams of facts."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ def test_a_group_that_is_made_late_misses_nothing(store: Store) -> None:
     store.run_all(fleet.facts.create_groups())
 
     assert [fact.body for fact in deliveries(fleet)] == [b"early"]
+
+
+def test_several_deliver_sm_are_persisted_at_once_each_as_one_alone_would_be(fleet: Fleet) -> None:
+    bodies = [b"first", b"\x00\xff\r\n", b"", b"last"]
+
+    assert 4 == fleet.run(fleet.wire.deliver_all(bodies, 123))
+
+    facts = deliveries(fleet)
+    assert [(body, 123) for body in bodies] == [(fact.body, fact.received_ms) for fact in facts]
 
 
 def test_what_was_read_and_not_applied_is_left_over_though_its_consumer_is_forgotten(fleet: Fleet) -> None:
