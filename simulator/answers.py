@@ -22,14 +22,14 @@ class LateAnswers:
         self._answer = answer
         self._flush = flush
         self._agenda: Agenda[tuple[int, SubmitAnswer]] = Agenda()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._wakes_at = float("inf")
-
-    def __len__(self) -> int:
-        return len(self._agenda)
+        self.waiting = 0
+        """how many wait"""
 
     def add(self, due: float, sequence_number: int, answer: SubmitAnswer) -> None:
         """Answer at the time `due`."""
+        self.waiting += 1
         self._agenda.add(due, (sequence_number, answer))
         self._wait()
 
@@ -44,12 +44,15 @@ class LateAnswers:
             return
         self.cancel()
         self._wakes_at = due
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._now()), self._look)
+        loop, wait_s = asyncio.get_running_loop(), due - self._now()
+        # What is due already leaves in the loop's next turn, not behind a receipt that is due as well.
+        self._timer = loop.call_later(wait_s, self._look) if wait_s > 0 else loop.call_soon(self._look)
 
     def _look(self) -> None:
         self._timer = None
         now = self._now()
         while (late := self._agenda.pop(now)) is not None:
+            self.waiting -= 1
             self._answer(*late)
         self._wait()
         self._flush()

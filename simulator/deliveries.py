@@ -47,7 +47,8 @@ class Deliveries:
         self.awaited += 1
         if timeout_s:
             self._sent.append(sent)
-            self._wait()
+            if self._timer is None:
+                self._wait()
         return sent
 
     def answered(self, sent: Sent, status: int, *, now: float) -> None:

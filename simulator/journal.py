@@ -28,6 +28,8 @@ from typing import IO, Any, Self
 
 Line = dict[str, Any]
 
+_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Journal:
     """Counts events; writes them to `path`, if one is given; keeps them all with `remember`.
@@ -69,12 +71,17 @@ class Journal:
             return
         line = {"at": round(at, 6), "event": event, "connection": connection, **values}
         if self._remember:
-            self.lines.append(line)
-            self.on_line()
-            if event == "submit_sm" and not values["status"]:
-                self.accepted[values["destination"], values["short_message"]] += 1
+            self._keep(line)
         if self._file is not None:
-            self._unwritten.append(json.dumps(line, separators=(",", ":")))
+            self._unwritten.append(_json(line))
+
+    def write_line(self, event: str, line: str) -> None:
+        """Count an event and keep a line of `lines`."""
+        self.counts[event] += 1
+        if self._remember:
+            self._keep(json.loads(line))
+        if self._file is not None:
+            self._unwritten.append(line)
 
     def forget(self) -> None:
         """Remember nothing of what was; the file keeps it."""
@@ -85,6 +92,12 @@ class Journal:
     def of(self, event: str) -> list[Line]:
         """The remembered lines of one kind of event."""
         return [line for line in self.lines if line["event"] == event]
+
+    def _keep(self, line: Line) -> None:
+        self.lines.append(line)
+        self.on_line()
+        if line["event"] == "submit_sm" and not line["status"]:
+            self.accepted[line["destination"], line["short_message"]] += 1
 
     def flush(self) -> None:
         """Hand the lines to the operating system."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from smsfleet.config.codes import ESME_RINVCMDID
+from smsfleet.simulator import lines
 from smsfleet.simulator.answers import LateAnswers
 from smsfleet.simulator.behaviour import Smsc, SubmitAnswer
 from smsfleet.simulator.deliveries import Deliveries, Sent
@@ -15,14 +16,8 @@ from smsfleet.simulator.journal import Journal
 from smsfleet.simulator.mailbox import Delivery
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.trickle import Trickle
-from smsfleet.smpp.constants import (
-    TLV_SAR_MSG_REF_NUM,
-    TLV_SAR_SEGMENT_SEQNUM,
-    TLV_SAR_TOTAL_SEGMENTS,
-    command_name,
-)
+from smsfleet.smpp.constants import command_name
 from smsfleet.smpp.events import CloseConnection, LinkLost, Nacked
-from smsfleet.smpp.message import SubmitSm
 from smsfleet.smpp.server import SmscSession
 from smsfleet.smpp.server_events import (
     BindRequested,
@@ -35,8 +30,8 @@ from smsfleet.smpp.server_events import (
     UnbindReceived,
 )
 
-SAR_TLVS = (TLV_SAR_MSG_REF_NUM, TLV_SAR_TOTAL_SEGMENTS, TLV_SAR_SEGMENT_SEQNUM)
-"""How parts of a text are told without a header, as the journal shows them."""
+READ_OCTETS = 1 << 16
+"""What is taken from the system at once: some hundred messages."""
 
 
 class Host(Protocol):
@@ -60,8 +55,12 @@ class Host(Protocol):
         """Deliver what can be delivered."""
 
 
-class Peer(asyncio.Protocol):
-    """The simulator's side of one connection. `number` counts the connections of a simulator."""
+class Peer(asyncio.BufferedProtocol):
+    """The simulator's side of one connection. `number` counts the connections of a simulator.
+
+    A BufferedProtocol: for any other one asyncio takes 256 KiB from the system for each read and gives them
+    back, which costs more than all that is done with a message.
+    """
 
     def __init__(self, host: Host, number: int) -> None:
         self.number = number
@@ -69,10 +68,13 @@ class Peer(asyncio.Protocol):
         """submit_sm that came and were not answered yet"""
         self.most_unanswered = 0
         self._host = host
+        self._smsc = host.smsc
+        self._journal = host.journal
+        self._octets = memoryview(bytearray(READ_OCTETS))
         self._loop = asyncio.get_running_loop()
-        self._deliveries = Deliveries(host.smsc, host.now, self._on_deliver_late)
+        self._deliveries = Deliveries(self._smsc, host.now, self._on_deliver_late)
         self.session: SmscSession[Sent] = SmscSession(
-            answer_enquire_links=host.smsc.options.answers_enquire_links
+            answer_enquire_links=self._smsc.options.answers_enquire_links
         )
         self._transport: asyncio.Transport | None = None
         self._trickle: Trickle | None = None
@@ -83,8 +85,7 @@ class Peer(asyncio.Protocol):
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             BindRequested: self._on_bind,
             QueryReceived: self._on_query,
-            DeliverAnswered: self._on_deliver_answered,
-            Nacked: self._on_deliver_answered,
+            Nacked: self._on_deliver_nacked,
             EnquireLinkReceived: self._on_enquire_link,
             EnquireLinkAnswered: self._on_enquire_link_answered,
             UnbindReceived: self._on_unbind,
@@ -100,22 +101,29 @@ class Peer(asyncio.Protocol):
         self._transport = transport
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        options = self._host.smsc.options
+        options = self._smsc.options
         self._trickle = Trickle(transport.write, options.split_octets, options.split_pause_s)
         self._write("connect", self._host.now(), peer=str(transport.get_extra_info("peername")))
         self._host.joined(self)
 
-    def data_received(self, data: bytes) -> None:
-        """Judge what came; every answer that is ready leaves in one write."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        """Where the next octets go."""
+        return self._octets
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Judge what came; every answer and receipt that is ready leaves in one write."""
         now = self._host.now()
-        for event in self.session.receive(data, now=now):
+        for event in self.session.receive(bytes(self._octets[:nbytes]), now=now):
             if type(event) is SubmitReceived:
                 self._on_submit(event, now)
+            elif type(event) is DeliverAnswered:
+                self._on_deliver_answered(event, now)
             else:
                 handler = self._handlers.get(type(event))
                 if handler is not None:
                     handler(event, now)
-        self.flush()
+        self._host.pump()
+        self.flush_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever was not acknowledged is delivered again on the next bind."""
@@ -125,14 +133,13 @@ class Peer(asyncio.Protocol):
         self._late.cancel()
         if self._enquiry_timer is not None:
             self._enquiry_timer.cancel()
-        smsc = self._host.smsc
-        smsc.leave(self.number)
+        self._smsc.leave(self.number)
         lost = self._deliveries.lost(
             event.token for event in self.session.connection_lost() if isinstance(event, LinkLost)
         )
         reason = self._why if exc is None else f"{exc.__class__.__name__}: {exc}"
         self._write("disconnect", self._host.now(), reason=reason, lost=lost)
-        self._host.journal.flush()
+        self._journal.flush()
         self._host.left(self)
 
     # --- the simulator's side ------------------------------------------------------------------
@@ -145,11 +152,10 @@ class Peer(asyncio.Protocol):
             return 0
         if not self._host.delivers:
             return 0
-        return self._host.smsc.options.deliver_window - self._deliveries.awaited
+        return self._smsc.options.deliver_window - self._deliveries.awaited
 
-    def deliver(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery, *, now: float) -> None:
         """Send one deliver_sm with the next octets."""
-        now = self._host.now()
         sent = self._deliveries.send(delivery, now=now)
         self._write_delivery("deliver_sm", sent, now)
         self.session.deliver(sent, delivery.body)
@@ -164,7 +170,7 @@ class Peer(asyncio.Protocol):
     def flush(self) -> None:
         """Write the journal, then what is ready."""
         self._flush_due = False
-        self._host.journal.flush()
+        self._journal.flush()
         data = self.session.data_to_send()
         if data and self._transport is not None and self._trickle is not None:
             self._trickle.write(data)
@@ -203,20 +209,20 @@ class Peer(asyncio.Protocol):
     # --- events of the session -----------------------------------------------------------------
 
     def _on_submit(self, event: SubmitReceived, now: float) -> None:
-        smsc = self._host.smsc
-        answer = smsc.submit(event.body, now=now)
+        answer = self._smsc.submit(event.body, now=now)
+        options, delay_s = self._smsc.options, answer.delay_s
         self.unanswered += 1
         self.most_unanswered = max(self.most_unanswered, self.unanswered)
-        if self._host.journal.is_on:
-            self._write_submit(event.decode(), answer, now)
+        is_answered = delay_s is not None and options.answers_submits
+        if self._journal.is_on:
+            line = lines.submit_sm(now, self.number, event.decode(), answer, answered=is_answered)
+            self._journal.write_line("submit_sm", line)
         else:
-            self._host.journal.count("submit_sm")
-        self._host.pump()
-        options = smsc.options
-        if not options.answers_submits or answer.delay_s is None:
+            self._journal.count("submit_sm")
+        if delay_s is None or not is_answered:
             return
-        if options.response_delay_s or answer.delay_s or self._late:  # the order of equal delays is kept
-            due = now + options.response_delay_s + answer.delay_s
+        if options.response_delay_s or delay_s or self._late.waiting:  # the order of equal delays is kept
+            due = now + options.response_delay_s + delay_s
             self._late.add(due, event.sequence_number, answer)
         else:
             self._answer(event.sequence_number, answer)
@@ -226,7 +232,7 @@ class Peer(asyncio.Protocol):
         self.session.submit_resp(sequence_number, answer.command_status, answer.message_id)
 
     def _on_bind(self, event: BindRequested, now: float) -> None:
-        status = self._host.smsc.bind(self.number, event, now=now)
+        status = self._smsc.bind(self.number, event, now=now)
         self._write(
             "bind",
             now,
@@ -244,10 +250,10 @@ class Peer(asyncio.Protocol):
         self._host.pump()
 
     def _on_query(self, event: QueryReceived, now: float) -> None:
-        if self._host.smsc.options.queries != "answered":
+        if self._smsc.options.queries != "answered":
             self._refuse_query(event, now)
             return
-        answer = self._host.smsc.query(event.message_id, now=now)
+        answer = self._smsc.query(event.message_id, now=now)
         self._write_query(event, answer.command_status, now)
         self.session.query_resp(
             event.sequence_number,
@@ -259,17 +265,20 @@ class Peer(asyncio.Protocol):
         )
 
     def _refuse_query(self, event: QueryReceived, now: float) -> None:
-        how = self._host.smsc.options.queries
+        how = self._smsc.options.queries
         self._write_query(event, None if how == "silent" else ESME_RINVCMDID, now)
         if how == "nacked":
             self.session.generic_nack(event.sequence_number, ESME_RINVCMDID)
         elif how == "refused":
             self.session.query_resp(event.sequence_number, ESME_RINVCMDID)
 
-    def _on_deliver_answered(self, event: DeliverAnswered[Sent] | Nacked[Sent], now: float) -> None:
-        self._write_delivery("deliver_sm_resp", event.token, now, status=event.command_status)
-        self._deliveries.answered(event.token, event.command_status, now=now)
-        self._host.pump()
+    def _on_deliver_nacked(self, event: Nacked[Sent], now: float) -> None:
+        self._on_deliver_answered(DeliverAnswered(event.token, event.command_status), now)
+
+    def _on_deliver_answered(self, event: DeliverAnswered[Sent], now: float) -> None:
+        sent, status = event
+        self._write_delivery("deliver_sm_resp", sent, now, status)
+        self._deliveries.answered(sent, status, now=now)
 
     def _on_deliver_late(self, sent: Sent) -> None:
         self._write_delivery("deliver_sm_unanswered", sent, self._host.now())
@@ -283,7 +292,7 @@ class Peer(asyncio.Protocol):
 
     def _on_unbind(self, event: UnbindReceived, now: float) -> None:
         self._write("unbind", now)
-        if self._host.smsc.options.answers_unbinds:
+        if self._smsc.options.answers_unbinds:
             self.session.unbind_resp(event.sequence_number)
             self.close("unbound")
 
@@ -297,7 +306,7 @@ class Peer(asyncio.Protocol):
     # --- inside --------------------------------------------------------------------------------
 
     def _schedule_enquiry(self) -> None:
-        interval_s = self._host.smsc.options.enquire_link_s
+        interval_s = self._smsc.options.enquire_link_s
         if interval_s:
             self._enquiry_timer = self._loop.call_later(interval_s, self._enquire)
 
@@ -308,22 +317,13 @@ class Peer(asyncio.Protocol):
             self._schedule_enquiry()
 
     def _write(self, event: str, now: float, **values: Any) -> None:
-        self._host.journal.write(event, at=now, connection=self.number, **values)
+        self._journal.write(event, at=now, connection=self.number, **values)
 
-    def _write_delivery(self, event: str, sent: Sent, now: float, **values: Any) -> None:
-        if not self._host.journal.is_on:
-            self._host.journal.count(event)
-            return
-        delivery = sent.delivery
-        self._write(
-            event,
-            now,
-            delivery=delivery.number,
-            attempt=sent.attempt,
-            message_id=delivery.message_id.decode("latin-1"),
-            **({"stat": delivery.stat} if delivery.stat else {}),
-            **values,
-        )
+    def _write_delivery(self, event: str, sent: Sent, now: float, status: int | None = None) -> None:
+        if self._journal.is_on:
+            self._journal.write_line(event, lines.delivery(event, now, self.number, sent, status))
+        else:
+            self._journal.count(event)
 
     def _write_query(self, event: QueryReceived, status: int | None, now: float) -> None:
         self._write(
@@ -332,21 +332,4 @@ class Peer(asyncio.Protocol):
             message_id=event.message_id.decode("latin-1"),
             source=event.source_addr.decode("latin-1"),
             status=status,
-        )
-
-    def _write_submit(self, message: SubmitSm, answer: SubmitAnswer, now: float) -> None:
-        sar = [message.tlv(tag) for tag in SAR_TLVS] if message.tlvs else []
-        self._write(
-            "submit_sm",
-            now,
-            destination=message.destination_addr.decode("latin-1"),
-            source=message.source_addr.decode("latin-1"),
-            esm_class=message.esm_class,
-            data_coding=message.data_coding,
-            registered_delivery=message.registered_delivery,
-            short_message=message.user_data.hex(),
-            status=answer.command_status,
-            message_id=answer.message_id.decode("latin-1"),
-            answered=answer.delay_s is not None and self._host.smsc.options.answers_submits,
-            **({"sar": [int.from_bytes(value or b"") for value in sar]} if any(sar) else {}),
         )

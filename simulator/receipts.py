@@ -11,12 +11,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from smsfleet.config.errors import EncodeError
 from smsfleet.config.statuses import MESSAGE_STATE_WORD
 from smsfleet.smpp.constants import (
     ESM_INTERMEDIATE,
     ESM_RECEIPT,
     RECEIPT_ALWAYS,
     RECEIPT_ON_FAILURE,
+    SHORT_MESSAGE_OCTETS,
     STATE_ACCEPTED,
     STATE_DELIVERED,
     STATE_ENROUTE,
@@ -25,8 +27,7 @@ from smsfleet.smpp.constants import (
     TLV_NETWORK_ERROR_CODE,
     TLV_RECEIPTED_MESSAGE_ID,
 )
-from smsfleet.smpp.message import DeliverSm, SubmitSm
-from smsfleet.smpp.tlv import Tlv
+from smsfleet.smpp.tlv import Tlv, encode_tlvs
 
 _ASKED: Final = 0x03
 """The bits of registered_delivery that ask for a receipt (SMPP 3.4 §5.2.17)."""
@@ -51,8 +52,13 @@ class Receipt(NamedTuple):
         return self.word or MESSAGE_STATE_WORD[self.message_state]
 
 
-ReceiptForm = Callable[[Receipt, SubmitSm], DeliverSm]
-"""How a receipt is put into a deliver_sm."""
+ReceiptForm = Callable[[Receipt, bytes], bytes]
+"""The body of the deliver_sm that tells a receipt, and goes the way that an `Envelope` says."""
+
+_TEXT: Final = b"id:%b sub:001 dlvrd:%03d submit date:%b done date:%b stat:%b err:%b text:"
+
+_BETWEEN: Final = bytes(8)
+"""protocol_id to sm_default_msg_id: nothing of it is used in a receipt."""
 
 
 def is_wanted(registered_delivery: int, message_state: int) -> bool:
@@ -61,36 +67,32 @@ def is_wanted(registered_delivery: int, message_state: int) -> bool:
     return asked == RECEIPT_ALWAYS or (asked == RECEIPT_ON_FAILURE and message_state not in _GOOD)
 
 
-def text_receipt(receipt: Receipt, message: SubmitSm) -> DeliverSm:
+def text_receipt(receipt: Receipt, way: bytes) -> bytes:
     """The receipt as a text in short_message, from the number that the message went to."""
-    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 12))
+    return _deliver_sm(way, ESM_RECEIPT, _text(receipt, 12))
 
 
 def _text(receipt: Receipt, digits: int) -> bytes:
-    delivered = 1 if receipt.message_state == STATE_DELIVERED else 0
-    submitted, done = date(int(receipt.submitted_at))[:digits], date(int(receipt.done_at))[:digits]
-    text = (
-        f"id:{receipt.message_id.decode('latin-1')} sub:001 dlvrd:{delivered:03d}"
-        f" submit date:{submitted} done date:{done}"
-        f" stat:{receipt.stat} err:{receipt.err} text:"
+    message_id, state, err, submitted_at, done_at, word = receipt
+    return _TEXT % (
+        message_id,
+        state == STATE_DELIVERED,
+        date(int(submitted_at))[:digits],
+        date(int(done_at))[:digits],
+        (word or MESSAGE_STATE_WORD[state]).encode("latin-1"),
+        err.encode("latin-1"),
     )
-    return text.encode("latin-1")
 
 
-def _deliver_sm(
-    message: SubmitSm, esm_class: int, short_message: bytes, tlvs: tuple[Tlv, ...] = ()
-) -> DeliverSm:
-    return DeliverSm(
-        source_addr_ton=message.dest_addr_ton,
-        source_addr_npi=message.dest_addr_npi,
-        source_addr=message.destination_addr,
-        dest_addr_ton=message.source_addr_ton,
-        dest_addr_npi=message.source_addr_npi,
-        destination_addr=message.source_addr,
-        esm_class=esm_class,
-        short_message=short_message,
-        tlvs=tlvs,
-    )
+def _deliver_sm(way: bytes, esm_class: int, short_message: bytes, tlvs: tuple[Tlv, ...] = ()) -> bytes:
+    """What DeliverSm would encode, from octets that need no check: there is one for each message."""
+    size = len(short_message)
+    if size > SHORT_MESSAGE_OCTETS:
+        raise EncodeError(
+            f"a receipt of {size} octets; at most {SHORT_MESSAGE_OCTETS} fit into short_message"
+        )
+    body = b"\0%b%c%b%c%b" % (way, esm_class, _BETWEEN, size, short_message)
+    return body + encode_tlvs(tlvs) if tlvs else body
 
 
 def _tlvs(receipt: Receipt) -> tuple[Tlv, ...]:
@@ -110,32 +112,32 @@ def error_number(err: str, octets: int) -> int:
     return number if number < 1 << 8 * octets else 0
 
 
-def _short_dates(receipt: Receipt, message: SubmitSm) -> DeliverSm:
-    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 10))
+def _short_dates(receipt: Receipt, way: bytes) -> bytes:
+    return _deliver_sm(way, ESM_RECEIPT, _text(receipt, 10))
 
 
-def _text_and_tlvs(receipt: Receipt, message: SubmitSm) -> DeliverSm:
-    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 12), _tlvs(receipt))
+def _text_and_tlvs(receipt: Receipt, way: bytes) -> bytes:
+    return _deliver_sm(way, ESM_RECEIPT, _text(receipt, 12), _tlvs(receipt))
 
 
-def _tlvs_only(receipt: Receipt, message: SubmitSm) -> DeliverSm:
-    return _deliver_sm(message, ESM_RECEIPT, b"", _tlvs(receipt))
+def _tlvs_only(receipt: Receipt, way: bytes) -> bytes:
+    return _deliver_sm(way, ESM_RECEIPT, b"", _tlvs(receipt))
 
 
-def _payload(receipt: Receipt, message: SubmitSm) -> DeliverSm:
-    return _deliver_sm(message, ESM_RECEIPT, b"", ((TLV_MESSAGE_PAYLOAD, _text(receipt, 12)),))
+def _payload(receipt: Receipt, way: bytes) -> bytes:
+    return _deliver_sm(way, ESM_RECEIPT, b"", ((TLV_MESSAGE_PAYLOAD, _text(receipt, 12)),))
 
 
-def _unflagged(receipt: Receipt, message: SubmitSm) -> DeliverSm:
-    return _deliver_sm(message, 0, _text(receipt, 12))
+def _unflagged(receipt: Receipt, way: bytes) -> bytes:
+    return _deliver_sm(way, 0, _text(receipt, 12))
 
 
-def _intermediate(receipt: Receipt, message: SubmitSm) -> DeliverSm:
-    return _deliver_sm(message, ESM_INTERMEDIATE, _text(receipt, 12))
+def _intermediate(receipt: Receipt, way: bytes) -> bytes:
+    return _deliver_sm(way, ESM_INTERMEDIATE, _text(receipt, 12))
 
 
-def _lower_case(receipt: Receipt, message: SubmitSm) -> DeliverSm:
-    return _deliver_sm(message, ESM_RECEIPT, _text(receipt, 12).lower())
+def _lower_case(receipt: Receipt, way: bytes) -> bytes:
+    return _deliver_sm(way, ESM_RECEIPT, _text(receipt, 12).lower())
 
 
 FORMS: Final[dict[str, ReceiptForm]] = {
@@ -154,6 +156,6 @@ in lower case."""
 
 
 @lru_cache(maxsize=64)
-def date(at: int) -> str:
+def date(at: int) -> bytes:
     """YYMMDDhhmmss in UTC."""
-    return time.strftime("%y%m%d%H%M%S", time.gmtime(at))
+    return time.strftime("%y%m%d%H%M%S", time.gmtime(at)).encode("ascii")

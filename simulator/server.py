@@ -52,7 +52,7 @@ class Simulator:
         self._most_unanswered = 0
         self._reading = True
         self.delivers = True
-        self._pumping: asyncio.TimerHandle | None = None
+        self._pumping: asyncio.Handle | None = None
         self._pump_at = float("inf")
         self._started_at = self.now()
         self._disconnecting = Schedule(self._disconnect_again)
@@ -258,7 +258,9 @@ class Simulator:
                 return
             self._pumping.cancel()
         self._pump_at = due
-        self._pumping = asyncio.get_running_loop().call_later(max(0.0, due - self.now()), self._pump)
+        loop, wait_s = asyncio.get_running_loop(), due - self.now()
+        # What is due already leaves with the answers that wait for the end of this turn, in the same write.
+        self._pumping = loop.call_later(wait_s, self._pump) if wait_s > 0 else loop.call_soon(self._pump)
 
     def _adopt(self, options: SimulatorOptions) -> None:
         self.smsc.adopt(options)
@@ -294,14 +296,17 @@ class Simulator:
     def _pump(self) -> None:
         """One deliver_sm to each receiver in turn, while any is due and any takes one."""
         self._pumping = None
-        now, mailbox, held_s = self.now(), self.smsc.mailbox, self.options.held_s
-        while receivers := [peer for peer in self._peers.values() if peer.room > 0]:
-            for peer in receivers:
-                delivery = mailbox.take(held_s, now=now)
+        now, take, held_s = self.now(), self.smsc.mailbox.take, self.options.held_s
+        rooms = [(peer, peer.room) for peer in self._peers.values()]
+        for turn in range(max((room for _, room in rooms), default=0)):
+            for peer, room in rooms:
+                if room <= turn:
+                    continue
+                delivery = take(held_s, now=now)
                 if delivery is None:
                     self.pump()
                     return
-                peer.deliver(delivery)
+                peer.deliver(delivery, now=now)
 
 
 def epoch_clock() -> Callable[[], float]:

@@ -109,9 +109,11 @@ class LateAnswer(Generic[T]):
 # --- deliveries --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A well-formed deliver_sm: persist `body`, then call `Session.deliver_resp(sequence_number)`."""
+class Delivered(NamedTuple):
+    """A well-formed deliver_sm: persist `body`, then call `Session.deliver_resp(sequence_number)`.
+
+    A NamedTuple for the same reason: one for every receipt.
+    """
 
     sequence_number: int
     body: bytes

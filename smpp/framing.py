@@ -55,7 +55,7 @@ class Framer:
             data = bytes(self._partial)
             self._partial.clear()
         frames: list[Frame] = []
-        append, unpack, new = frames.append, _HEADER.unpack_from, Frame
+        append, unpack, new = frames.append, _HEADER.unpack_from, tuple.__new__
         start, end, limit = 0, len(data), self._max
         while end - start >= HEADER_OCTETS:
             length, command_id, command_status, sequence_number = unpack(data, start)
@@ -64,7 +64,9 @@ class Framer:
             stop = start + length
             if stop > end:
                 break
-            append(new(command_id, command_status, sequence_number, data[start + HEADER_OCTETS : stop]))
+            # What Frame() does, in half the time: there are four of them for every message.
+            body = data[start + HEADER_OCTETS : stop]
+            append(new(Frame, (command_id, command_status, sequence_number, body)))
             start = stop
         if start < end:
             self._keep(data, start)

@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
-from smsfleet.config.codes import ESME_RINVCMDLEN, ESME_RINVMSGLEN, ESME_RINVPARLEN
-from smsfleet.config.errors import EncodeError, PduError
+from smsfleet.config.errors import EncodeError
 from smsfleet.smpp.constants import (
     ADDRESS_OCTETS,
     HEADER_OCTETS,
-    LIBERAL_ADDRESS_OCTETS,
     MAX_PDU_OCTETS,
     SERVICE_TYPE_OCTETS,
     SHORT_MESSAGE_OCTETS,
@@ -26,32 +24,11 @@ from smsfleet.smpp.fields import (
     Text,
     ascii_octets,
     check_octet,
-    decode_c_octets,
     encode_c_octets,
     encode_time,
 )
-from smsfleet.smpp.tlv import Tlv, decode_tlvs, encode_tlvs, find_tlv
-
-_Fields = tuple[
-    bytes,
-    int,
-    int,
-    bytes,
-    int,
-    int,
-    bytes,
-    int,
-    int,
-    int,
-    bytes,
-    bytes,
-    int,
-    int,
-    int,
-    int,
-    bytes,
-    tuple[Tlv, ...],
-]
+from smsfleet.smpp.parsing import check, parse, registered_delivery_at
+from smsfleet.smpp.tlv import Tlv, encode_tlvs, find_tlv
 
 
 # init=False: the constructor is written out, so that it takes str or bytes while the fields are bytes.
@@ -157,14 +134,14 @@ class _Message:
     def decode_body(cls, body: bytes) -> Self:
         """The message in a body as it came. Raises PduError with the command_status to answer."""
         message, put = object.__new__(cls), object.__setattr__  # the constructor would look at each again
-        for name, value in zip(_NAMES, _parse(body, strict=cls._strict), strict=True):
+        for name, value in zip(_NAMES, parse(body, strict=cls._strict), strict=True):
             put(message, name, value)
         return message
 
     @classmethod
     def check_body(cls, body: bytes) -> None:
         """Raise what `decode_body` would raise, without building the message."""
-        _parse(body, strict=cls._strict)
+        check(body, strict=cls._strict)
 
     def tlv(self, tag: int) -> bytes | None:
         """The value of the first TLV with this tag, or None."""
@@ -214,93 +191,11 @@ def without_receipts(body: bytes) -> bytes:
 
     Raises PduError for a body that is no submit_sm.
     """
-    at = _registered_delivery_at(body)
+    at = registered_delivery_at(body)
     return body[:at] + b"\0" + body[at + 1 :]
 
 
 def has_tlvs(body: bytes) -> bool:
     """Whether a submit_sm body goes on behind short_message. Raises PduError for no submit_sm body."""
-    sm_length_at = _registered_delivery_at(body) + 4
+    sm_length_at = registered_delivery_at(body) + 4
     return len(body) > sm_length_at + 1 + body[sm_length_at]
-
-
-def _registered_delivery_at(body: bytes) -> int:
-    """Where the five octets from registered_delivery to sm_length start."""
-    _, at = decode_c_octets("service_type", body, 0, SERVICE_TYPE_OCTETS)
-    _, at = decode_c_octets("source_addr", body, at + 2, LIBERAL_ADDRESS_OCTETS)
-    _, at = decode_c_octets("destination_addr", body, at + 2, LIBERAL_ADDRESS_OCTETS)
-    _, at = decode_c_octets("schedule_delivery_time", body, at + 3, TIME_OCTETS)
-    _, at = decode_c_octets("validity_period", body, at, TIME_OCTETS)
-    if at + 5 > len(body):
-        raise PduError(ESME_RINVPARLEN, "the PDU ends before sm_length")
-    return at
-
-
-def _parse(body: bytes, *, strict: bool) -> _Fields:
-    """The fields in the order of the wire.
-
-    Raises PduError: 0x01 for a message or string length that cannot be, 0xC2 for a PDU or TLV that ends
-    early; strict also refuses what encoding would refuse, and calls a PDU that ends early 0x02.
-    """
-    address_octets = ADDRESS_OCTETS if strict else LIBERAL_ADDRESS_OCTETS
-    try:
-        service_type, at = decode_c_octets("service_type", body, 0, SERVICE_TYPE_OCTETS)
-        source_ton, source_npi = body[at], body[at + 1]
-        source, at = decode_c_octets("source_addr", body, at + 2, address_octets)
-        dest_ton, dest_npi = body[at], body[at + 1]
-        dest, at = decode_c_octets("destination_addr", body, at + 2, address_octets)
-        esm_class, protocol_id, priority = body[at], body[at + 1], body[at + 2]
-        schedule, at = decode_c_octets("schedule_delivery_time", body, at + 3, TIME_OCTETS)
-        validity, at = decode_c_octets("validity_period", body, at, TIME_OCTETS)
-        registered, replace, coding = body[at], body[at + 1], body[at + 2]
-        default_id, sm_length = body[at + 3], body[at + 4]
-    except IndexError as error:
-        status = ESME_RINVCMDLEN if strict else ESME_RINVPARLEN
-        raise PduError(status, "the PDU ends within its mandatory fields") from error
-    except PduError as error:
-        if strict and error.command_status == ESME_RINVPARLEN:
-            raise PduError(ESME_RINVCMDLEN, str(error)) from error
-        raise
-    at += 5
-    end = at + sm_length
-    if end > len(body):
-        raise PduError(ESME_RINVMSGLEN, f"sm_length is {sm_length}, but {len(body) - at} octets follow")
-    short_message = body[at:end]
-    tlvs = decode_tlvs(body, end, len(body)) if end < len(body) else ()
-    if strict:
-        _check_strictly(sm_length, tlvs, (service_type, source, dest), (schedule, validity))
-    return (
-        service_type,
-        source_ton,
-        source_npi,
-        source,
-        dest_ton,
-        dest_npi,
-        dest,
-        esm_class,
-        protocol_id,
-        priority,
-        schedule,
-        validity,
-        registered,
-        replace,
-        coding,
-        default_id,
-        short_message,
-        tlvs,
-    )
-
-
-def _check_strictly(
-    sm_length: int, tlvs: tuple[Tlv, ...], strings: tuple[bytes, ...], times: tuple[bytes, ...]
-) -> None:
-    if sm_length > SHORT_MESSAGE_OCTETS:
-        raise PduError(
-            ESME_RINVMSGLEN, f"sm_length is {sm_length}; at most {SHORT_MESSAGE_OCTETS} is allowed"
-        )
-    if sm_length and find_tlv(tlvs, TLV_MESSAGE_PAYLOAD) is not None:
-        raise PduError(ESME_RINVMSGLEN, "short_message and message_payload are both used (guide §11)")
-    if any(len(time) not in (0, TIME_OCTETS - 1) for time in times):
-        raise PduError(ESME_RINVPARLEN, f"a time that is neither empty nor {TIME_OCTETS - 1} characters long")
-    if not all(string.isascii() for string in (*strings, *times)):
-        raise PduError(ESME_RINVPARLEN, "a C-octet string with octets outside ASCII")

@@ -70,6 +70,8 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
         self.answer_enquire_links = answer_enquire_links
         self._asked: BindRequested | None = None
         self._mode: BindMode | None = None
+        self._transmits = False
+        self._receives = False
         self._sequence = 0
         self._delivering: dict[int, T] = {}
         self._enquiring: set[int] = set()
@@ -94,7 +96,7 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
     @property
     def can_deliver(self) -> bool:
         """Whether the ESME is bound to receive."""
-        return self.bind_mode in ("transceiver", "receiver")
+        return self._receives
 
     @property
     def undelivered(self) -> list[T]:
@@ -121,9 +123,9 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
         body = b""
         if not command_status:
             body = pdu.encode_bind_resp(self._system_id, tlvs)
+            self._mode = asked.mode
             self._move(Signal.BIND_SENT)
             self._move(Signal.BIND_ACCEPTED)
-            self._mode = asked.mode
         self.send(BIND_COMMANDS[asked.mode] | RESP, sequence_number, body, command_status)
 
     def submit_resp(self, sequence_number: int, command_status: int = 0, message_id: Text = b"") -> None:
@@ -162,7 +164,7 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
 
         Raises NotBound when the ESME is not bound to receive.
         """
-        if not self.can_deliver:
+        if not self._receives:
             raise NotBound(f"the ESME does not receive: bound as {self.bind_mode or 'nothing'}")
         number = self._request(DELIVER_SM, body)
         self._delivering[number] = token
@@ -211,6 +213,9 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
         self._send(frame.command_id | RESP, frame.sequence_number, command_status=status)
         events.append(RequestRefused(frame.command_id, frame.sequence_number, status, reason, frame.body))
 
+    def _refuse_unbound(self, frame: Frame, events: list[ServerEvent[T]]) -> None:
+        self._refuse(frame, ESME_RINVBNDSTS, "not bound as transmitter or transceiver", events)
+
     def _on_bind(self, frame: Frame, _now: float, events: list[ServerEvent[T]]) -> None:
         if self._state is not SessionState.OPEN or self._asked is not None:
             self._refuse(frame, ESME_RALYNBD, "a second bind on one connection", events)
@@ -231,26 +236,21 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
         )
         events.append(self._asked)
 
-    def _transmits(self, frame: Frame, events: list[ServerEvent[T]]) -> bool:
-        """Whether the ESME may send requests; if not, this one is refused. What crosses our unbind counts."""
-        bound = self._state in (SessionState.BOUND, SessionState.UNBINDING)
-        if bound and self._mode != "receiver":
-            return True
-        self._refuse(frame, ESME_RINVBNDSTS, "not bound as transmitter or transceiver", events)
-        return False
-
     def _on_submit_sm(self, frame: Frame, _now: float, events: list[ServerEvent[T]]) -> None:
-        if not self._transmits(frame, events):
+        if not self._transmits:
+            self._refuse_unbound(frame, events)
             return
+        _, _, number, body = frame
         try:
-            pdu.SubmitSm.check_body(frame.body)
+            pdu.SubmitSm.check_body(body)
         except PduError as error:
             self._refuse(frame, error.command_status, str(error), events)
         else:
-            events.append(SubmitReceived(frame.sequence_number, frame.body))
+            events.append(SubmitReceived(number, body))
 
     def _on_query_sm(self, frame: Frame, _now: float, events: list[ServerEvent[T]]) -> None:
-        if not self._transmits(frame, events):
+        if not self._transmits:
+            self._refuse_unbound(frame, events)
             return
         try:
             query = pdu.decode_query_sm(frame.body)
@@ -260,9 +260,9 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
             events.append(QueryReceived(frame.sequence_number, *query))
 
     def _on_deliver_sm_resp(self, frame: Frame, _now: float, events: list[ServerEvent[T]]) -> None:
-        if frame.sequence_number in self._delivering:
-            token = self._delivering.pop(frame.sequence_number)
-            events.append(DeliverAnswered(token, frame.command_status))
+        _, command_status, number, _ = frame
+        if number in self._delivering:
+            events.append(DeliverAnswered(self._delivering.pop(number), command_status))
         else:
             events.append(unexpected(frame))
 
@@ -294,3 +294,10 @@ class SmscSession(Connection[SmscEvent[T]], Generic[T]):
         self._unbinding = 0
         events.append(UnbindAnswered())
         self._close(CloseCause.UNBOUND, "the ESME has answered our unbind", events)
+
+    def _move(self, signal: Signal) -> None:
+        super()._move(signal)
+        is_bound = self._state is SessionState.BOUND
+        self._receives = is_bound and self._mode != "transmitter"
+        crosses = self._state is SessionState.UNBINDING  # what crosses our unbind counts
+        self._transmits = (is_bound or crosses) and self._mode != "receiver"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from smsfleet.smpp.constants import BindMode
 from smsfleet.smpp.events import CommonEvent, LinkLost, Nacked
@@ -25,9 +25,11 @@ class BindRequested:
     address_range: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitReceived:
-    """A submit_sm that is correct to the letter: call `submit_resp`."""
+class SubmitReceived(NamedTuple):
+    """A submit_sm that is correct to the letter: call `submit_resp`.
+
+    A NamedTuple like DeliverAnswered, because there is one for every message (see `events`).
+    """
 
     sequence_number: int
     body: bytes
@@ -59,8 +61,7 @@ class RequestRefused:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class DeliverAnswered(Generic[T]):
+class DeliverAnswered(NamedTuple, Generic[T]):
     """The ESME has answered a deliver_sm; with a status other than 0 it wants it again."""
 
     token: T

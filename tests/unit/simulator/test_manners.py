@@ -7,10 +7,10 @@ from tests.unit.simulator.test_behaviour import NOW, body
 from tests.unit.simulator.test_whims import receipts, smsc
 
 from smsfleet.simulator.behaviour import SubmitAnswer
+from smsfleet.simulator.envelope import opened
 from smsfleet.simulator.manners import MANNERS
 from smsfleet.simulator.receipts import FORMS, Receipt
 from smsfleet.simulator.rules import RuleBook, default_rules
-from smsfleet.smpp.pdu import DeliverSm, SubmitSm
 
 
 def told(ending: str) -> tuple[SubmitAnswer, list[tuple[float, str | None, bool]]]:
@@ -73,7 +73,7 @@ def test_a_destination_asks_for_the_form_of_its_receipt(number: int, form: str) 
 
     receipt = Receipt(answer.message_id, 2, "000", NOW, NOW + 6)
     assert delivery is not None
-    assert FORMS[form](receipt, SubmitSm.decode_body(message)) == DeliverSm.decode_body(delivery.body)
+    assert FORMS[form](receipt, opened(message).way) == delivery.body
 
 
 def test_every_manner_has_its_destination() -> None:
