@@ -158,7 +158,8 @@ class Settings(CreditSettings):
         "redis://127.0.0.1:6379/0",
         repr=False,
         description="redis://[user:password@]host:port/db of the store; "
-        "sentinel://[user:password@]host:port/db?master_name=NAME;sentinel://host:port by Sentinels",
+        "sentinel://[user:password@]host:port/db?master_name=NAME;sentinel://host:port by Sentinels; "
+        "rediss:// and rediss+sentinel:// by TLS",
     )
     redis_url_file: str = Field("", description="file whose first line is SMSFLEET_REDIS_URL")
     broker_url: str = Field(
