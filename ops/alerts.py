@@ -141,10 +141,10 @@ def _answers(now: Snapshot) -> Iterator[Alert]:
     oldest_s = max((lane.in_flight.oldest_s or 0.0 for lane in now.lanes.values()), default=0.0)
     is_answering = binder.per_s.get("answered", 0.0) > 0
     if binder.is_bound and binder.in_flight and oldest_s > ANSWERS_S and not is_answering:
-        yield Alert(
+        waits = f"{binder.in_flight} on the wire, the oldest for {span(oldest_s)}"
+        yield _alert(
             "GatewaySilent",
-            "critical",
-            f"the gateway answers no submit_sm: {binder.in_flight} on the wire, the oldest{_for(oldest_s)}",
+            f"the gateway answers no submit_sm: {waits}",
             "it is the gateway: ask Clickatell; the binder gives the connection up by itself and binds again",
         )
 
