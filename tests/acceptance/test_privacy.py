@@ -12,6 +12,7 @@ import re
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,7 +227,7 @@ def of_flower(flower: Flower, ids: list[str]) -> dict[str, str | bytes]:
 def crawled(page: OperatorsPage) -> dict[str, str | bytes]:
     """Every page that a viewer gets to by links and by a search, and the streams of them."""
     said: dict[str, str | bytes] = {}
-    with page.vera as vera:
+    with closing(page.vera) as vera:
         csrf = re.findall(r'name="csrf" value="([^"]+)"', vera.get("/jobs").text)[0]
         searches = [{"state": state} for state in ("", "REFUSED", "HELD", "DELIVERED", "UNDELIVERED")]
         for n, asked in enumerate(searches):
