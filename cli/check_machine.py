@@ -119,7 +119,7 @@ def _check_redis_url(settings: Settings) -> Iterator[Finding]:
             "Redis is on another machine and asks for no password: who reaches it reads numbers and texts",
             "set up users with passwords: `smsfleet acl`, docs/security.md",
         )
-    if scheme != "rediss":
+    if scheme not in ("rediss", "rediss+sentinel"):
         yield note(
             "Redis is on another machine and spoken to without TLS",
             "use rediss:// where the network between is not yours alone",

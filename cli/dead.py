@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from smsfleet.config.errors import InvalidArgument
-from smsfleet.config.logs import mask_number
+from smsfleet.config.masking import mask_number
 from smsfleet.store.dead import Dead
 from smsfleet.store.keys import LANES
 from smsfleet.store.records import JobRecord

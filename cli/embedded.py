@@ -18,6 +18,7 @@ from pathlib import Path
 
 import redis
 
+from smsfleet.cli.tied import Tied
 from smsfleet.config.errors import ServerError
 from smsfleet.config.files import make_folder
 
@@ -83,12 +84,12 @@ class EmbeddedServer:
         self.port = self.port or free_port()
         log = self.folder / "server.log"
         with log.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - a binary that we found, no shell
+            # In a session of its own: a Ctrl-C in the terminal is ours to handle, in our order.
+            self.process = Tied(
                 arguments(self.binary, self.folder, self.port, fsync=self.fsync),
                 env={**ENVIRONMENT, **os.environ},
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C in the terminal is ours to handle, in our order
             )
         deadline = time.monotonic() + START_S
         while not self._answers():

@@ -9,7 +9,8 @@ import click
 
 from smsfleet.cli.job import progress_bar
 from smsfleet.config.errors import InvalidArgument
-from smsfleet.config.logs import configure, mask_number
+from smsfleet.config.logs import configure
+from smsfleet.config.masking import mask_number
 
 STILL_OPEN = 1
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from smsfleet.config.errors import InvalidArgument
-from smsfleet.config.logs import mask_number
+from smsfleet.config.masking import mask_number
 from smsfleet.store.doubts import Held
 from smsfleet.store.keys import ref, split_ref
 from smsfleet.store.records import JobRecord

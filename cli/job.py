@@ -15,7 +15,7 @@ import click
 
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.errors import InvalidArgument
-from smsfleet.config.logs import mask_number, mask_string
+from smsfleet.config.masking import mask_number, mask_string
 
 if TYPE_CHECKING:
     from smsfleet.tasks.status import JobStatus, TimelineEntry

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from smsfleet.config.errors import PduError
-from smsfleet.config.logs import mask_number
+from smsfleet.config.masking import mask_number
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.facts import RawReceipt
 from smsfleet.tasks.app import runtime

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsfleet.cli.embedded import EmbeddedServer, free_port
+from smsfleet.cli.tied import Tied
 from smsfleet.config.errors import ServerError
 from smsfleet.config.files import make_folder
 
@@ -69,12 +70,11 @@ class SmallFleet:
         if name == "simulator":
             environment["SMSFLEET_SIMULATOR_PASSWORD"] = PASSWORD
         with (self.folder / f"{name}.log").open("wb") as log:
-            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self.processes[name] = Tied(
                 [sys.executable, "-m", "smsfleet.cli", name, *arguments],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
     def check(self) -> None:

@@ -133,6 +133,12 @@ class StoreUnavailable(StoreError):
     code = "store-unavailable"
 
 
+class StoreForbidden(StoreError):
+    """The Redis user of this process may not do this: `smsfleet acl` says what each role may."""
+
+    code = "store-forbidden"
+
+
 class StoreMisconfigured(StoreError):
     """Redis answers, and refuses the login, or would lose data as it is set up (no AOF, evicting policy)."""
 

@@ -2,16 +2,17 @@
 
 `configure` is called once by each process' command. Everything else asks `logger(name)` and passes values
 as keyword arguments: `log.info("job refused", job_id=job_id, to=to)`. Masking is by key for texts and
-secrets, and by form for numbers, so that a number inside an exception's message is masked too.
+secrets, and by form for numbers (`masking`), so that a number inside an exception's message is masked too.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, TextIO
+
+from smsfleet.config.masking import mask_number, mask_string
 
 if TYPE_CHECKING:
     # structlog costs 0.1 s at import: it is loaded with the first log line, not with `import smsfleet.tasks`.
@@ -25,24 +26,6 @@ NUMBER_KEYS = frozenset(
 
 _UNTOUCHED = ("timestamp", "_record", "_from_structlog")
 """Ours and structlog's own, which never reach a line as they are."""
-
-# 7-15 digits in a row, as E.164 numbers are; behind a `+` there may be separators between them. Longer runs,
-# runs inside hexadecimal ids and runs behind a colon (tokens, dates of receipts) are left alone.
-_NUMBER = re.compile(
-    r"(?:(?<![0-9A-Za-z_.:-])(\d{7,15})|\+(\d(?:[ .()-]{0,2}\d){6,14}))(?![0-9A-Za-z_])", re.ASCII
-)
-_URL_PASSWORD = re.compile(r"(\w+://[^:/@\s]*):\S+@")  # to the last @: a password may hold one
-
-
-def mask_number(number: str) -> str:
-    """A number with all but its first two and last two digits hidden: `27*******67`."""
-    return number[:2] + "*" * (len(number) - 4) + number[-2:] if len(number) > 4 else "*" * len(number)
-
-
-def mask_string(value: str) -> str:
-    """Any string with the numbers and URL passwords in it masked."""
-    masked = _NUMBER.sub(lambda match: mask_number(match[1] or _digits(match[2])), value)
-    return _URL_PASSWORD.sub(r"\1:***@", masked)
 
 
 def mask_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -84,10 +67,6 @@ def _masked(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(item) for item in value]
     return mask_string(repr(value))  # what the renderer would make of it
-
-
-def _digits(written: str) -> str:
-    return re.sub(r"[^0-9]", "", written)
 
 
 def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = None) -> None:

@@ -5,6 +5,9 @@
 It is the form of Celery's URLs, so that the broker can have it too. User, password and database are the
 server's and stand in the first part. `sentinel_username` and `sentinel_password` in its query are those of
 the Sentinels, where they ask for them.
+
+With `rediss+sentinel://` in each part servers and Sentinels are spoken to by TLS, with the `ssl_...` options
+of `rediss://` in the query; `sentinel_tls=no` where the Sentinels have none.
 """
 
 from __future__ import annotations
@@ -13,11 +16,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from redis.connection import parse_url
 
-SENTINEL = "sentinel://"
+SENTINEL, TLS_SENTINEL = "sentinel://", "rediss+sentinel://"
 MASTER_NAME = "mymaster"
 """The name that Sentinel's own examples, and most installations, use."""
 
@@ -25,6 +28,9 @@ MOST_SENTINELS = 32
 LONGEST = 4096
 
 _KNOWN = {"master_name", "sentinel_username", "sentinel_password"}
+_TLS_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
+_TLS_KNOWN = {*_TLS_FILES, "ssl_cert_reqs", "ssl_check_hostname", "sentinel_tls"}
+_YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _parse: Callable[[str], Any] = parse_url  # redis-py has no annotation for it
 
@@ -36,20 +42,25 @@ class SentinelUrl:
     sentinels: tuple[tuple[str, int], ...]
     master_name: str
     server: dict[str, Any] = field(repr=False)
-    """db, username, password of the server"""
-    login: dict[str, str] = field(repr=False)
-    """username, password of the Sentinels"""
+    """db, username, password of the server, and its `ssl` options"""
+    login: dict[str, Any] = field(repr=False)
+    """username, password of the Sentinels, and their `ssl` options"""
+
+
+def by_sentinels(url: str) -> bool:
+    """Whether a URL names Sentinels, and not the server itself."""
+    return url.startswith((SENTINEL, TLS_SENTINEL))
 
 
 def check_url(value: str) -> str:
     """The URL, when it can be read. Raises ValueError, which never holds a part of it."""
     if len(value) > LONGEST:
         raise ValueError(f"is longer than {LONGEST} characters")
-    if value.startswith(SENTINEL):
+    if by_sentinels(value):
         sentinel_url(value)
         return value
     if not value.startswith(("redis://", "rediss://")):
-        raise ValueError("must start with redis://, rediss:// or sentinel://")
+        raise ValueError("must start with redis://, rediss://, sentinel:// or rediss+sentinel://")
     try:
         _parse(value)
     except ValueError:  # its message may hold a part of the password
@@ -70,29 +81,58 @@ def sentinel_url(value: str) -> SentinelUrl:
     except ValueError:
         raise ValueError("cannot be read: is each port a number?") from None
     first, *others = split
-    if any(part.scheme != "sentinel" or not part.hostname for part in split):
-        raise ValueError("each part must be sentinel://host:port, with ; between them")
+    scheme = TLS_SENTINEL if value.startswith(TLS_SENTINEL) else SENTINEL
+    if any(f"{part.scheme}://" != scheme or not part.hostname for part in split):
+        raise ValueError(f"each part must be {scheme}host:port, with ; between them")
     if any(part.path.strip("/") or part.query or part.username or part.password for part in others):
         raise ValueError("user, password, database and ?master_name belong into the first part")
-    query = dict(parse_qsl(first.query, keep_blank_values=True))
-    if set(query) - _KNOWN:  # not shown: behind a ? in a password it would be a part of that
-        raise ValueError(f"the query may hold {', '.join(sorted(_KNOWN))}; is a ? in the password %3F?")
+    query = _query(first.query, scheme)
     name = query.get("master_name", MASTER_NAME)
     if not _NAME.fullmatch(name):
         raise ValueError("master_name must be 1-128 of A-Z a-z 0-9 . _ -")
     database = first.path.strip("/") or "0"
     if not database.isdecimal() or not database.isascii():
         raise ValueError("the database must be a number")
+    given = {"username": first.username, "password": first.password}
     server: dict[str, Any] = {"db": int(database)}
-    for option, given in (("username", first.username), ("password", first.password)):
-        if given:
-            server[option] = unquote(given)
-    login = {
+    server |= {option: unquote(value) for option, value in given.items() if value}
+    login: dict[str, Any] = {
         option: query[f"sentinel_{option}"]
         for option in ("username", "password")
         if query.get(f"sentinel_{option}")
     }
+    if scheme == TLS_SENTINEL:
+        tls = {"ssl": True, **_tls(query)}
+        server |= tls
+        if _said("sentinel_tls", query.get("sentinel_tls", "yes")):
+            login |= tls
     return SentinelUrl(sentinels, name, server, login)
+
+
+def _query(written: str, scheme: str) -> dict[str, str]:
+    query = dict(parse_qsl(written, keep_blank_values=True))
+    known = _KNOWN | (_TLS_KNOWN if scheme == TLS_SENTINEL else set())
+    if set(query) & _TLS_KNOWN - known:
+        raise ValueError("TLS with Sentinels is rediss+sentinel:// in each part")
+    if set(query) - known:  # not shown: behind a ? in a password it would be a part of that
+        raise ValueError(f"the query may hold {', '.join(sorted(known))}; is a ? in the password %3F?")
+    return query
+
+
+def _tls(query: dict[str, str]) -> dict[str, Any]:
+    """The options of a client's connection by TLS; the other side has to prove its name by default."""
+    reqs = query.get("ssl_cert_reqs", "required")
+    if reqs not in ("required", "optional", "none"):
+        raise ValueError("ssl_cert_reqs must be required, optional or none")
+    checks = query.get("ssl_check_hostname", "yes" if reqs == "required" else "no")
+    files = {name: query[name] for name in _TLS_FILES if query.get(name)}
+    return {"ssl_cert_reqs": reqs, "ssl_check_hostname": _said("ssl_check_hostname", checks), **files}
+
+
+def _said(name: str, value: str) -> bool:
+    if value.lower() not in _YES | _NO:
+        raise ValueError(f"{name} must be yes or no")
+    return value.lower() in _YES
 
 
 def broker_of(url: str) -> tuple[str, dict[str, Any]]:
@@ -101,7 +141,7 @@ def broker_of(url: str) -> tuple[str, dict[str, Any]]:
     A URL that is no Sentinel's is given back as it is, and so is one that cannot be read: Celery says why.
     """
     own = url.removeprefix("smsfleet+")
-    if not own.startswith(SENTINEL):
+    if not by_sentinels(own):
         return url, {}
     try:
         found = sentinel_url(own)
@@ -110,6 +150,13 @@ def broker_of(url: str) -> tuple[str, dict[str, Any]]:
     options: dict[str, Any] = {"master_name": found.master_name}
     if found.login:
         options["sentinel_kwargs"] = found.login
-    first, *others = own.split(";")
-    plain = ";".join([first.partition("?")[0], *others])
+    first, *others = own.replace(TLS_SENTINEL, SENTINEL).split(";")
+    # Kombu takes TLS from the query, with or without options.
+    tls = {
+        name: str(value).lower() if value in {True, False} else value
+        for name, value in found.server.items()
+        if name.startswith("ssl_")
+    }
+    query = f"?{urlencode(tls)}" if tls else ""
+    plain = ";".join([first.partition("?")[0] + query, *others])
     return url[: len(url) - len(own)] + plain, options

@@ -6,107 +6,33 @@ for one, is in `smpp_settings`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from smsfleet.config.credit_settings import LIVE_CREDITS, CreditSettings
 from smsfleet.config.environment import PREFIX, load_group, read
-from smsfleet.config.files import LIST_OCTETS, read_bounded
-from smsfleet.config.mo_routes import parse_routes
-from smsfleet.config.opt_out import DEFAULT, parse_words
+from smsfleet.config.opt_out import DEFAULT
 from smsfleet.config.quotas import read_quotas
-from smsfleet.config.receipt_tables import parse_table
-from smsfleet.config.redis_urls import broker_of, check_url
-from smsfleet.config.targets import parse_target
-
-HOURS = 3600
-DAYS = 24 * HOURS
+from smsfleet.config.redis_urls import broker_of
+from smsfleet.config.values import (
+    DAYS,
+    HOURS,
+    Address,
+    Ages,
+    Callback,
+    MoRoutes,
+    OptOutWords,
+    Prefixes,
+    Quotas,
+    ReceiptTable,
+    RedisUrl,
+    Senders,
+)
 
 Lane = Literal["high", "normal", "bulk"]
 OnAmbiguous = Literal["resend", "hold", "hold_then_resend", "fail"]
-
-
-def _address(value: str) -> str:
-    host, colon, port = value.rpartition(":")
-    if value and not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):
-        raise ValueError("is no host:port")
-    return value
-
-
-_SENDER = re.compile(r"[ -+\--?A-Za-z]{1,21}")
-_PREFIX = re.compile(r"[1-9][0-9]{0,14}")
-
-
-def _text(value: str) -> str:
-    """A text, or that of the `@file` that it names.
-
-    A file is read once, here, so that a reload hands its contents to processes on other machines.
-    """
-    if not value.startswith("@"):
-        return value
-    try:
-        return read_bounded(value[1:], LIST_OCTETS)
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, too long, a NUL
-        raise ValueError(f"the file cannot be read: {error.__class__.__name__}") from None
-
-
-def _listed(value: str, item: re.Pattern[str], what: str) -> str:
-    """Items parted by commas or line ends, or `@file` that holds them; in the end parted by commas."""
-    lines = (line for line in _text(value).splitlines() if not line.lstrip().startswith("#"))
-    items = [part.strip() for line in lines for part in line.split(",")]
-    kept = [part for part in items if part]
-    for part in kept:
-        if not item.fullmatch(part):
-            raise ValueError(f"{part!r} is no {what}")
-    return ",".join(dict.fromkeys(kept))
-
-
-def _senders(value: str) -> str:
-    return _listed(value, _SENDER, "sender: a number, or a name of ASCII letters, digits and spaces")
-
-
-def _prefixes(value: str) -> str:
-    return _listed(value, _PREFIX, "prefix: 1-15 digits, country code first, no +")
-
-
-def _quotas(value: str) -> str:
-    read_quotas(value)
-    return value
-
-
-def _routes(value: str) -> str:
-    text = _text(value)
-    parse_routes(text)
-    return text
-
-
-def _table(value: str) -> str:
-    parse_table(value)
-    return value
-
-
-def _words(value: str) -> str:
-    text = _text(value)
-    parse_words(text)
-    return text
-
-
-def _callback(value: str) -> str:
-    if value:
-        parse_target(value)
-    return value
-
-
-def _ages(value: str) -> str:
-    ages = [part.strip() for part in value.split(",")]
-    for age in ages:
-        if not age.isascii() or not age.isdecimal() or not 1 <= int(age) <= 7 * DAYS:
-            raise ValueError(f"{age!r} is no whole number of seconds from 1 to {7 * DAYS}")
-    return ",".join(map(str, sorted({int(age) for age in ages})))
-
 
 LIVE = (
     "rate",
@@ -137,14 +63,6 @@ LIVE = (
 )
 """The settings that a reload changes in processes that run: `smsfleet reload`, or SIGHUP to the binder."""
 
-RedisUrl = Annotated[str, AfterValidator(check_url)]
-Senders = Annotated[str, AfterValidator(_senders)]
-Prefixes = Annotated[str, AfterValidator(_prefixes)]
-MoRoutes = Annotated[str, AfterValidator(_routes)]
-ReceiptTable = Annotated[str, AfterValidator(_table)]
-OptOutWords = Annotated[str, AfterValidator(_words)]
-Ages = Annotated[str, AfterValidator(_ages)]
-
 
 class Settings(CreditSettings):
     """What applications, workers, the binder and the commands share."""
@@ -158,7 +76,8 @@ class Settings(CreditSettings):
         "redis://127.0.0.1:6379/0",
         repr=False,
         description="redis://[user:password@]host:port/db of the store; "
-        "sentinel://[user:password@]host:port/db?master_name=NAME;sentinel://host:port by Sentinels",
+        "sentinel://[user:password@]host:port/db?master_name=NAME;sentinel://host:port by Sentinels; "
+        "rediss:// and rediss+sentinel:// by TLS",
     )
     redis_url_file: str = Field("", description="file whose first line is SMSFLEET_REDIS_URL")
     broker_url: str = Field(
@@ -249,7 +168,7 @@ class Settings(CreditSettings):
         le=HOURS,
         description="seconds between the messages that try an account which the gateway refuses (0x401-3)",
     )
-    quotas: Annotated[str, AfterValidator(_quotas)] = Field(
+    quotas: Quotas = Field(
         "", description="credits a day (UTC) of each client: billing=5000,marketing=20000; empty: no caps"
     )
     job_ttl_s: int = Field(30 * DAYS, ge=7 * DAYS, description="how long a job is kept (at least 7 days)")
@@ -334,7 +253,7 @@ class Settings(CreditSettings):
     run_dir: str = Field(
         "", description="local folder for the host lock and the file of failed logins; empty: the temp folder"
     )
-    callback: Annotated[str, AfterValidator(_callback)] = Field(
+    callback: Callback = Field(
         "",
         repr=False,
         description="who is called about each status: task:NAME@QUEUE or https://...; empty: nobody",
@@ -346,7 +265,7 @@ class Settings(CreditSettings):
     event_share: float = Field(
         1.0, ge=0, le=1, description="share of the jobs whose Celery events are sent when events are on"
     )
-    metrics: Annotated[str, AfterValidator(_address)] = Field(
+    metrics: Address = Field(
         "",
         description="host:port where this binder or worker serves /metrics, /healthz and /readyz, such as "
         "127.0.0.1:9464; empty: nowhere",

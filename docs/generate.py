@@ -61,7 +61,7 @@ GROUPS = (
 
 FUNCTIONS = {
     "_ascii": "printable ASCII",
-    "check_url": "`redis://`, `rediss://` or `sentinel://`",
+    "check_url": "`redis://`, `rediss://`, `sentinel://` or `rediss+sentinel://`",
     "_senders": "at most 21 printable ASCII characters each",
     "_prefixes": "1-15 digits each",
     "_quotas": "`client=credits,...`",

@@ -26,6 +26,9 @@ RECEIPTS_S = 60.0
 ENQUIRE_LINK_S = 90.0
 """enquire_link goes out every 55 to 57 s, and is answered within 10 (guide §12)."""
 
+ANSWERS_S = 10.0
+"""An answer to submit_sm takes less than a second; after SMSFLEET_SMPP_RESPONSE_TIMEOUT_S it is given up."""
+
 LATE_S = 30.0
 """What is due is looked at every 0.5 s: so late is nothing that happens while a worker runs."""
 
@@ -40,6 +43,7 @@ NAMES: Mapping[str, Severity] = {
     "Unbound": "critical",
     "BindRefused": "critical",
     "LinkSilent": "critical",
+    "GatewaySilent": "critical",
     "AccountPaused": "critical",
     "NoWorkers": "critical",
     "OldestOtp": "critical",
@@ -129,6 +133,20 @@ def _link(now: Snapshot) -> Iterator[Alert]:
                 f"the {side.mode} has had no answer to enquire_link for {span(heard)}",
                 "see the log of the binder, and its host; a frozen one ends itself after SMSFLEET_WATCHDOG_S",
             )
+
+
+def _answers(now: Snapshot) -> Iterator[Alert]:
+    """Whether it is the gateway: bound, something is on the wire, and nothing is answered."""
+    binder = now.binder
+    oldest_s = max((lane.in_flight.oldest_s or 0.0 for lane in now.lanes.values()), default=0.0)
+    is_answering = binder.per_s.get("answered", 0.0) > 0
+    if binder.is_bound and binder.in_flight and oldest_s > ANSWERS_S and not is_answering:
+        waits = f"{binder.in_flight} on the wire, the oldest for {span(oldest_s)}"
+        yield _alert(
+            "GatewaySilent",
+            f"the gateway answers no submit_sm: {waits}",
+            "it is the gateway: ask Clickatell; the binder gives the connection up by itself and binds again",
+        )
 
 
 def _pauses(now: Snapshot) -> Iterator[Alert]:
@@ -250,5 +268,5 @@ def _credits(now: Snapshot) -> Iterator[Alert]:
 
 
 JUDGES: tuple[Judge, ...] = (
-    _bind, _link, _pauses, _throttling, _delays, _doubts, _kept, _redis, _credits,
+    _bind, _link, _answers, _pauses, _throttling, _delays, _doubts, _kept, _redis, _credits,
 )  # fmt: skip

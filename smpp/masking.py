@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from smsfleet.config.errors import PduError
-from smsfleet.config.logs import mask_number
+from smsfleet.config.masking import mask_number
 from smsfleet.smpp.constants import (
     BIND_COMMANDS,
     COMMAND_NAMES,

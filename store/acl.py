@@ -137,8 +137,8 @@ def _grants() -> dict[str, tuple[tuple[str, ...], tuple[str, ...], bool, tuple[s
     return {
         # keys, channels, whether the broker's too, commands
         "application": (
-            (*JOBS, "mo"), changed, True,
-            (*scripted, *PUBLISHING, "xrange", "xrevrange", "mget", "subscribe", "unsubscribe"),
+            (*JOBS, "mo", READ + "live"), changed, True,
+            (*scripted, *PUBLISHING, "xrange", "xrevrange", "zrevrange", "mget", "subscribe", "unsubscribe"),
         ),
         "worker": (WORK, changed, True, (*scripted, *CONSUMING, *fleet)),
         "binder": ((*BIND, *WIRE), changed, False, (*scripted, *fleet)),

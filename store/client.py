@@ -19,7 +19,7 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from smsfleet.config.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from smsfleet.config.errors import StoreError, StoreForbidden, StoreMisconfigured, StoreUnavailable
 from smsfleet.store import servers
 from smsfleet.store.calls import Call
 
@@ -64,6 +64,8 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(
             "what answers at SMSFLEET_REDIS_URL is no Redis, or speaks TLS: check host, port and scheme"
         ) from error
+    except redis.exceptions.NoPermissionError as error:
+        raise StoreForbidden(f"Redis refused a command: {_without_command(error)}") from error
     except redis.ResponseError as error:
         said = _without_command(error)
         if said.startswith(_PASSING_WORDS):

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 import redis.asyncio
 
-from smsfleet.config.redis_urls import SENTINEL, SentinelUrl, sentinel_url
+from smsfleet.config.redis_urls import SentinelUrl, by_sentinels, sentinel_url
 
 SENTINEL_TIMEOUT_S = 1.0
 """A Sentinel that does not answer must not keep a call as long as a server may: there are others to ask."""
@@ -15,7 +15,7 @@ SENTINEL_TIMEOUT_S = 1.0
 
 def blocking_client(url: str, options: dict[str, Any]) -> redis.Redis:
     """A client that blocks; each connection that it makes anew asks the Sentinels again."""
-    if not url.startswith(SENTINEL):
+    if not by_sentinels(url):
         return redis.Redis.from_url(url, **options)
     client: redis.Redis = _primary(redis.Sentinel, sentinel_url(url), options)
     return client
@@ -23,7 +23,7 @@ def blocking_client(url: str, options: dict[str, Any]) -> redis.Redis:
 
 def async_client(url: str, options: dict[str, Any]) -> redis.asyncio.Redis:
     """The same, awaited."""
-    if not url.startswith(SENTINEL):
+    if not by_sentinels(url):
         return redis.asyncio.Redis.from_url(url, **options)
     client: redis.asyncio.Redis = _primary(redis.asyncio.Sentinel, sentinel_url(url), options)
     return client

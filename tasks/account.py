@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
 from smsfleet.config.clock import epoch_ms
+from smsfleet.config.errors import StoreForbidden
 from smsfleet.store.keys import DAY_MS, LANES
 from smsfleet.store.standing import Standings
 from smsfleet.tasks.campaign import pending_rows
@@ -31,10 +32,22 @@ class Account:
     """credits that the client may take today; None: as many as it likes"""
     balance: Fraction | None = None
     """credits at hand by the meter; None: nobody has entered a balance"""
+    is_seen: bool = True
+    """False: the Redis user of an application may not look at it"""
 
     @classmethod
     def now(cls, now: Runtime, asked: SmsRequest) -> Self:
-        """Ask. Raises StoreUnavailable."""
+        """Ask. Raises StoreUnavailable.
+
+        An application's Redis user sees jobs only: no rate, no pauses, no credits, not what others sent.
+        """
+        try:
+            return cls._asked(now, asked)
+        except StoreForbidden:
+            return cls(now.settings.rate, is_seen=False)
+
+    @classmethod
+    def _asked(cls, now: Runtime, asked: SmsRequest) -> Self:
         store, jobs, lane = now.store, now.jobs, LANES.index(asked.lane)
         standing = store.run(Standings(now.keys).read())
         waiting = store.run_all([jobs.waiting_intake()[lane], jobs.waiting_outbound()[lane]])
@@ -52,8 +65,14 @@ class Account:
 
 
 def opted_out(now: Runtime, sender: str) -> Callable[[Sequence[str]], Sequence[bool]] | None:
-    """What says of many numbers at once whether they want messages of this sender; None: all do."""
+    """What says of many numbers at once whether they want messages of this sender.
+
+    None: all do, or nobody says: an application's Redis user may not look at the list.
+    """
     opt_outs, store = now.opt_outs, now.store
-    if not store.run(opt_outs.count()):
+    try:
+        if not store.run(opt_outs.count()):
+            return None
+    except StoreForbidden:
         return None
     return lambda numbers: store.run_all([opt_outs.is_opted_out(number, sender) for number in numbers])

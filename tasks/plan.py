@@ -199,6 +199,11 @@ def plan_campaign(  # noqa: PLR0913 - the arguments of start_campaign that matte
         quota_left=account.quota_left,
     )
     warnings = [*_about_sender(now.rules, asked.sender), *_about_time(plan), *_about_credits(plan, client)]
+    if not account.is_seen:
+        warnings.append(
+            "this Redis user may not look at the account: pauses, opt-outs, credits and what waits are not"
+            " in the plan"
+        )
     if not account.is_open:
         warnings.append(f"the account, or its lane {lane}, is paused: `smsfleet status` says why")
     if census.numbers.is_full:

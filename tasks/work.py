@@ -8,7 +8,8 @@ from typing import Any
 from celery.exceptions import Reject
 
 from smsfleet.config.errors import InvalidArgument
-from smsfleet.config.logs import logger, mask_string
+from smsfleet.config.logs import logger
+from smsfleet.config.masking import mask_string
 from smsfleet.config.targets import parse_target
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.sms import bind, take_in, take_in_later

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from smsfleet.config.logs import mask_string
+from smsfleet.config.masking import mask_string
 from smsfleet.config.spans import span
 
 _CODE = re.compile(r"`([^`]+)`")

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from smsfleet.config.errors import InvalidArgument, StoreError, UnknownCampaign, UnknownJob
-from smsfleet.config.logs import logger, mask_number
+from smsfleet.config.logs import logger
+from smsfleet.config.masking import mask_number
 from smsfleet.config.web_settings import WebSettings
 from smsfleet.web.guard import TooLong, form_of, is_same_site
 from smsfleet.web.sessions import Session, Sessions, Throttle, is_from_page

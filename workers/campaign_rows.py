@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsfleet.config.errors import EncodeError, InvalidArgument, InvalidField, InvalidText
-from smsfleet.config.logs import mask_string
+from smsfleet.config.masking import mask_string
 from smsfleet.store.campaigns import Common, Row
 from smsfleet.store.outbox import ACCOUNT
 from smsfleet.workers.addresses import destination

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smsfleet.config.clock import epoch_ms
-from smsfleet.config.logs import mask_number
+from smsfleet.config.masking import mask_number
 from smsfleet.store.erasure import Erasure
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.search import Search

@@ -21,7 +21,8 @@ from smsfleet.config.errors import (
     SmsfleetError,
     StoreUnavailable,
 )
-from smsfleet.config.logs import logger, mask_string
+from smsfleet.config.logs import logger
+from smsfleet.config.masking import mask_string
 from smsfleet.store.calls import Call
 from smsfleet.store.jobs import Admission
 from smsfleet.store.keys import DAY_MS

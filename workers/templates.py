@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from smsfleet.config.errors import InvalidArgument, InvalidDestination, InvalidField, InvalidText
-from smsfleet.config.logs import mask_string
+from smsfleet.config.masking import mask_string
 
 NUMBER = "to"
 """The field of a row that is its number, unless another is named."""

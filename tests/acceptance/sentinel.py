@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import shutil
 import subprocess
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Self
 
 import redis
 from tests.acceptance.fleet import wait_until
+from tests.acceptance.servers import TlsServer, certificates, tls_settings
 
-from smsfleet.cli.embedded import EmbeddedServer, find_server, free_port
+from smsfleet.cli.embedded import EmbeddedServer, free_port
 
 NAME = "fleet"
 DOWN_AFTER_MS = 2000
@@ -23,7 +24,7 @@ class Guarded(EmbeddedServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.replica = EmbeddedServer(folder / "replica")
+        self.replica = self.other(folder / "replica")
         self.sentinel_port = free_port()
         self._sentinel: subprocess.Popen[bytes] | None = None
 
@@ -32,23 +33,36 @@ class Guarded(EmbeddedServer):
         """For SMSFLEET_REDIS_URL."""
         return f"sentinel://127.0.0.1:{self.sentinel_port}/0?master_name={NAME}"
 
+    def other(self, folder: Path) -> EmbeddedServer:
+        """A server of the same kind."""
+        return EmbeddedServer(folder)
+
+    def listens(self) -> list[str]:
+        """Where and how the Sentinel listens."""
+        return [f"port {self.sentinel_port}"]
+
+    def client(self, port: int) -> AbstractContextManager[Any]:
+        """A client that speaks to this very server, or Sentinel."""
+        return closing(redis.Redis(port=port, protocol=2, decode_responses=True))
+
     def start(self) -> Self:
         """Start all three; they know each other."""
         super().start()
         self.replica.start()
-        with client(self.replica.port) as replica:
+        with self.client(self.replica.port) as replica:
             replica.replicaof("127.0.0.1", self.port)
             wait_until(lambda: replica.info("replication")["master_link_status"] == "up", "it replicates")
         settings = self.folder / "sentinel.conf"
-        settings.write_text(
-            f"port {self.sentinel_port}\nbind 127.0.0.1\n"
-            f"sentinel monitor {NAME} 127.0.0.1 {self.port} 1\n"
-            f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n"
-            f"sentinel failover-timeout {NAME} 1000\n"
-        )
+        watching = [
+            "bind 127.0.0.1",
+            f"sentinel monitor {NAME} 127.0.0.1 {self.port} 1",
+            f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {NAME} 1000",
+        ]
+        settings.write_text("\n".join([*self.listens(), *watching, ""]))
         with (self.folder / "sentinel.log").open("ab") as log:
             self._sentinel = subprocess.Popen(
-                [find_server(), str(settings), "--sentinel"],
+                [self.binary, str(settings), "--sentinel"],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
@@ -59,12 +73,12 @@ class Guarded(EmbeddedServer):
 
     def primary_port(self) -> int:
         """The port that the Sentinel names."""
-        with client(self.sentinel_port) as sentinel:
+        with self.client(self.sentinel_port) as sentinel:
             return int(sentinel.sentinel_get_master_addr_by_name(NAME)[1])
 
     def _knows_the_replica(self) -> bool:
         try:
-            with client(self.sentinel_port) as sentinel:
+            with self.client(self.sentinel_port) as sentinel:
                 return bool(sentinel.sentinel_master(NAME)["num-slaves"])
         except redis.RedisError:
             return False
@@ -80,11 +94,47 @@ class Guarded(EmbeddedServer):
             self._sentinel.wait()
 
 
-@contextlib.contextmanager
-def client(port: int) -> Iterator[Any]:
-    """A client that speaks to this very server."""
-    opened = redis.Redis(port=port, protocol=2, decode_responses=True)
-    try:
-        yield opened
-    finally:
-        opened.close()
+class GuardedByTls(Guarded, TlsServer):
+    """The same, with servers and a Sentinel that speak TLS only, and one authority for all."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        certificates(folder)
+        super().__init__(folder)
+        self.binary = self.replica.binary
+
+    @property
+    def url(self) -> str:
+        """For SMSFLEET_REDIS_URL."""
+        query = f"master_name={NAME}&ssl_ca_certs={self.folder}/ca.pem"
+        return f"rediss+sentinel://127.0.0.1:{self.sentinel_port}/0?{query}"
+
+    def other(self, folder: Path) -> EmbeddedServer:
+        """A server of the same kind, with the same certificate."""
+        shutil.copytree(self.folder, folder)
+        return TlsServer(folder)
+
+    def listens(self) -> list[str]:
+        """Where and how the Sentinel listens."""
+        return tls_settings(self.folder, self.sentinel_port)
+
+    def client(self, port: int) -> AbstractContextManager[Any]:
+        """A client that speaks to this very server, or Sentinel."""
+        authority = str(self.folder / "ca.pem")
+        return closing(
+            redis.Redis(
+                port=port,
+                ssl=True,
+                ssl_ca_certs=authority,
+                host="127.0.0.1",
+                protocol=2,
+                decode_responses=True,
+            )
+        )
+
+    def _answers(self) -> bool:
+        try:
+            with self.client(self.port) as primary:
+                return bool(primary.ping())
+        except redis.RedisError:
+            return False

@@ -120,15 +120,15 @@ class TlsServer(EmbeddedServer):
     def start(self) -> EmbeddedServer:
         """Make the certificates, then start."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        _certificates(self.folder)
+        if not (self.folder / "ca.pem").exists():
+            certificates(self.folder)
         self.port = self.port or free_port()
         command = embedded.arguments(self.binary, self.folder, self.port)
         command[command.index("--port") : command.index("--bind")] = [
-            "--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no",
-            "--tls-cert-file", str(self.folder / "server.pem"),
-            "--tls-key-file", str(self.folder / "server.key"),
-            "--tls-ca-cert-file", str(self.folder / "ca.pem"),
-        ]  # fmt: skip
+            f"--{word}" if n == 0 else word
+            for line in tls_settings(self.folder, self.port)
+            for n, word in enumerate(line.split(" ", 1))
+        ]
         with (self.folder / "server.log").open("ab") as output:
             self.process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -144,6 +144,16 @@ class TlsServer(EmbeddedServer):
             return False
         finally:
             client.close()
+
+
+def tls_settings(folder: Path, port: int) -> list[str]:
+    """The lines by which a server, or a Sentinel, speaks TLS only, to its replicas too."""
+    return [
+        "port 0", f"tls-port {port}", "tls-auth-clients no", "tls-replication yes",
+        f"tls-cert-file {folder / 'server.pem'}",
+        f"tls-key-file {folder / 'server.key'}",
+        f"tls-ca-cert-file {folder / 'ca.pem'}",
+    ]  # fmt: skip
 
 
 class ClusterNode(EmbeddedServer):
@@ -190,7 +200,7 @@ def _knows_tls(binary: str) -> bool:
     return "tls-cert-file" in tried.stdout + tried.stderr
 
 
-def _certificates(folder: Path) -> None:
+def certificates(folder: Path) -> None:
     """ca.pem, server.pem and server.key for 127.0.0.1."""
     (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -14,12 +19,16 @@ from click.testing import Result
 from tests.acceptance.fleet import Fleet, number, wait_until
 from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
+from smsfleet import tasks
+from smsfleet.config.errors import UnknownMessage
 from smsfleet.config.settings import load
 from smsfleet.store.acl import ROLES
-from smsfleet.tasks import cancel, job_status, send_sms, wait_for_status
+from smsfleet.tasks import Campaign, cancel, job_status, send_sms, wait_for_status
 from smsfleet.workers.runtime import Runtime
 
 KEYS = "{main}:"
+
+UNDELIVERABLE = "27999170005"
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +120,91 @@ def test_every_role_can_do_its_work(fleet: Fleet, run: Callable[..., Result]) ->
     doctor = json.loads(run("operator", "doctor", "--json").stdout)
     assert [] == [finding for finding in doctor["findings"] if finding["severity"] == "error"]
     assert [] == denied(fleet)
+
+
+def an_sms(n: int, **options: Any) -> str:
+    return str(send_sms.delay(number(n), "Hello", **options).id)
+
+
+def a_campaign(n: int, **options: Any) -> Campaign:
+    return tasks.start_campaign([number(n), "no number"], "Hello", at=timedelta(hours=1), **options)
+
+
+PUBLIC: dict[str, Callable[[], object]] = {
+    "send_sms.delay": lambda: an_sms(10),
+    "send_sms.adelay": lambda: asyncio.run(send_sms.adelay(number(11), "Hello")),
+    "send_sms.apply_async": lambda: send_sms.apply_async((number(12), "Hello"), countdown=3600),
+    "job_status": lambda: tasks.job_status(an_sms(13)),
+    "wait_for_status": lambda: wait_for_status(an_sms(14), timeout=30),
+    "await_status": lambda: asyncio.run(tasks.await_status(an_sms(15), timeout=30)),
+    "cancel": lambda: cancel(an_sms(16, at=timedelta(hours=1))),
+    "acancel": lambda: asyncio.run(tasks.acancel(an_sms(17, at=timedelta(hours=1)))),
+    "estimate": lambda: tasks.estimate("Hello", to=number(18)),
+    "plan_campaign": lambda: tasks.plan_campaign([number(19), "no number"], "Hello"),
+    "start_campaign": lambda: a_campaign(20),
+    "find_campaign": lambda: tasks.find_campaign(a_campaign(21, idempotency_key="a-key").id),
+    "campaigns": tasks.campaigns,
+    "read_mo": lambda: tasks.read_mo("1-1"),
+    "read_recipients": lambda: list(tasks.read_recipients(io.BytesIO(f"{number(22)}\n".encode()))),
+    "verify_webhook": lambda: tasks.verify_webhook("secret", b"", timestamp="1", signature="v1=x"),
+    "Campaign.progress": lambda: a_campaign(23).progress(),
+    "Campaign.counts": lambda: a_campaign(24).counts(),
+    "Campaign.pause": lambda: a_campaign(25).pause(),
+    "Campaign.resume": lambda: paused_campaign(26).resume(),
+    "Campaign.cancel": lambda: a_campaign(27).cancel(),
+    "Campaign.set_rate": lambda: a_campaign(28).set_rate(5.0),
+    "Campaign.retry_failed": lambda: ended_campaign(29).retry_failed(),
+    "Campaign.refused": lambda: list(ended_campaign(30).refused()),
+    "Campaign.results": lambda: list(ended_campaign(31).results()),
+}
+"""Everything that the documents tell an application to call."""
+
+
+SEEN_WITHOUT = {
+    "plan_campaign": {f"main-application: key {KEYS}{key}" for key in ("optedout", "rate")},
+}
+"""What is asked for and gone without."""
+
+
+def paused_campaign(n: int) -> Campaign:
+    campaign = a_campaign(n)
+    campaign.pause()
+    return campaign
+
+
+def ended_campaign(n: int) -> Campaign:
+    campaign = tasks.start_campaign([number(n), UNDELIVERABLE, "no number"], "Hello")
+    wait_until(lambda: not campaign.counts().open, "the campaign is done")
+    return campaign
+
+
+def test_the_list_of_what_is_public_is_whole() -> None:
+    named = {name for name in tasks.__all__ if inspect.isfunction(getattr(tasks, name))}
+    methods = {
+        f"Campaign.{name}" for name, _ in inspect.getmembers(Campaign, inspect.isfunction) if name[0] != "_"
+    }
+
+    assert named | methods | {"send_sms.delay", "send_sms.adelay", "send_sms.apply_async"} == set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_an_application_may_call_what_is_public(fleet: Fleet, name: str) -> None:
+    denied(fleet)
+
+    with suppress(UnknownMessage):
+        PUBLIC[name]()
+
+    refused = {entry for entry in denied(fleet) if "application" in entry}
+    assert SEEN_WITHOUT.get(name, set()) == refused
+
+
+def test_a_plan_of_an_application_says_what_it_could_not_see(fleet: Fleet) -> None:
+    plan = tasks.plan_campaign([number(32), "no number"], "Hello")
+
+    assert (1, {"invalid-destination": 1}) == (plan.recipients, plan.refused)
+    assert ["this Redis user may not look at the account"] == [
+        warning.partition(":")[0] for warning in plan.warnings if "Redis user" in warning
+    ]
 
 
 FOREIGN = {

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.acceptance.fleet import Fleet, wait_until
 from tests.acceptance.individual import Sender
-from tests.acceptance.sentinel import Guarded
+from tests.acceptance.sentinel import Guarded, GuardedByTls
+from tests.acceptance.servers import TlsServer
 from tests.acceptance.test_redis_outages import SETTINGS, at_rest, known
 
 from smsfleet.config.errors import StoreUnavailable
@@ -18,10 +19,12 @@ from smsfleet.tasks import job_status
 JOBS = 150
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[tuple[Fleet, Guarded]]:
-    """A running fleet whose Redis is found by a Sentinel."""
-    fleet, server = Fleet(tmp_path, **SETTINGS), Guarded(tmp_path / "guarded")
+@pytest.fixture(params=[Guarded, GuardedByTls], ids=["plain", "TLS"])
+def guarded(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Fleet, Guarded]]:
+    """A running fleet whose Redis is found by a Sentinel, by TLS too where a server can speak it."""
+    if request.param is GuardedByTls:
+        TlsServer.skip_unless_possible()
+    fleet, server = Fleet(tmp_path, **SETTINGS), request.param(tmp_path / "guarded")
     fleet.redis = server
     with fleet:
         fleet.options["simulator"] = ("--response-delay", "0.1", "--receipt-delay", "0.3")

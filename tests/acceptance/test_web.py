@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ import psutil
 import pytest
 from tests.acceptance.fleet import Fleet, number, wait_until
 from tests.browser import DESKTOP, PHONE, Browser, missing
+from tests.documents import ROOT
+from tests.unit import yaml_subset
 
 from smsfleet.cli.embedded import free_port
 from smsfleet.store.standing import Standings
@@ -28,14 +32,13 @@ PATHS = ("/", "/jobs", "/campaigns", "/held", "/bind")
 class Site:
     """The page of a fleet."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, **settings: str) -> None:
         users = fleet.folder / "web_users"
         users.write_text("\n".join(line_of(name, name, PASSWORD) for name in ("operator", "viewer")))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.process = fleet.launch(
-            "web", f"--port={self.port}", SMSFLEET_WEB_USERS_FILE=str(users), SMSFLEET_WEB_REFRESH_S="0.5"
-        )
+        settings |= {"SMSFLEET_WEB_USERS_FILE": str(users), "SMSFLEET_WEB_REFRESH_S": "0.5"}
+        self.process = fleet.launch("web", f"--port={self.port}", **settings)
         wait_until(self._answers, "the page answers")
 
     def _answers(self) -> bool:
@@ -127,6 +130,21 @@ def test_no_number_no_text_and_no_password_is_in_the_log(fleet: Fleet, site: Sit
     hidden = (number(8), "POTIMARRON", PASSWORD, csrf, token, "scrypt$")
     assert [] == [secret for secret in hidden if secret in log]
     assert PASSWORD not in repr(psutil.Process(site.process.pid).cmdline())
+
+
+def test_the_health_check_of_compose_passes_while_it_runs(fleet: Fleet) -> None:
+    compose = yaml_subset.read((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["web"]
+    site = Site(fleet, SMSFLEET_WEB_ADDRESS=compose["environment"]["SMSFLEET_WEB_ADDRESS"])
+    asked = [word.replace("8060", str(site.port)) for word in compose["healthcheck"]["test"]]
+    assert ["CMD", "python", "-c"] == asked[:3]
+
+    def healthy() -> bool:
+        return not subprocess.run([sys.executable, *asked[2:]], capture_output=True, check=False).returncode
+
+    well = healthy()
+    site.process.send(signal.SIGTERM)
+
+    assert [True, False] == [well, healthy()]
 
 
 def test_it_ends_in_time_though_somebody_watches(fleet: Fleet) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -19,15 +18,18 @@ from smsfleet.config.environment import PREFIX
 from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
+from smsfleet.config.web_settings import WEB_PREFIX, WebSettings, load_web
 from smsfleet.store.server import findings
+from smsfleet.web.app import ROUTES
 
-ROLES = ("binder", "worker", "flower", "simulator")
+ROLES = ("binder", "worker", "web", "flower", "simulator")
 KNOWN = {
     prefix + name.upper()
     for prefix, settings in (
         (PREFIX, Settings),
         (SMPP_PREFIX, SmppSettings),
         (FLOWER_PREFIX, FlowerSettings),
+        (WEB_PREFIX, WebSettings),
     )
     for name in settings.model_fields
 }
@@ -91,7 +93,7 @@ def test_the_server_is_reached_from_inside_only_and_who_goes_outside_is_named(
     assert {"internal": "true"} == compose["networks"]["fleet"]
     outside = {name for name, found in compose["services"].items() if "outside" in found["networks"]}
 
-    assert {"binder", "worker", "flower"} == outside
+    assert {"binder", "worker", "web", "flower"} == outside
     assert ["fleet"] == compose["services"]["valkey"]["networks"]
 
 
@@ -111,7 +113,7 @@ def test_a_frozen_binder_ends_itself_and_is_started_again(compose: dict[str, Any
     assert "SMSFLEET_WATCHDOG_S" not in compose["services"]["binder"]["environment"]
 
 
-@pytest.mark.parametrize(("role", "profile"), [("simulator", "demo"), ("flower", "flower")])
+@pytest.mark.parametrize(("role", "profile"), [("simulator", "demo"), ("web", "web"), ("flower", "flower")])
 def test_what_is_not_always_wanted_has_a_profile(compose: dict[str, Any], role: str, profile: str) -> None:
     assert [profile] == compose["services"][role]["profiles"]
 
@@ -129,10 +131,12 @@ def test_the_server_is_durable_by_the_rule_that_processes_check(compose: dict[st
     assert ["valkey:/data"] == compose["services"]["valkey"]["volumes"]
 
 
-def test_only_flower_has_a_port_and_only_on_loopback(compose: dict[str, Any]) -> None:
+def test_only_what_browsers_ask_has_a_port_and_only_on_loopback(compose: dict[str, Any]) -> None:
     ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
 
-    assert {"flower": ["127.0.0.1:5555:5555"]} == ports
+    assert {"web": ["127.0.0.1:8060:8060"], "flower": ["127.0.0.1:5555:5555"]} == ports
+    assert 8060 == WebSettings.model_fields["port"].default
+    assert 5555 == FlowerSettings.model_fields["port"].default
 
 
 def test_flower_reads_only_and_asks_for_a_password_from_a_secret(compose: dict[str, Any]) -> None:
@@ -142,6 +146,23 @@ def test_flower_reads_only_and_asks_for_a_password_from_a_secret(compose: dict[s
     assert ["flower"] == flower["command"]  # read-only unless a setting says otherwise
     assert "/run/secrets/flower_basic_auth" == flower["environment"]["SMSFLEET_FLOWER_BASIC_AUTH_FILE"]
     assert "SMSFLEET_FLOWER_READ_ONLY" not in flower["environment"]
+
+
+def test_the_page_knows_its_users_from_a_secret_and_its_health_check_is_let_in(
+    compose: dict[str, Any],
+) -> None:
+    web = compose["services"]["web"]
+    environment = web["environment"]
+    hosts = environment["SMSFLEET_WEB_HOSTS"].replace("${SMSFLEET_WEB_HOSTS:-localhost}", "sms.example")
+    settings = load_web(
+        {"SMSFLEET_WEB_USERS_FILE": environment["SMSFLEET_WEB_USERS_FILE"], "SMSFLEET_WEB_HOSTS": hosts}
+    )
+
+    assert ["web_users"] == web["secrets"]
+    assert "/run/secrets/web_users" == settings.users_file
+    assert ["sms.example", "127.0.0.1"] == settings.host_names
+    assert f"http://127.0.0.1:{settings.port}/healthz" in web["healthcheck"]["test"][-1]
+    assert "/healthz" in {route.path for route in ROUTES}
 
 
 def test_no_secret_is_in_an_environment(compose: dict[str, Any]) -> None:
@@ -165,7 +186,7 @@ def test_every_setting_exists(compose: dict[str, Any], role: str) -> None:
     assert set() == {name for name in environment if name.startswith("SMSFLEET_")} - KNOWN
 
 
-@pytest.mark.parametrize("role", ["binder", "worker", "flower", "simulator"])
+@pytest.mark.parametrize("role", ROLES)
 def test_every_command_is_one_of_smsfleet(compose: dict[str, Any], role: str) -> None:
     command = compose["services"][role]["command"]
     words = command if isinstance(command, list) else command.split()
@@ -176,12 +197,12 @@ def test_every_command_is_one_of_smsfleet(compose: dict[str, Any], role: str) ->
     assert [] == [word for word in words[1:] if word.startswith("--") and word not in result.output]
 
 
-@pytest.mark.parametrize("role", ["valkey", "binder", "worker", "flower"])
+@pytest.mark.parametrize("role", ["valkey", "binder", "worker", "web", "flower"])
 def test_a_service_says_whether_it_is_well(compose: dict[str, Any], role: str) -> None:
     assert compose["services"][role]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
 
 
-@pytest.mark.parametrize("role", ["binder", "worker", "flower"])
+@pytest.mark.parametrize("role", ["binder", "worker", "web", "flower"])
 def test_a_role_starts_after_the_server(compose: dict[str, Any], role: str) -> None:
     assert "service_healthy" == compose["services"][role]["depends_on"]["valkey"]["condition"]
 
@@ -192,27 +213,37 @@ def test_a_stop_waits_longer_than_the_binder_drains(compose: dict[str, Any]) -> 
     assert given > SmppSettings.model_fields["drain_s"].default + 2
 
 
-def test_docker_compose_accepts_the_file(root: Path, tmp_path: Path) -> None:
-    docker = shutil.which("docker")
-    plugin = [docker or "docker", "compose", "version"]
-    if docker is None or subprocess.run(plugin, capture_output=True, check=False).returncode:
+def test_compose_itself_accepts_the_file(root: Path, tmp_path: Path) -> None:
+    """`config` needs no engine: Debian's docker-compose 1.29 does, which lacks nothing of the file but `name`."""
+    text = (root / "docker-compose.yml").read_text(encoding="utf-8")
+    if has_plugin():
+        command = ["docker", "compose"]
+    elif shutil.which("docker-compose"):
+        command = ["docker-compose"]
+        text = text.replace("\nname: smsfleet\n", "\n")
+    else:
         pytest.skip("no docker compose here: the file is only read by yaml_subset")
+    (tmp_path / "docker-compose.yml").write_text(text, encoding="utf-8")
 
-    command = [
-        docker,
-        "compose",
-        "-f",
-        str(root / "docker-compose.yml"),
-        "--profile",
-        "*",
-        "config",
-        "--format",
-        "json",
-    ]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    profiles = [word for profile in ("demo", "web", "flower") for word in ("--profile", profile)]
+    result = subprocess.run(
+        [*command, *profiles, "config", "--services"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert 0 == result.returncode, result.stderr
-    assert {"valkey", *ROLES} == set(json.loads(result.stdout)["services"])
+    assert {"valkey", *ROLES} == set(result.stdout.split())
+
+
+def has_plugin() -> bool:
+    docker = shutil.which("docker")
+    return (
+        docker is not None
+        and not subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode
+    )
 
 
 # --- image --------------------------------------------------------------------------------------

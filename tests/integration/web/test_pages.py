@@ -11,7 +11,7 @@ import pytest
 from tests.integration.store.steps import OK, PERMANENT, TO, Fleet
 from tests.integration.web.conftest import Visitor
 
-from smsfleet.config.logs import mask_number
+from smsfleet.config.masking import mask_number
 from smsfleet.store.journal import JournalEntry, JournalLog
 from smsfleet.tasks.campaign import Campaign
 from smsfleet.tasks.campaign_start import start_campaign

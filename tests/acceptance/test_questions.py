@@ -1,0 +1,316 @@
+"""docs/questions.md: for each question a fleet is in that trouble, and what is told to be asked answers it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.acceptance import states
+from tests.acceptance.fleet import Fleet, number, wait_until
+from tests.acceptance.operators_page import OperatorsPage
+from tests.acceptance.zygote import commands
+from tests.documents import DOCS
+
+from smsfleet.cli.embedded import free_port
+from smsfleet.simulator.control import ask
+from smsfleet.tasks import job_status, send_sms
+from smsfleet.tasks.campaign_start import start_campaign
+
+pytestmark = pytest.mark.server
+
+PAGES = {"Overview": "/", "Bind": "/bind", "Jobs": "/jobs/JOB_ID", "Held": "/held", "Campaigns": "/campaigns"}
+
+THROTTLED = "27999180088"
+WITHIN_S = 60
+"""An answer takes less than a minute."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the page's tables."""
+
+    question: str
+    ask: str
+    words: list[str]
+    also: list[str]
+    """views that say the same"""
+    in_views: str
+    """what they say"""
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in (DOCS / "questions.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and len(cells) == 4 and cells[0].endswith("?"):
+            question, asked, says, also = cells
+            words = re.findall(r"`([^`]+)`", says)
+            views, _, other = also.partition(": ")
+            places = re.findall(r"[`*]([^`*]+)[`*]", views)
+            found.append(Row(question, asked.strip("`*"), words, places, other.strip("`") or words[-1]))
+    return found
+
+
+@dataclass
+class Night:
+    """A fleet, its commands and its page, and the trouble in which it is now."""
+
+    fleet: Fleet
+    binaries: Path
+    page: OperatorsPage
+    control: int
+    words: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    _trouble: object = None
+    _ending: ExitStack = field(default_factory=ExitStack)
+
+    def has(self, trouble: Callable[[Night], Iterator[None]]) -> None:
+        """Bring it into a trouble; the one before ends."""
+        if trouble is not self._trouble:
+            self.ends()
+            self._trouble = trouble
+            self._ending.enter_context(contextmanager(trouble)(self))
+
+    def ends(self) -> None:
+        """No trouble any more."""
+        self._trouble = None
+        self._ending.close()
+        self.words, self.environment = {}, {}
+
+    def said(self, command: str) -> str:
+        """What a command prints, or a page shows."""
+        for word, here in self.words.items():
+            command = command.replace(word, here)
+        if command in PAGES:
+            return self.shown(command)
+        program, *arguments = shlex.split(command)
+        done = subprocess.run(
+            [self.binaries / program, *arguments],
+            cwd=self.fleet.folder,
+            env={**self.fleet.environment, "COLUMNS": "200", **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_S,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    def view(self, place: str) -> str:
+        """What `top` or a page shows."""
+        return self.said("smsfleet top --once") if place == "top" else self.shown(place)
+
+    def shown(self, page: str) -> str:
+        """The words of a page, as a viewer sees them."""
+        path = PAGES[page].replace("JOB_ID", self.words.get("JOB_ID", ""))
+        return self.page.words(path)
+
+    def reached(self) -> set[str]:
+        """The destinations of what has come to the gateway, answered or not."""
+        return {line["destination"] for line in self.fleet.smsc.lines("submit_sm")}
+
+    def status_says(self, words: str) -> bool:
+        return words in self.said("smsfleet status")
+
+    def tell(self, **what: object) -> None:
+        """Tell the gateway what to do."""
+        ask(self.control, what)
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    folder, control = tmp_path_factory.mktemp("night"), free_port()
+    with Fleet(folder) as fleet, commands(folder, fleet.environment) as binaries:
+        fleet.options["simulator"] = ("--receipt-delay", "0.1", "--control", str(control))
+        fleet.start("simulator", "binder", "worker")
+        page = OperatorsPage(fleet)
+        made = Night(fleet, binaries, page, control)
+        try:
+            yield made
+        finally:
+            made.ends()
+            page.close()
+
+
+# --- the troubles -------------------------------------------------------------------------------------
+
+
+def none(night: Night) -> Iterator[None]:
+    wait_until(lambda: night.status_says("binder    bound"), "the binder is bound")
+    yield
+
+
+def wrong_password(night: Night) -> Iterator[None]:
+    night.fleet.end("binder")
+    refused = night.fleet.launch("binder", SMSFLEET_SMPP_PASSWORD="wrong")
+    wait_until(lambda: night.status_says("binder    refused"), "the login is refused")
+    yield
+    refused.send(15)
+    assert 0 == night.fleet.run("bind", "retry").returncode
+    night.fleet.start("binder")
+
+
+def no_worker(night: Night) -> Iterator[None]:
+    night.tell(do="hold")
+    job = send_sms.delay(number(1), "Hello").id
+    wait_until(lambda: job_status(job).state == "ACCEPTED", "the gateway has it")
+    night.fleet.end("worker")
+    night.tell(do="release")
+    send_sms.delay(number(2), "Your code is 1234", lane="high")
+    wait_until(lambda: night.status_says("OldestOtp"), "the high lane is late")
+    yield
+    night.fleet.start("worker")
+    wait_until(lambda: job_status(job).final, "the receipt is applied")
+
+
+def paused(night: Night) -> Iterator[None]:
+    night.fleet.run("pause", "--lane", "bulk", "--reason", "wrong text")
+    yield
+    night.fleet.run("resume", "--lane", "bulk")
+
+
+def silent_gateway(night: Night) -> Iterator[None]:
+    night.tell(do="set", answers_submits="0")
+    job = send_sms.delay(number(3), "Hello", on_ambiguous="fail").id
+    night.words["JOB_ID"] = job
+    wait_until(lambda: night.status_says("GatewaySilent"), "nothing is answered")
+    yield
+    night.tell(do="set", answers_submits="1")
+
+
+def broken_link(night: Night) -> Iterator[None]:
+    """The last: the binder waits for 30 s and longer."""
+    night.tell(do="set", answers_submits="0")
+    job = send_sms.delay(number(4), "Hello", on_ambiguous="hold").id
+    wait_until(lambda: number(4) in night.reached(), "it is on the wire")
+    night.tell(do="disconnect")
+    wait_until(lambda: job_status(job).state == "HELD", "it is held")
+    wait_until(lambda: night.status_says("binder    waiting"), "the binder waits")
+    yield
+
+
+def throttled(night: Night) -> Iterator[None]:
+    job = send_sms.delay(THROTTLED, "Hello").id
+    wait_until(lambda: night.status_says("lowered from"), "the rate is lowered")
+    yield
+    night.fleet.run("cancel", job)
+
+
+def out_of_credit(night: Night) -> Iterator[None]:
+    night.tell(do="credit", left=0)
+    job = send_sms.delay(number(5), "Hello").id
+    wait_until(lambda: night.status_says("AccountPaused"), "the gateway refuses the account")
+    yield
+    night.tell(do="credit", left="none")
+    night.fleet.run("resume")
+    wait_until(lambda: job_status(job).final, "it goes on")
+
+
+def full_redis(night: Night) -> Iterator[None]:
+    used = dict(line.split(":", 1) for line in _info(night) if ":" in line)["used_memory"]
+    night.fleet.command("CONFIG SET", "maxmemory", int(int(used) * 1.05))
+    yield
+    night.fleet.command("CONFIG SET", "maxmemory", 0)
+
+
+def no_redis(night: Night) -> Iterator[None]:
+    night.environment["SMSFLEET_REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
+    yield
+
+
+def misspelt(night: Night) -> Iterator[None]:
+    night.environment["SMSFLEET_RAET"] = "200"
+    yield
+
+
+def without_receipt(night: Night) -> Iterator[None]:
+    night.words |= states.accepted(night.fleet)
+    yield
+
+
+def refused(night: Night) -> Iterator[None]:
+    from smsfleet.tasks import app
+
+    app.send_task("sms.send_sms", ("27 99 x",), {"text": "Hello"}, task_id="wrong", queue="sms.normal")
+    wait_until(lambda: "REFUSED" in night.said("smsfleet job wrong"), "it is refused")
+    night.words["JOB_ID"] = "wrong"
+    yield
+
+
+def poison(night: Night) -> Iterator[None]:
+    night.words |= states.set_aside(night.fleet)
+    yield
+    night.fleet.run("dead", "drop", "--all", "--yes")
+
+
+def deaf_receiver(night: Night) -> Iterator[None]:
+    states.undelivered(night.fleet)
+    yield
+    night.fleet.run("callbacks", "drop", "--all", "--yes")
+
+
+def paused_campaign(night: Night) -> Iterator[None]:
+    campaign = start_campaign([number(6)], "Hello", at=3600)
+    campaign.pause()
+    night.words["CAMPAIGN_ID"] = campaign.id
+    yield
+    campaign.cancel()
+
+
+def _info(night: Night) -> list[str]:
+    said = night.fleet.command("INFO", "memory")
+    return str(said.decode() if isinstance(said, bytes) else said).splitlines()
+
+
+TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
+    "Is the bind up?": none,
+    "Does a binder stand by?": none,
+    "Do we reach the gateway at all?": none,
+    "Will the credits last?": none,
+    "Did job X go out?": without_receipt,
+    "Did anything go to this number?": without_receipt,
+    "Why was it refused?": refused,
+    "Is a setting misspelt?": misspelt,
+    "Is Redis away?": no_redis,
+    "Is Redis full?": full_redis,
+    "Who paused it, and why?": paused,
+    "What does the campaign do?": paused_campaign,
+    "Do webhooks arrive?": deaf_receiver,
+    "Does one job end our workers?": poison,
+    "Does the gateway slow us down?": throttled,
+    "Are we out of credit?": out_of_credit,
+    "Why does nothing go out?": no_worker,
+    "Which lane is late?": no_worker,
+    "Did receipts stop?": no_worker,
+    "Why is it not up?": wrong_password,
+    "What happened to the bind tonight?": wrong_password,
+    "Is it us or the gateway?": silent_gateway,
+    "Was something sent twice, or does nobody know?": broken_link,
+    "When does it come back?": broken_link,
+}
+"""In the order in which one fleet can have them."""
+
+ROWS = {row.question: row for row in rows()}
+
+
+def test_every_question_of_the_page_has_its_trouble() -> None:
+    assert set(TROUBLES) == set(ROWS)
+    assert len(ROWS) == len(rows())
+
+
+@pytest.mark.parametrize("question", TROUBLES)
+def test_what_is_asked_says_what_is_wrong(night: Night, question: str) -> None:
+    row = ROWS[question]
+    night.has(TROUBLES[question])
+
+    said = night.said(row.ask)
+
+    assert re.search(".*".join(map(re.escape, row.words)), said, re.DOTALL), said
+    for place in row.also:
+        wait_until(lambda place=place: row.in_views in night.view(place), f"{place} says {row.in_views!r}")
