@@ -24,7 +24,7 @@ def known(fleet: Fleet) -> list[Known]:
     buckets = range(4096)
     return [
         found
-        for bucket, size in zip(buckets, fleet.store.run_all(walks(fleet).sizes(DAY, 0, 4096)), strict=True)
+        for bucket, size in zip(buckets, fleet.run(walks(fleet).sizes(DAY, 0, 4096)), strict=True)
         if size
         for found in fleet.run(walks(fleet).scan(DAY, bucket, 0))[1]
     ]
