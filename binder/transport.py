@@ -197,7 +197,7 @@ class Link(asyncio.Protocol):
             for event in events:
                 if isinstance(event, CloseConnection):
                     self.close(event.reason, event.cause)
-        self._flush_soon()
+        self._end_turn()  # at once: what has room now need not wait for what its answers set going
 
     def _pause_reading(self) -> None:
         """Let the peer wait, as it lets us: what it sends would grow in our memory, as answers to it."""
