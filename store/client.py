@@ -74,8 +74,8 @@ def translated() -> Iterator[None]:
 
 
 def _without_command(error: BaseException) -> str:
-    """What the server said: the command holds numbers and texts."""
-    return str(error).rpartition(_IN_A_PIPELINE)[2]
+    """What the server said, without the command, which holds numbers and texts; a time-out says nothing."""
+    return str(error).rpartition(_IN_A_PIPELINE)[2] or error.__class__.__name__
 
 
 def _options(name: str) -> dict[str, Any]:

@@ -33,3 +33,9 @@ def test_an_error_within_a_pipeline_says_what_the_server_said_and_not_what_was_w
 def test_a_refused_login_is_a_matter_of_the_settings() -> None:
     with pytest.raises(StoreMisconfigured, match="check the user and password"), translated():
         raise redis.AuthenticationError("invalid username-password pair or user is disabled.")
+
+
+@pytest.mark.parametrize("silent", [TimeoutError(), redis.TimeoutError(), ConnectionResetError()])
+def test_an_error_that_says_nothing_is_named(silent: Exception) -> None:
+    with pytest.raises(StoreUnavailable, match=f"now: {silent.__class__.__name__}$"), translated():
+        raise silent
