@@ -315,5 +315,6 @@ class Side:
             return
         shared = self._shared
         await shared.answers.batches.drained()
+        doubts = shared.outbound.take_doubts()  # by a deposed binder too: it never writes them, if it leads again
         if not shared.leadership.deposed.is_set():
-            await shared.outbound.give_up(unanswered(lost, link) + shared.outbound.take_doubts())
+            await shared.outbound.give_up(unanswered(lost, link) + doubts)

@@ -112,6 +112,26 @@ async def test_a_deposed_binder_serves_again_when_nobody_else_does(
     assert simulator.journal.counts["bind"] == 2
 
 
+async def test_what_a_deposed_binder_had_begun_and_not_written_is_not_written_when_it_leads_again(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    simulator.change(answers_submits=False)
+    messages = [account.send(on_ambiguous="fail") for _ in range(2)]
+    binder = binders.start(account, simulator.port, timing=TIMING, window=1)
+    await eventually(lambda: account.in_flight() == 2)  # one is on its way, one is begun ahead of the window
+    for key in (account.keys.fence, account.keys.lease):
+        account.store.run(Call(("SET", key, "99:0:host-2"), bool))
+    await eventually(lambda: binder.state is State.STANDBY)
+    simulator.change(answers_submits=True)
+
+    account.store.run(Call(("DEL", account.keys.lease), bool))
+
+    later = account.send()
+    await eventually(lambda: times_accepted(simulator, later) == 1)
+    assert {"F": 2} == account.states(messages)
+    assert [1, 0] == [times_accepted(simulator, message) for message in messages]
+
+
 # --- the local deadline ------------------------------------------------------------------------------
 
 
