@@ -34,6 +34,9 @@ DISOWNED = ("the gateway answered submit_sm with ESME_RINVBNDSTS", "bind-status"
 RETRY_S = 0.5
 """After Redis could not be asked for a login."""
 
+SAY_S = 1.0
+"""How old "next bind in 48 s" may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -147,7 +150,7 @@ class Side:
                 return
             why = self._wait_why or self.report.last_disconnect
             self.report.enter(State.WAITING, f"next bind in {delay:.0f} s; {why}")
-            await shared.unless_over(asyncio.sleep(delay), shared.ledger.paused.wait())
+            await shared.unless_over(asyncio.sleep(min(delay, SAY_S)), shared.ledger.paused.wait())
 
     async def _log_in(self) -> Link | None:
         """A connection whose bind is decided, or None; when to try again is known then."""

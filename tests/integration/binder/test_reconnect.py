@@ -220,3 +220,19 @@ async def test_the_socket_is_set_up(account: Account, simulator: Simulator, bind
     wanted = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 7000}
     there = {name: value for name, value in wanted.items() if hasattr(socket, name)}
     assert {name: option(socket.IPPROTO_TCP, name) for name in there} == there
+
+
+async def test_who_waits_for_the_next_bind_sees_the_time_run_down(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    timing = TIMING.model_copy(update={"reconnect_min_s": 30.0, "reconnect_max_s": 30.0})
+    binder = binders.start(account, simulator.port, timing=timing)
+    await eventually(lambda: binder.state is State.BOUND)
+    simulator.disconnect()
+    await eventually(lambda: binder.state is State.WAITING)
+
+    def why() -> str:
+        return str(binder.binder.report.as_dict()["why"])
+
+    assert "next bind in 30 s; the peer closed the connection" == why()
+    await eventually(lambda: why() == "next bind in 28 s; the peer closed the connection")
