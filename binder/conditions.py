@@ -104,7 +104,8 @@ def one_bind(history: History, _now_ms: int) -> Case:
             )
     attempts = sum(not bind.is_older for bind in history.binds)
     if history.binds:
-        case.shown.append(f"{attempts} binds asked for, never two of a kind at a time")
+        never = "" if case.broken else ", never two of a kind at a time"
+        case.shown.append(f"{attempts} binds asked for{never}")
     else:
         case.remarks.append("no bind yet")
     return case

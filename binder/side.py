@@ -26,7 +26,7 @@ from smsfleet.binder.transport import Link, Token
 from smsfleet.config.errors import Fenced, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.config.timing import Timing
-from smsfleet.smpp.session import SessionOptions
+from smsfleet.smpp.session import SessionOptions, SessionState
 
 DISOWNED = ("the gateway answered submit_sm with ESME_RINVBNDSTS", "bind-status")
 """Why a bind is ended that the gateway takes for none: reason and cause."""
@@ -205,6 +205,7 @@ class Side:
         self.report.enter(State.CONNECTING)
         shared.journal.note("connecting", mode=mode)
         self._events.begin(attempt)
+        made: list[Link] = []
 
         def make() -> Link:
             link: Link
@@ -217,6 +218,7 @@ class Side:
                 clock=shared.clock,
                 user_timeout_s=shared.timing.tcp_user_timeout_s,
             )
+            made.append(link)
             return link
 
         try:
@@ -229,6 +231,8 @@ class Side:
                     server_hostname=(gateway.server_name or gateway.host) if gateway.tls else None,
                 )
         except (OSError, TimeoutError) as error:
+            if made and made[0].session.state is not SessionState.OPEN:
+                return made[0]  # the time was over when the bind was just written: a login took place
             reason = why_not_connected(gateway.host, gateway.port, error)
             self._log.warning("no connection", mode=mode, reason=reason)
             shared.journal.note("no_connection", mode=mode, reason=reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from tests.integration.binder.support import SHORT, Account, Binders, Diary, RunningBinder, new_simulator
@@ -195,6 +195,30 @@ async def test_where_nothing_listens_no_login_is_counted(
     async with simulator:
         await eventually(lambda: binder.state is State.BOUND)
         await eventually(lambda: statuses(account) == [])
+
+
+async def test_a_bind_that_was_written_when_the_time_to_connect_was_over_counts_as_failed(
+    account: Account, binders: Binders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    connect = loop.create_connection
+
+    async with Silent() as gateway:
+
+        async def connect_too_late(make: Any, host: Any = None, port: Any = None, **how: Any) -> Any:
+            transport, protocol = await connect(make, host, port, **how)
+            if port == gateway.port:  # as asyncio does when it is cancelled after `connection_made`
+                transport.close()
+                raise TimeoutError
+            return transport, protocol
+
+        monkeypatch.setattr(loop, "create_connection", connect_too_late)
+
+        binder = binders.start(account, gateway.port)
+
+        await waits(binder)
+        assert gateway.binds == 2
+        await eventually(lambda: statuses(account) == [UNANSWERED] * 2)
 
 
 async def test_an_operators_retry_ends_the_stop_in_redis_and_in_the_file(

@@ -154,6 +154,7 @@ def test_a_second_bind_beside_the_first_fails(first: str, second: str) -> None:
     diary.bind(second)
 
     assert FAIL is diary.verdict(2)
+    assert "2 binds asked for" == diary.judge(2).evidence[-1]
 
 
 def test_a_second_binder_beside_the_first_fails() -> None:
