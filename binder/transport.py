@@ -230,6 +230,9 @@ class Link(asyncio.Protocol):
         data = self.session.data_to_send()
         if data:
             transport.write(data)
+            if transport.is_closing() and not self._is_tls:  # the peer has reset it: the kernel took nothing
+                self._unwritten = submitted
+                return
             if not self._writable and not self._is_tls:
                 self._stuck = dict(zip(submitted, _submits(data, self._handed), strict=True))
             self._handed += len(data)

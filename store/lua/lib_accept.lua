@@ -1,7 +1,6 @@
 -- lib_accept.lua: a segment was accepted by the gateway: a response says so, or its receipt does.
--- `at` is a table of keys: waiting, delayed, held, parked, orphans, doubts, doubted, book (of the day); and index_ttl in
--- seconds. Its
--- `any_orphans` is false when no receipt waits for its response: then none is looked for.
+-- `at` is a table of keys: waiting, delayed, held, parked, orphans, doubts, doubted, book (of the day); of index_ttl in
+-- seconds; and of any_orphans: false when no receipt waits for its response, so that none is looked for.
 
 local function unpark(job, at)
   redis.call('HDEL', at.waiting, job.ref)
