@@ -1,4 +1,4 @@
-"""The process' clocks, in one place, so that everything above takes them as an argument."""
+"""The clocks that measure, in one place; the wall clock is in config/clock.py."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 def boottime() -> float:
     """Seconds since boot, suspended time included: a lease runs on while the machine sleeps."""
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
-
-
-def epoch_ms() -> int:
-    """Milliseconds since the epoch, as the wall clock says."""
-    return time.time_ns() // 1_000_000
 
 
 def steady_epoch_ms() -> ClockMs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smsfleet.binder.clock import epoch_ms
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.codes import APPENDIX_A
 from smsfleet.ops.histogram import Histogram
 from smsfleet.store.keys import LANES

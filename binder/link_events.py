@@ -7,7 +7,6 @@ import time
 
 from smsfleet.binder import transport
 from smsfleet.binder.asker import Asker
-from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.counts import Counts
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.ledger import BindLedger
@@ -16,6 +15,7 @@ from smsfleet.binder.outbound import Outbound
 from smsfleet.binder.refusals import advice
 from smsfleet.binder.report import SideReport
 from smsfleet.binder.transport import Link, Token
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.codes import ESME_RINVBNDSTS, ESME_RUNKNOWNERR
 from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 
-from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.report import State
 from smsfleet.binder.service import Binder
+from smsfleet.config.clock import epoch_ms
 from smsfleet.ops.catalog import Reading
 
 BEAT_S = 0.5

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.counts import Counts
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.logs import logger
 
 

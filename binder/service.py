@@ -11,7 +11,6 @@ from typing import Any
 
 from smsfleet.binder.asker import Asker
 from smsfleet.binder.cancellation import end, quell
-from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.counts import Counts
 from smsfleet.binder.facts import Answers, Deliveries
 from smsfleet.binder.leadership import HostLock, Leadership
@@ -21,6 +20,7 @@ from smsfleet.binder.outbound import Outbound
 from smsfleet.binder.racing import race
 from smsfleet.binder.report import Report, State
 from smsfleet.binder.side import Gateway, Shared, Side
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import Fenced, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.config.timing import Timing

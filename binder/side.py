@@ -322,6 +322,6 @@ class Side:
             return
         shared = self._shared
         await shared.answers.batches.drained()
-        doubts = shared.outbound.take_doubts()  # by a deposed binder too: it never writes them, if it leads again
+        doubts = shared.outbound.take_doubts()  # a deposed binder must not write them when it leads again
         if not shared.leadership.deposed.is_set():
             await shared.outbound.give_up(unanswered(lost, link) + doubts)

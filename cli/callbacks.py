@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.store.hooks import Hooks, Letter
 from smsfleet.tasks.app import runtime
@@ -80,7 +80,7 @@ def replay(*, ids: tuple[str, ...], everything: bool, yes: bool, as_json: bool) 
     now = runtime()
     hooks = Hooks(now.keys)
     letters = _chosen("replay", ids, everything=everything, yes=yes, as_json=as_json)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = epoch_ms()
     done = {
         entry_id: letter is not None and now.store.run(hooks.replay(letter, now_ms)) == 1
         for entry_id, letter in letters.items()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsfleet.cli.times import Seconds
+from smsfleet.config.clock import epoch_ms
 
 if TYPE_CHECKING:
     from smsfleet.binder.compliance import Finding
@@ -94,7 +95,7 @@ def _judge(since_s: float) -> list[Finding]:
     settings = load()
     store = Store.connect(settings.redis_url, "compliance")
     log = JournalLog(Keys(settings.account))
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = epoch_ms()
     since_ms = now_ms - round(since_s * 1000)
     entries: list[JournalEntry] = []
     after, more = f"{max(0, since_ms - CLOCKS_MS)}-0", True

@@ -25,6 +25,7 @@ from smsfleet.cli.check_machine import (
 )
 from smsfleet.cli.checkup import Check, Finding, Severity, error, exit_code, run_checks
 from smsfleet.cli.times import Seconds
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import ConfigError
 from smsfleet.config.settings import Settings, load
 from smsfleet.config.smpp_settings import SmppSettings, load_smpp
@@ -139,7 +140,7 @@ def _of_the_fleet(settings: Settings, timeout_s: float) -> dict[str, Check]:
 
 def wall_ms() -> int:
     """This machine's clock."""
-    return time.time_ns() // 1_000_000
+    return epoch_ms()
 
 
 def _smpp(environment: Mapping[str, str]) -> SmppSettings | ConfigError:

@@ -6,7 +6,6 @@ import json
 import math
 import re
 import sys
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsfleet.cli.times import SECONDS
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.masking import mask_number, mask_string
 
@@ -209,7 +209,7 @@ def _at(moment: datetime) -> str:
 
 def _moment_ms(name: str, value: str) -> int:
     if ago := re.fullmatch(r"(\d{1,6})([smhd])", value):
-        return time.time_ns() // 1_000_000 - int(ago[1]) * _UNITS[ago[2]] * 1000
+        return epoch_ms() - int(ago[1]) * _UNITS[ago[2]] * 1000
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:

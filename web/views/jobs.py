@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.statuses import APPENDIX_B
 from smsfleet.store.keys import LANES
@@ -109,5 +110,5 @@ def _criteria(visit: Visit) -> Criteria:
         states=frozenset({state} if state else ()),
         statuses=frozenset({int(status)} if status else ()),
         lanes=frozenset({lane} if lane else ()),
-        since_ms=time.time_ns() // 1_000_000 - since_s * 1000 if since_s else 0,
+        since_ms=epoch_ms() - since_s * 1000 if since_s else 0,
     )
