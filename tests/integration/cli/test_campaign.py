@@ -54,9 +54,7 @@ def started(here: Here, people: Path, *arguments: str) -> dict[str, Any]:
 # --- start --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "option", [("--rate", "-1"), ("--on-ambiguous", "guess"), ("--callback", "nobody")]
-)
+@pytest.mark.parametrize("option", [("--rate", "-1"), ("--on-ambiguous", "guess"), ("--callback", "nobody")])
 def test_a_campaign_is_announced_when_its_options_are_accepted_and_not_before(
     here: Here, people: Path, option: tuple[str, str]
 ) -> None:
