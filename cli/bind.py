@@ -16,9 +16,10 @@ from smsfleet.binder.refusals import advice, advice_of_stop
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.settings import load
 from smsfleet.config.spans import span
+from smsfleet.ops.binder_view import UNREADABLE
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
-from smsfleet.store.lease import Lease
+from smsfleet.store.lease import Lease, report_of
 from smsfleet.store.ledger import UNANSWERED, Ledger
 
 NOT_AS_WISHED = 1
@@ -134,10 +135,12 @@ class _Now:
     def binder(self) -> dict[str, Any]:
         """What the binder says of itself."""
         reported = self.store.run(self._lease.reported())
-        if reported:
-            said: dict[str, Any] = json.loads(reported)
+        said = report_of(reported)
+        if isinstance(said.get("state"), str):
             return said
         leader = self.store.run(self._lease.holder())
+        if reported:
+            return {"state": "standby" if leader else "absent", "why": UNREADABLE}
         return {"state": "standby" if leader else "absent", "why": "" if leader else "no binder is running"}
 
     def status(self) -> dict[str, Any]:

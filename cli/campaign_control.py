@@ -33,7 +33,9 @@ Examples:
   smsfleet campaign list --json | jq -r '.campaigns[] | select(.state == "running") | .campaign_id'
 """,
 )
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Campaigns at most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Campaigns at most."
+)
 @_JSON
 def list_campaigns(*, limit: int, as_json: bool) -> None:
     """Show the newest campaigns, the newest first."""

@@ -64,12 +64,7 @@ def plan(  # noqa: PLR0913 - the options of the command
     from smsfleet.tasks.plan import plan_campaign
 
     listed: list[Refused] = []
-    if (
-        invalid is not None
-        and Path(invalid).exists()
-        and Path(file).exists()
-        and Path(invalid).samefile(file)
-    ):
+    if invalid is not None and _same(invalid, file):
         raise InvalidArgument(f"--invalid {invalid} is refused: it is the file with the recipients")
     with opened(file, options) as recipients, _written(invalid) as write:
 
@@ -90,6 +85,14 @@ def plan(  # noqa: PLR0913 - the options of the command
         _show(found, listed, invalid)
     if found.refused or found.warnings:
         sys.exit(NOT_AS_WISHED)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether both are the same file; one that cannot be looked at is told when it is opened."""
+    try:
+        return Path(one).samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager

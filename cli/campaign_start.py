@@ -7,6 +7,8 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -74,12 +76,12 @@ def start(  # noqa: PLR0913 - the options of the command
         key = idempotency_key or recipients.key_of(text)
         before = _known(key)
         if not as_json:
-            _announce(recipients, key, before)
-        with walked_through(recipients, "taking rows") as walked, _Interrupted(key) as told:
+            click.echo(f"file            {described(recipients)}")
+        with _Shown(recipients, _begins(key, before), as_json=as_json) as shown, _Interrupted(key) as told:
 
             def progress(rows: int) -> None:
                 told.rows = rows
-                walked(rows)
+                shown.taken(rows)
                 if as_json:
                     told.line(recipients)
 
@@ -92,6 +94,7 @@ def start(  # noqa: PLR0913 - the options of the command
                 on_progress=progress,
                 **{option: value for option, value in options.items() if value is not None},
             )
+            shown.begun()
     found = campaign.progress()
     if as_json:
         click.echo(json.dumps({"event": "taken", "known_before": before is not None, **found.as_dict()}))
@@ -104,6 +107,35 @@ def start(  # noqa: PLR0913 - the options of the command
         show(found, as_json=False)
     if found.state != "finished":
         sys.exit(NOT_AS_WISHED)
+
+
+class _Shown:
+    """Tells a person which campaign it is, and how far, once the options are accepted."""
+
+    def __init__(self, recipients: Recipients, begins: str, *, as_json: bool) -> None:
+        self._recipients = recipients
+        self._begins = "" if as_json else begins
+        self._bar = ExitStack()
+        self._walked: Callable[[int], None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def begun(self) -> None:
+        """The campaign is accepted. Said once."""
+        if self._begins:
+            click.echo(self._begins)
+            self._begins = ""
+
+    def taken(self, rows: int) -> None:
+        """So many rows are taken."""
+        self.begun()
+        if self._walked is None:
+            self._walked = self._bar.enter_context(walked_through(self._recipients, "taking rows"))
+        self._walked(rows)
 
 
 class _Interrupted:
@@ -158,19 +190,17 @@ def _known(key: str) -> Campaign | None:
         return None
 
 
-def _announce(recipients: Recipients, key: str, before: Campaign | None) -> None:
-    click.echo(f"file            {described(recipients)}")
+def _begins(key: str, before: Campaign | None) -> str:
+    """Which campaign it is, as it was before any row of this run."""
     if before is None:
-        click.echo(f"new campaign, key {key}: the same command goes on with it after a kill or Ctrl-C")
-        return
+        return f"new campaign, key {key}: the same command goes on with it after a kill or Ctrl-C"
     found = before.progress()
     if found.submitted:
-        click.echo(
+        return (
             f"nothing new: these rows with this text are campaign {before.id}, which has all of them; another"
             " --idempotency-key sends them again"
         )
-    else:
-        click.echo(f"campaign {before.id} goes on behind its first {found.counts.rows:,} rows")
+    return f"campaign {before.id} goes on behind its first {found.counts.rows:,} rows"
 
 
 def _name_of(recipients: Recipients) -> str:

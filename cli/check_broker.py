@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from smsfleet.cli.checkup import Finding, error, note, ok, warning
 from smsfleet.config.settings import Settings
@@ -61,8 +62,8 @@ def check_workers(app: Celery, settings: Settings, within_s: float, version: str
     """Which workers answer, and whether all lanes are consumed by some."""
     try:
         replies = app.control.broadcast(ABOUT, reply=True, timeout=within_s) or []
-    except (OperationalError, OSError) as failure:
-        yield error(f"workers cannot be asked: {type(failure).__name__}", "see check `broker`")
+    except (OperationalError, OSError, RedisError) as failure:  # a full Redis: a question is a write
+        yield error(f"workers cannot be asked: {type(failure).__name__}", "see checks `redis` and `broker`")
         return
     answers = {name: said for reply in replies for name, said in reply.items()}
     if not answers:

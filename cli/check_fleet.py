@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from smsfleet.ops.alerts import alerts
 from smsfleet.ops.snapshot import take
 from smsfleet.store import checkup
 from smsfleet.store.checkup import CLIENT_PREFIX, Checkup
-from smsfleet.store.lease import Lease
+from smsfleet.store.lease import Lease, report_of
 from smsfleet.store.ledger import UNANSWERED, Ledger
 from smsfleet.store.standing import Standings
 from smsfleet.workers.runtime import Runtime
@@ -51,12 +50,7 @@ def check_binder(now: Runtime, wall_ms: Callable[[], int]) -> Iterator[Finding]:
 
 def reported(now: Runtime) -> dict[str, Any]:
     """What the leader said of itself; empty when it is silent, or says what this version cannot read."""
-    text = now.store.run(Lease(now.keys).reported())
-    try:
-        said = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+    return report_of(now.store.run(Lease(now.keys).reported()))
 
 
 def _lease(
@@ -83,7 +77,8 @@ def _lease(
 
 def _state(said: dict[str, Any], wall_ms: Callable[[], int]) -> Iterator[Finding]:
     state, why = str(said.get("state", "?")), str(said.get("why", ""))
-    since_ms = wall_ms() - int(said.get("since_ms") or wall_ms())
+    since = said.get("since_ms")
+    since_ms = wall_ms() - since if isinstance(since, int) else 0
     line = f"the binder is {state} for {span(since_ms / 1000)}" + (f": {why[:300]}" if why else "")
     if state == "bound":
         yield ok(f"{line}; {said.get('binds', '?')} binds, {said.get('disconnects', '?')} disconnects")

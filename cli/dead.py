@@ -54,7 +54,9 @@ Examples:
   smsfleet dead list --json | jq -r '.dead[].id'
 """,
 )
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Lines at most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Lines at most."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_dead(*, limit: int, as_json: bool) -> None:
     """Show what was set aside, jobs first, the oldest first. Numbers are masked, contents not shown."""

@@ -160,7 +160,10 @@ def _named(name: str) -> list[str]:
 def _page(count: int) -> Iterator[Held]:
     now = runtime()
     for first in range(0, count, BATCH):
-        yield from now.store.run(now.doubts.held(first, min(BATCH, count - first)))
+        found = now.store.run(now.doubts.held(first, min(BATCH, count - first)))
+        if not found:
+            return
+        yield from found
 
 
 def _batches(references: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -115,6 +115,18 @@ def main(arguments: list[str] | None = None) -> Any:
     except SmsfleetError as error:
         click.echo(f"smsfleet: {error}", err=True)
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+    except UnicodeEncodeError:
+        # Octets of the command line that are no UTF-8 come as surrogates: no server takes them.
+        given = sys.argv[1:] if arguments is None else arguments
+        odd = next((word for word in given if not _is_unicode(word)), None)
+        if odd is None:
+            raise
+        click.echo(f"smsfleet: {odd!a} is refused: it is not UTF-8", err=True)
+        sys.exit(2)
+
+
+def _is_unicode(word: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in word)
 
 
 if __name__ == "__main__":

@@ -85,13 +85,14 @@ def _watch(console: Console, look: Callable[[], Snapshot], interval: float) -> N
     before: Snapshot | None = None
     found = look()  # a Redis that is away from the start is an error, later it is waited for
     keys = f"every {interval:g} s; q leaves"
-    with _keys() as key, Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+    is_live = console.is_terminal and not console.is_dumb_terminal
+    with _keys() as key, Live(console=console, screen=is_live, auto_refresh=False) as live:
         note = keys
         while True:
             picture = screen(found, before, note)
-            if console.is_terminal:
+            if is_live:
                 live.update(picture, refresh=True)
-            else:  # one picture below the other, in a file
+            else:  # one picture below the other, in a file and where nothing can be overwritten
                 console.print(picture)
             if key(interval) in QUIT:
                 return

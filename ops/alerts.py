@@ -180,11 +180,13 @@ def _throttling(now: Snapshot) -> Iterator[Alert]:
 
 
 def _delays(now: Snapshot) -> Iterator[Alert]:
+    limit = now.redis.limit_octets
+    is_full = bool(limit) and now.redis.used_octets >= limit  # then those that run cannot show it
     if not now.workers:
         yield _alert(
             "NoWorkers",
             "no worker runs: nothing is sent and no receipt is applied",
-            "start `smsfleet worker`; see its log",
+            "Redis is full: make room first, then see" if is_full else "start `smsfleet worker`; see its log",
         )
     oldest_s = now.lanes["high"].oldest_s
     if oldest_s > OTP_S:

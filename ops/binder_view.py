@@ -10,6 +10,8 @@ from typing import Any
 ABSENT, SILENT = "absent", "standby"
 """The states when no binder has reported lately: nobody leads; somebody leads and is silent."""
 
+UNREADABLE = "what the binder said of itself cannot be read: is it of another version?"
+
 
 @dataclass(frozen=True, slots=True)
 class SideView:
@@ -83,9 +85,13 @@ def binder_view(reported: str | None, *, has_leader: bool, now_ms: int) -> Binde
         if has_leader:
             return BinderView(state=SILENT, why="the binder that leads has not reported yet")
         return BinderView(why="no binder is running")
-    said = json.loads(reported)
-    sides = tuple(_view(SideView, side, now_ms) for side in said.pop("sides", ()))
-    view: BinderView = _view(BinderView, said | {"sides": sides}, now_ms)
+    try:
+        said = json.loads(reported)
+        sides = tuple(_view(SideView, side, now_ms) for side in said.pop("sides", ()))
+        view: BinderView = _view(BinderView, said | {"sides": sides}, now_ms)
+    except (ValueError, TypeError, AttributeError):
+        # A view of a fleet in trouble must not fail of it: the binder writes its record anew within seconds.
+        return BinderView(state=SILENT if has_leader else ABSENT, why=UNREADABLE)
     return view
 
 
@@ -97,7 +103,24 @@ def _view(kind: Any, said: dict[str, Any], now_ms: int) -> Any:
     for name in ("bound", "unbound"):
         ages[f"{name}_s"] = _age_s(said.get(f"{name}_since_ms"), now_ms)
     known = {item.name for item in fields(kind)}
-    return kind(**{name: value for name, value in (said | ages).items() if name in known})
+    blank, shown = kind(), {name: value for name, value in (said | ages).items() if name in known}
+    for name, value in shown.items():
+        if not _fits(value, getattr(blank, name)):
+            raise TypeError(f"{name} is {value!r}")
+    return kind(**shown)
+
+
+def _fits(value: Any, blank: Any) -> bool:
+    """Whether a value is of the kind of the field's default; what is unknown by default is a number."""
+    if blank is None:
+        return value is None or _is_number(value)
+    if isinstance(blank, dict):
+        return isinstance(value, dict) and all(map(_is_number, value.values()))
+    return _is_number(value) if isinstance(blank, int | float) else isinstance(value, type(blank))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _age_s(at_ms: int | None, now_ms: int) -> float | None:

@@ -14,6 +14,8 @@ from smsfleet.simulator.rules import Rule, default_rules
 
 DAY_S: Final = 86_400.0
 
+PASSWORD_OCTETS: Final = 8
+
 QUERIES: Final = ("answered", "refused", "nacked", "silent")
 """How query_sm is answered: truly; with 0x03 in its response; with a generic_nack 0x03; not at all."""
 
@@ -48,7 +50,9 @@ class SimulatorOptions:
     port: int = _option(0, "TCP port; 0: a free one", at_most=65_535)
     system_id: str = _option("demo", "user name that a bind must give")
     password: str = field(
-        default="secret", repr=False, metadata={"meaning": "password that a bind must give"}
+        default="secret",
+        repr=False,
+        metadata={"meaning": "password that a bind must give, 1-8 octets (guide §9)"},
     )
     system_type: str = _option("3000000", "API ID that a bind must give (guide §9)")
     seed: int | None = _option(None, "ids and everything random follow from it; none: another in every run")
@@ -117,6 +121,12 @@ class SimulatorOptions:
     def __post_init__(self) -> None:
         for option in fields(self):
             _check(option.name, getattr(self, option.name), option.metadata)
+        password = self.password  # not shown: it may be the true one
+        if not (password.isascii() and password.isprintable() and 1 <= len(password) <= PASSWORD_OCTETS):
+            raise ConfigError(
+                f"password has {len(password)} characters: 1-{PASSWORD_OCTETS} of printable ASCII are what a "
+                "bind can give (guide §9)"
+            )
         for name in ("unanswered", "queue_full"):
             every_s, for_s = getattr(self, f"{name}_every_s"), getattr(self, f"{name}_for_s")
             if for_s > every_s:

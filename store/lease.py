@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import Keys
 from smsfleet.store.scripts import script
@@ -40,7 +43,18 @@ class Lease:
 
     def reported(self) -> Call[str | None]:
         """What the binder said last of itself, a JSON text; None when it has been silent."""
-        return Call(("GET", self._keys.binder), lambda reply: reply.decode() if reply else None)
+        return Call(
+            ("GET", self._keys.binder), lambda reply: reply.decode(errors="replace") if reply else None
+        )
+
+
+def report_of(reported: str | None) -> dict[str, Any]:
+    """The report of a binder as a mapping; empty when it is silent, or says what this version cannot read."""
+    try:
+        said = json.loads(reported or "{}")
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _ms(seconds: float) -> int:

@@ -264,17 +264,15 @@ def _warnings(report: Month, terms: Terms, *, counted: bool) -> Iterable[str]:
             f"{report.month}: the gateway debits {spelled(short)} (guide §7); enter the balance after that"
         )
     elif short:
+        days = "1 day is" if report.days_left == 1 else f"{report.days_left} days are"
+        left = f"{days} left of {report.month}, and " if report.days_left <= NOTICE_DAYS else ""
         if expected:
             yield (
-                f"about {rounded(report.forecast)} credits will be used in {report.month}, of the minimum "
-                f"{report.minimum:,}: the gateway will debit the other {rounded(expected)} (guide §7)"
+                f"{left}about {rounded(report.forecast)} credits will be used in {report.month}, of the "
+                f"minimum {report.minimum:,}: the gateway will debit the other {rounded(expected)} (guide §7)"
             )
-        if report.days_left <= NOTICE_DAYS:
-            left = "1 day is" if report.days_left == 1 else f"{report.days_left} days are"
-            yield (
-                f"{left} left of {report.month}, and {spelled(short)} credits of the minimum "
-                f"{report.minimum:,} are not used"
-            )
+        elif left:
+            yield f"{left}{spelled(short)} credits of the minimum {report.minimum:,} are not used"
     if (balance := report.balance) is None:
         return
     if report.days_left and expected and balance < expected:

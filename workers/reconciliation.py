@@ -6,7 +6,6 @@ nothing is asked any more. Segments that stay at 003 are closed after `SMSFLEET_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from smsfleet.config.receipt_tables import DEFAULT, ReceiptTables
 from smsfleet.config.statuses import MESSAGE_STATE_WORD
 from smsfleet.store.calls import Call
 from smsfleet.store.keys import DAY_MS
-from smsfleet.store.lease import Lease
+from smsfleet.store.lease import Lease, report_of
 from smsfleet.store.queries import NACKED, OFF_S, SILENT, UNREADABLE, Heard, Query, QueryFact
 from smsfleet.store.walks import Known, Turn
 from smsfleet.workers.request import SmsRequest
@@ -99,10 +98,10 @@ class Reconciliation:
         queries, lease = self._runtime.queries, Lease(self._runtime.keys)
         calls: list[Call[Any]] = [queries.off(), queries.waiting(), lease.reported()]
         off, waiting, reported = self._runtime.store.run_all(calls)
-        if off or waiting > WAITING or not reported:
+        if off or waiting > WAITING:
             return False
-        per_s: float = json.loads(reported).get("queries_per_s", 0)
-        return per_s > 0
+        per_s = report_of(reported).get("queries_per_s", 0)
+        return isinstance(per_s, int | float) and per_s > 0
 
     def _walk_for_queries(self, ages_ms: tuple[int, ...]) -> None:
         def visit(known: Sequence[Known], turn: Turn) -> None:

@@ -96,6 +96,7 @@ class Relay:
             return
         self._look_at = now + CLAIM_EVERY_S
         store, facts = self._runtime.store, self._runtime.facts
+        store.run(facts.seen(self._consumer))
         responses = self._responses.overdue(self._left(facts.left_responses))
         deliveries = self._deliveries.overdue(self._left(facts.left_deliveries))
         if not (responses or deliveries) or not store.run(facts.take_over(self._consumer, TAKEN_OVER_MS)):

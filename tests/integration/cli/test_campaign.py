@@ -54,6 +54,17 @@ def started(here: Here, people: Path, *arguments: str) -> dict[str, Any]:
 # --- start --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("option", [("--rate", "-1"), ("--on-ambiguous", "guess"), ("--callback", "nobody")])
+def test_a_campaign_is_announced_when_its_options_are_accepted_and_not_before(
+    here: Here, people: Path, option: tuple[str, str]
+) -> None:
+    refused = here("start", str(people), "--text", "Hi {name}", *option)
+    accepted = here("start", str(people), "--text", "Hi {name}")
+
+    assert (2, False) == (refused.exit_code, "new campaign" in refused.stdout)
+    assert (0, 1) == (accepted.exit_code, accepted.stdout.count("new campaign, key "))
+
+
 def test_a_file_becomes_a_campaign(here: Here, people: Path) -> None:
     found = started(here, people, "--rate", "5", "--validity", "3600")
 

@@ -129,6 +129,15 @@ def test_facts_that_nobody_applied_are_told_and_the_relays_that_ask(fleet: Fleet
     assert (1, 1, 2) == (read.places["deliveries"].count, read.relays, read.unapplied)
 
 
+def test_a_relay_that_waits_for_its_first_fact_is_counted(fleet: Fleet) -> None:
+    for call in fleet.facts.create_groups():
+        fleet.run(call)
+
+    fleet.run(fleet.facts.seen("a worker's"))
+
+    assert 1 == look(fleet).relays
+
+
 def test_a_stream_without_its_group_has_no_relays(fleet: Fleet) -> None:
     fleet.redis("DEL", fleet.keys.deliveries)
 

@@ -160,13 +160,24 @@ def test_many_are_found_in_bounded_turns(
     assert {f"j{number}#1".encode() for number in range(60)} == {query.ref for query in taken(fleet, queries)}
 
 
-@pytest.mark.parametrize("why", ["no binder", "a binder that asks nothing", "switched off", "too many wait"])
+@pytest.mark.parametrize(
+    "why",
+    [
+        "no binder",
+        "a binder that asks nothing",
+        "a record that cannot be read",
+        "switched off",
+        "too many wait",
+    ],
+)
 def test_the_walk_waits_while_nobody_would_ask_and_catches_up(
     fleet: Fleet, reconciliation: Reconciliation, queries: Queries, why: str
 ) -> None:
     accepted(fleet, HOUR_MS)
     if why == "a binder that asks nothing":
         a_binder_asks(fleet, 0.0)
+    elif why == "a record that cannot be read":
+        fleet.run(fleet.wire.report("[1]", 60.0))
     elif why != "no binder":
         a_binder_asks(fleet)
     if why == "switched off":

@@ -8,11 +8,12 @@ import os
 import re
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Smsfleet
 
-from smsfleet.cli.main import EXIT_CODES, Group
+from smsfleet.cli.main import EXIT_CODES, Group, cli, main
 from smsfleet.config import errors
 from smsfleet.config.errors import SmsfleetError
 
@@ -234,3 +235,29 @@ def test_an_estimate_has_the_settings_that_send_sms_has(smsfleet: Smsfleet) -> N
 
     assert ("gsm0338", 3, 400, "1") == (said["encoding"], said["segments"], said["replaced"], said["credits"])
     assert ["refused: more segments", "refused: destination '"] == [remark[:22] for remark in said["remarks"]]
+
+
+def test_an_argument_that_is_not_utf_8_is_refused_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def takes_utf_8_only(*_: object, **__: object) -> None:
+        "wrong \udcff text".encode()
+
+    monkeypatch.setattr(cli, "main", takes_utf_8_only)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["pause", "--reason", "wrong \udcff text"])
+
+    assert 2 == ended.value.code
+    assert "smsfleet: 'wrong \\udcff text' is refused: it is not UTF-8\n" == capsys.readouterr().err
+
+
+def test_a_campaign_plan_names_a_file_that_cannot_be_written(smsfleet: Smsfleet, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("27999100001\n")
+
+    shown = smsfleet("campaign", "plan", str(rows), "--text", "Hi", "--invalid", "x" * 5000)
+
+    assert 2 == shown.exit_code
+    assert shown.stderr.startswith("smsfleet: xxx")
+    assert "cannot be written" in shown.stderr

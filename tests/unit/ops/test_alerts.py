@@ -144,3 +144,11 @@ def test_every_command_that_is_told_exists() -> None:
 
 def commands(alert: Alert) -> list[str]:
     return re.findall(r"`smsfleet ([^`]+)`", alert.do)
+
+
+def test_nobody_is_told_to_start_workers_that_a_full_redis_keeps_from_being_seen() -> None:
+    full = RedisView(used_octets=101, limit_octets=100)
+
+    (alert,) = [found for found in alerts(replace(WELL, workers=0, redis=full)) if found.name == "NoWorkers"]
+
+    assert "Redis is full: make room first, then see" == alert.do

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from smsfleet.ops.binder_view import BinderView, SideView, binder_view
+import pytest
+
+from smsfleet.ops.binder_view import UNREADABLE, BinderView, SideView, binder_view
 
 NOW_MS = 1_700_000_000_000
 
@@ -38,3 +40,19 @@ def test_what_another_version_says_does_no_harm() -> None:
     seen = binder_view(json.dumps({"state": "bound", "mood": "good"}), has_leader=True, now_ms=NOW_MS)
 
     assert BinderView("bound") == seen
+
+
+@pytest.mark.parametrize(
+    "reported",
+    [
+        "", "{", "[]", "7", "null", '{"sides": 5}', '{"sides": ["bound"]}', '{"since_ms": "noon"}',
+        '{"state": 3}', '{"in_flight": "many"}', '{"errors": [1]}', '{"errors": {"0x58": "two"}}', '{"pid": true}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("has_leader", "state"), [(True, "standby"), (False, "absent")])
+def test_a_record_that_cannot_be_read_is_said_and_hides_nothing_else(
+    reported: str, has_leader: bool, state: str
+) -> None:
+    seen = binder_view(reported, has_leader=has_leader, now_ms=NOW_MS)
+
+    assert BinderView(state, why=UNREADABLE) == seen

@@ -84,3 +84,15 @@ def test_the_archives_gateway_has_more_binds_and_no_query_sm() -> None:
         options.binds, options.exclusive, options.failed_logins, options.lockout_s, options.queries,
     )  # fmt: skip
     assert SimulatorOptions() == SimulatorOptions(**of_profile("guide-2.4.5"))
+
+
+@pytest.mark.parametrize("password", ["", "ninechars", "p\u00e4ss", "a\0b"])
+def test_a_password_that_no_bind_can_give_is_refused_and_not_shown(password: str) -> None:
+    with pytest.raises(ConfigError, match=f"password has {len(password)} characters: 1-8") as refused:
+        SimulatorOptions(password=password)
+
+    assert not password or password not in str(refused.value)
+
+
+def test_the_longest_password_of_the_guide_is_taken() -> None:
+    assert "8letters" == SimulatorOptions(password="8letters").password

@@ -200,6 +200,13 @@ def test_who_will_reach_the_minimum_is_told_in_the_last_seven_days_only() -> Non
     assert told[24] == ["7 days are left of 2026-11, and 920 credits of the minimum 5,000 are not used"]
 
 
+def test_a_debit_that_is_near_is_told_once() -> None:
+    (said,) = warnings(28, 100)
+
+    assert said.startswith("3 days are left of 2026-11, and about 3,000 credits will be used in 2026-11")
+    assert "debit the other 2,000" in said
+
+
 def test_who_has_no_minimum_is_not_warned() -> None:
     assert [] == warnings(28, 1, minimum=0)
     assert [] == warnings(28, 1, production_day=date(2026, 12, 1))
