@@ -61,7 +61,9 @@ def jobs(fleet: Fleet, flower: Flower) -> list[str]:
         app.send_task(
             "sms.send_sms", (to,), {"text": TEXT}, task_id=ids[-1], queue="sms.normal", argsrepr=f"({to},)"
         )
-    app.send_task("sms.send_sms", task_id="with-a-shadow", kwargs={"to": NUMBERS[0], "text": TEXT}, shadow=TEXT)
+    app.send_task(
+        "sms.send_sms", task_id="with-a-shadow", kwargs={"to": NUMBERS[0], "text": TEXT}, shadow=TEXT
+    )
     send_sms.starmap([(NUMBERS[0], TEXT)]).apply_async(task_id="of-celery")
     campaign = start_campaign([*NUMBERS, f"{NUMBERS[0]}00000000"], TEXT)
     wait_until(lambda: not campaign.counts().open, "the campaign is done")
