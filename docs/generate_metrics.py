@@ -31,8 +31,8 @@ password: keep the port on loopback or in a network of its own.
 
 - `/healthz` of a binder: 200 while its event loop comes round and it leads or stands by. A Redis or a gateway
   that is away changes nothing: a restart would not help. Of a worker: 200 while relay and duties come round.
-- `/readyz` of a binder: 200 while it is bound and may submit; else, for a standby too, 503 and why. Of a worker:
-  200 while facts are applied.
+- `/readyz` of a binder: 200 while it is bound and may submit; else, for a standby too, 503 and why. Of a
+  worker: 200 while facts are applied.
 
 ```yaml
 # prometheus.yml
