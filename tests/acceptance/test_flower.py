@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 
 import psutil
@@ -172,3 +173,15 @@ def test_it_listens_on_loopback_only(flower: Flower) -> None:
     ]
 
     assert [("127.0.0.1", flower.port)] == [(place.ip, place.port) for place in listening]
+
+
+def test_a_port_that_is_taken_is_named(fleet: Fleet, flower: Flower) -> None:
+    auth = str(fleet.folder / "flower_basic_auth")
+    second = fleet.launch("flower", f"--port={flower.port}", SMSFLEET_FLOWER_BASIC_AUTH_FILE=auth)
+    wait_until(lambda: not second.running, "a second one on the port ends")
+
+    said = second.log.read_text()
+
+    assert os.EX_CONFIG == second.popen.returncode
+    assert f"127.0.0.1:{flower.port} cannot be listened on: Address already in use" in said
+    assert "Traceback" not in said
