@@ -53,7 +53,7 @@ def test_what_flower_would_pass_over_in_silence_is_refused(smsfleet: Smsfleet, o
     result = smsfleet("flower", *option.split(), flower_basic_auth="op:Tq7-visible")
 
     assert (2, "") == (result.exit_code, result.stdout)
-    assert f"{option.split()[0].partition('=')[0]} is no option of Flower" in result.stderr
+    assert f"{option.split(maxsplit=1)[0].partition('=')[0]} is no option of Flower" in result.stderr
     assert "--NAME=VALUE" in result.stderr
 
 
