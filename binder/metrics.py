@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from smsfleet.binder.report import State
 from smsfleet.binder.service import Binder
 from smsfleet.config.clock import epoch_ms
-from smsfleet.ops.catalog import Reading
+from smsfleet.ops.catalog import CODES, Reading
 
 BEAT_S = 0.5
 FROZEN_S = 10.0
@@ -37,10 +37,11 @@ def binder_readings(binder: Binder) -> Iterator[Reading]:
         yield "smsfleet_binder_binds_total", mode, side.binds
         yield "smsfleet_binder_disconnects_total", mode, side.disconnects
         for name in ("enquire_link", "enquire_link_resp"):
-            at_ms = getattr(side, f"{name}_ms")
+            at_ms = getattr(side, f"{name}_ms") or side.bound_since_ms
             if side.state is State.BOUND and at_ms is not None:
                 yield f"smsfleet_binder_{name}_age_seconds", mode, max(0, now_ms - at_ms) / 1000
-    for code, count in dict(counts.errors).items():
+    errors = dict.fromkeys(CODES, 0) | dict(counts.errors)
+    for code, count in errors.items():
         yield "smsfleet_binder_errors_total", (code,), count
     for became, count in counts.ambiguous.items():
         yield "smsfleet_binder_ambiguous_total", (became,), count
@@ -81,10 +82,12 @@ class Health:
         return True, f"alive: {state}, the lease is lost"
 
     def ready(self) -> tuple[bool, str]:
-        """Whether this process has the bind."""
+        """Whether this process has the bind, and may submit."""
         well, why = self.alive()
         if not well:
             return False, why
         report = self._binder.report.as_dict()
+        if report["state"] == State.BOUND and not self._binder.may_submit:
+            return False, "bound, and submits nothing: the lease cannot be renewed; is Redis away, or full?"
         why = f": {report['why']}" if report["why"] else ""
         return report["state"] == State.BOUND, f"{report['state']}{why}"

@@ -103,6 +103,11 @@ class Binder:
         """Whether it owns the bind, as far as it knows."""
         return self._leadership.leads
 
+    @property
+    def may_submit(self) -> bool:
+        """Whether the lease is certainly still its own: nothing is submitted otherwise."""
+        return self._leadership.permitted
+
     def stop(self) -> None:
         """Ask for a clean end: finish what is in flight, unbind, give the lease back.
 

@@ -57,9 +57,23 @@ def flower(*, port: int | None, address: str | None, flower_options: tuple[str, 
     settings = load_flower(given)
     if find_spec("flower") is None:
         raise ConfigError("Flower is not installed: pip install 'smsfleet[flower]'")
+    _check_known(flower_options)
     for name in [name for name in os.environ if name.startswith("FLOWER_")]:
         del os.environ[name]  # Flower would let them go before what is set below
     _serve(settings, flower_options)
+
+
+def _check_known(given: tuple[str, ...]) -> None:
+    """Flower passes over what it does not know, in silence."""
+    from flower.options import options
+
+    for option in given:
+        name, equals, _ = option.lstrip("-").partition("=")
+        if not (equals and option.startswith("--") and name in options):
+            shown = option.partition("=")[0]
+            raise InvalidArgument(
+                f"{shown} is no option of Flower: give --NAME=VALUE, such as --natural-time=True"
+            )
 
 
 def _serve(settings: Any, further: tuple[str, ...]) -> None:
@@ -87,4 +101,9 @@ def _serve(settings: Any, further: tuple[str, ...]) -> None:
     if settings.root_path:
         arguments.append(f"--url-prefix={settings.root_path.lstrip('/')}")
     sys.argv = ["smsfleet"]  # Flower takes the program's name from it
-    app.start(["flower", *arguments, *further])
+    try:
+        app.start(["flower", *arguments, *further])
+    except OSError as error:
+        raise ConfigError(
+            f"{settings.address}:{settings.port} cannot be listened on: {error.strerror or error}"
+        ) from error

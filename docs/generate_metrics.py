@@ -31,20 +31,26 @@ password: keep the port on loopback or in a network of its own.
 
 - `/healthz` of a binder: 200 while its event loop comes round and it leads or stands by. A Redis or a gateway
   that is away changes nothing: a restart would not help. Of a worker: 200 while relay and duties come round.
-- `/readyz` of a binder: 200 while it is bound; else, for a standby too, 503 and why. Of a worker: 200 while
-  facts are applied.
+- `/readyz` of a binder: 200 while it is bound and may submit; else, for a standby too, 503 and why. Of a
+  worker: 200 while facts are applied.
 
 ```yaml
 # prometheus.yml
+global: {scrape_interval: 15s, evaluation_interval: 15s}
 rule_files: [alerts.yml]
 scrape_configs:
-  - job_name: smsfleet
-    static_configs:
-      - targets: [binder:9464, worker:9464]
+  - job_name: smsfleet                # an account: a second one is a second job
+    dns_sd_configs:                   # compose, with SMSFLEET_METRICS=0.0.0.0:9464
+      - {names: [binder, worker], type: A, port: 9464}
+    # static_configs:                 # or hosts
+    #   - targets: [one:9464, two:9464, two:9465]
 ```
 
-The alert rules are in [ops/prometheus/alerts.yml](../ops/prometheus/alerts.yml), a dashboard for Grafana in
-[ops/grafana/dashboard.json](../ops/grafana/dashboard.json). Both are in the installed package as well:
+A Prometheus in a container joins compose's network `smsfleet_fleet`. The alert rules are in
+[ops/prometheus/alerts.yml](../ops/prometheus/alerts.yml), each with its part of the
+[runbook](operations.md#three-in-the-morning); a dashboard for Grafana is in
+[ops/grafana/dashboard.json](../ops/grafana/dashboard.json). Both go by accounts, which are jobs; both
+are in the installed package as well:
 
 ```console
 $ python -c "import smsfleet.ops; print(smsfleet.ops.__path__[0])"

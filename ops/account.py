@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from smsfleet.ops.alerts import NAMES, alerts
-from smsfleet.ops.catalog import Reading
+from smsfleet.ops.catalog import FINAL, STATUSES, Reading
 from smsfleet.ops.snapshot import SCHEDULES, Snapshot
 from smsfleet.store.standing import ACCOUNT
 
@@ -43,12 +44,26 @@ def account_readings(now: Snapshot) -> Iterator[Reading]:
         yield "smsfleet_paused", (name,), name in standing.paused
     yield "smsfleet_paused", ("account",), ACCOUNT in standing.paused
     yield "smsfleet_paused", ("gateway",), standing.gateway is not None
-    for came in now.statuses:
-        final = "yes" if came.final else "no"
-        yield "smsfleet_jobs_total", (f"{came.status:03d}", final), came.count
+    jobs = {(status, final): 0 for status in STATUSES for final in FINAL}
+    jobs |= {(f"{came.status:03d}", "yes" if came.final else "no"): came.count for came in now.statuses}
+    for labels, count in jobs.items():
+        yield "smsfleet_jobs_total", labels, count
+    yield from _credits(now)
     told = {alert.name for alert in alerts(now)}
     for name, severity in NAMES.items():
         yield "smsfleet_alert", (name, severity), name in told
     yield "smsfleet_redis_aof", (), now.redis.aof
     yield "smsfleet_redis_used_octets", (), now.redis.used_octets
     yield "smsfleet_redis_limit_octets", (), now.redis.limit_octets
+
+
+def _credits(now: Snapshot) -> Iterator[Reading]:
+    month = now.credits or {}
+    for name, field in (
+        ("used", "account_used"),
+        ("forecast", "forecast"),
+        ("minimum", "minimum"),
+        ("balance", "balance"),
+    ):
+        if (credits_ := month.get(field)) is not None:
+            yield f"smsfleet_credits_{name}", (), float(Fraction(credits_))

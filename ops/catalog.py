@@ -26,6 +26,10 @@ STATES = (
 )  # fmt: skip
 STAGES = ("queue", "outbound", "in_flight")
 UNKNOWN = ("resent", "held", "failed")
+CODES = (*(f"0x{code:08X}" for code in APPENDIX_A), "other")
+STATUSES = tuple(f"{number:03d}" for number in (0, *APPENDIX_B))
+FINAL = ("yes", "no")
+FACTS = ("response", "receipt", "message", "dead")
 OUTCOMES = (
     "admitted", "known", "refused", "unknown", "closed", "cancelled", "scheduled", "expired", "set aside",
     "suspect", "given back", "failed",
@@ -39,19 +43,20 @@ LABELS: Mapping[str, frozenset[str]] = {
     "kept": frozenset(KEPT),
     "mode": frozenset(("transceiver", "transmitter", "receiver")),
     "state": frozenset(STATES),
-    "command_status": frozenset(f"0x{code:08X}" for code in APPENDIX_A) | {"other"},
+    "command_status": frozenset(CODES),
     "became": frozenset(UNKNOWN),
-    "status": frozenset(f"{number:03d}" for number in (0, *APPENDIX_B)),
-    "final": frozenset(("yes", "no")),
+    "status": frozenset(STATUSES),
+    "final": frozenset(FINAL),
     "what": frozenset((*LANES, "account", "gateway")),
     "outcome": frozenset(OUTCOMES),
     "step": frozenset(("handle", "admit")),
-    "fact": frozenset(("response", "receipt", "message", "dead")),
+    "fact": frozenset(FACTS),
     "alert": frozenset(NAMES),
     "severity": frozenset(SEVERITIES),
     "thread": frozenset(("relay", "duties")),
 }
-"""The values that each label may have."""
+"""The values that each label may have. Counters are told for all of them, from 0 on: a counter that is first
+seen at 1 has not risen for Prometheus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,16 @@ BINDER = _by_name(
     _gauge("binder_state_since_seconds", "for how long it has been in it"),
     _gauge("binder_window", "most unanswered submit_sm"),
     _gauge("binder_in_flight", "unanswered requests"),
-    _gauge("binder_enquire_link_age_seconds", "since this side's last enquire_link", "mode"),
-    _gauge("binder_enquire_link_resp_age_seconds", "since the last answer to one", "mode"),
+    _gauge(
+        "binder_enquire_link_age_seconds",
+        "since this side's last enquire_link, or its bind before the first",
+        "mode",
+    ),
+    _gauge(
+        "binder_enquire_link_resp_age_seconds",
+        "since the last answer to one, or the bind before the first",
+        "mode",
+    ),
     _counter("binder_submitted", "submit_sm that were sent"),
     _counter("binder_answered", "answers to submit_sm that were stored"),
     _counter("binder_delivered", "deliver_sm that were stored"),
@@ -137,6 +150,10 @@ ACCOUNT = _by_name(
         "status",
         "final",
     ),
+    _gauge("credits_used", "credits that were charged in this month of the account's zone"),
+    _gauge("credits_forecast", "what will have been charged at its end"),
+    _gauge("credits_minimum", "what is to be used in it (guide §7)"),
+    _gauge("credits_balance", "what is left by our count, if somebody has entered a balance"),
     _gauge(
         "alert", "1 for what `smsfleet status` says is wrong; what to do is said there", "alert", "severity"
     ),

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, Task, signals
 from kombu.entity import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -27,7 +27,15 @@ BROKER_URLS = ("broker_url", "broker_read_url", "broker_write_url")
 """All three, because Celery prefers CELERY_BROKER_URL of the environment to `broker_url` alone: that one
 belongs to the host application."""
 
-app = Celery("smsfleet", set_as_current=False)
+
+class QuietTask(Task):  # type: ignore[misc]
+    """What any task of the app is, Celery's own too: its arguments are shown nowhere."""
+
+    abstract = True
+    Request = "smsfleet.tasks.redaction:RedactedRequest"
+
+
+app = Celery("smsfleet", set_as_current=False, task_cls=QuietTask)
 
 _lock = threading.Lock()
 _runtime: tuple[int, Runtime] | None = None

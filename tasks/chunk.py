@@ -31,7 +31,7 @@ class SendChunk(Task):  # type: ignore[misc]
     """Make jobs of one chunk of a campaign. Published by campaigns and workers, never by applications."""
 
     abstract = True
-    Request = "smsfleet.tasks.redaction:RedactedRequest"
+    Request = "smsfleet.tasks.redaction:JobRequest"
     Strategy = "smsfleet.tasks.chunk_strategy:chunks"
     typing = False
 

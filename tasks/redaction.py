@@ -1,7 +1,8 @@
 """A worker's request that never shows its arguments: not in events, logs, inspect or Flower.
 
 Messages of `send_sms.delay` have no arguments. A task published by name with plain arguments has a number
-and a text in them, and its sender may have put their repr into the headers too.
+and a text in them, and its sender may have put their repr into the headers too. So have Celery's own tasks,
+such as the `celery.starmap` of `send_sms.starmap(...)`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,16 @@ class RedactedRequest(Request):  # type: ignore[misc]
         super().__init__(message, *args, **kwargs)
         self._argsrepr = self._kwargsrepr = REDACTED
         self._request_dict["argsrepr"] = self._request_dict["kwargsrepr"] = REDACTED
+        # A `shadow` is any text of the caller's, and would be one more name to be counted.
+        self.name, self._request_dict["shadow"] = self._request_dict["task"], None
+
+    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - Celery's signature
+        """What `inspect` shows."""
+        return {**super().info(safe=safe), "args": REDACTED, "kwargs": REDACTED}
+
+
+class JobRequest(RedactedRequest):
+    """That of a job: revoked by Celery's means it is closed."""
 
     def _announce_revoked(self, reason: str, *args: Any) -> None:
         """A revoked job is closed too, else the sweeper would publish it again."""
@@ -38,10 +49,6 @@ class RedactedRequest(Request):  # type: ignore[misc]
             self._already_revoked = True
             return
         super()._announce_revoked(reason, *args)
-
-    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - Celery's signature
-        """What `inspect` shows."""
-        return {**super().info(safe=safe), "args": REDACTED, "kwargs": REDACTED}
 
 
 def redact_logs_of_celery() -> None:

@@ -84,7 +84,7 @@ class SendSms(Task):  # type: ignore[misc]
     """
 
     abstract = True
-    Request = "smsfleet.tasks.redaction:RedactedRequest"
+    Request = "smsfleet.tasks.redaction:JobRequest"
     Strategy = "smsfleet.tasks.strategy:bulk"
     typing = False
 

@@ -30,18 +30,23 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
             checked_key(job_id, "task_id")
             if asked.request.due_ms is not None:
                 take_in_later(job_id, *asked, {})
-                return Outcome.SCHEDULED
+                return _counted(Outcome.SCHEDULED)
             _, job_id = take_in(job_id, *asked)
         except InvalidArgument as error:
-            return _refuse(job_id, error, kwargs)
-    outcome = Outgoing(runtime()).handle([job_id])[job_id]
-    runtime().counts.handled([outcome])
+            _refuse(job_id, error, kwargs)
+            return _counted(Outcome.REFUSED)
+    outcome = _counted(Outgoing(runtime()).handle([job_id])[job_id])
     if outcome is Outcome.GIVEN_BACK:
         raise Reject("not admitted in time, or this worker is stopping", requeue=True)
     return outcome
 
 
-def _refuse(job_id: str, error: InvalidArgument, asked: dict[str, Any]) -> str:
+def _counted(outcome: Outcome) -> Outcome:
+    runtime().counts.handled([outcome])
+    return outcome
+
+
+def _refuse(job_id: str, error: InvalidArgument, asked: dict[str, Any]) -> None:
     """A task by name that can never be sent still becomes a job, with the reason."""
     reason = f"{error.code}: {mask_string(str(error))}"
     if is_key(job_id):
@@ -50,7 +55,6 @@ def _refuse(job_id: str, error: InvalidArgument, asked: dict[str, Any]) -> str:
         callback = called_about(json.dumps({"callback": _callback(asked)}).encode(), runtime().settings)
         store.run(jobs.refuse(job_id, "normal", reason, REFUSED_STATUS, callback))
     logger(__name__).warning("job refused", job_id=job_id, reason=reason)
-    return Outcome.REFUSED
 
 
 def _callback(asked: dict[str, Any]) -> str:

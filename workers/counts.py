@@ -89,13 +89,16 @@ class Counts:
 
     def readings(self) -> Iterator[Reading]:
         """Everything that was counted."""
+        from smsfleet.ops.catalog import FACTS, OUTCOMES  # noqa: PLC0415 - applications count, and tell nobody
+
         with self._lock:
+            jobs, facts = dict.fromkeys(OUTCOMES, 0) | self._jobs, dict.fromkeys(FACTS, 0) | self._facts
             found: list[Reading] = [
-                *(("smsfleet_worker_jobs_total", (name,), count) for name, count in self._jobs.items()),
+                *(("smsfleet_worker_jobs_total", (name,), count) for name, count in jobs.items()),
                 *(("smsfleet_worker_batch_jobs", (step,), sizes) for step, sizes in self._batches.items()),
                 ("smsfleet_worker_rate_wait_seconds_total", (), self._waited_s),
                 ("smsfleet_worker_rate_waiting", (), self._waiting),
-                *(("smsfleet_worker_facts_total", (fact,), count) for fact, count in self._facts.items()),
+                *(("smsfleet_worker_facts_total", (fact,), count) for fact, count in facts.items()),
                 *(
                     ("smsfleet_worker_facts_behind_seconds", (fact,), behind_s)
                     for fact, behind_s in self._behind_s.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 
 import psutil
@@ -61,11 +62,15 @@ def jobs(fleet: Fleet, flower: Flower) -> list[str]:
         app.send_task(
             "sms.send_sms", (to,), {"text": TEXT}, task_id=ids[-1], queue="sms.normal", argsrepr=f"({to},)"
         )
+    app.send_task(
+        "sms.send_sms", task_id="with-a-shadow", kwargs={"to": NUMBERS[0], "text": TEXT}, shadow=TEXT
+    )
+    send_sms.starmap([(NUMBERS[0], TEXT)]).apply_async(task_id="of-celery")
     campaign = start_campaign([*NUMBERS, f"{NUMBERS[0]}00000000"], TEXT)
     wait_until(lambda: not campaign.counts().open, "the campaign is done")
     wait_until(lambda: set(ids) <= set(flower.tasks()), "Flower knows the jobs")
     wait_until(lambda: all(job_status(job).final for job in ids), "the jobs are final")
-    wait_until(lambda: ended(flower) >= set(ids), "Flower has seen their ends")
+    wait_until(lambda: ended(flower) >= {*ids, "with-a-shadow", "of-celery"}, "Flower has seen their ends")
     return ids
 
 
@@ -79,6 +84,18 @@ def test_tasks_are_read_by_name_and_job_id(flower: Flower, jobs: list[str]) -> N
     assert {"sms.send_sms"} == {tasks[job]["name"] for job in jobs}
     assert [] == [job for job in jobs if job not in flower.page(f"/task/{job}")]
     assert jobs[0] == json.loads(flower.page(f"/api/task/info/{jobs[0]}"))["uuid"]
+
+
+def test_a_task_of_another_name_keeps_number_and_text_to_itself_too(flower: Flower, jobs: list[str]) -> None:
+    del jobs
+    known = flower.tasks()
+    others = ("with-a-shadow", "of-celery")
+
+    said = {path: flower.page(path) for path in PAGES}
+    said |= {task: flower.page(f"/task/{task}") + flower.page(f"/api/task/info/{task}") for task in others}
+
+    assert ["sms.send_sms", "celery.starmap"] == [known[task]["name"] for task in others]
+    assert [] == [(path, word) for path, text in said.items() for word in (*NUMBERS, TEXT) if word in text]
 
 
 def test_no_secret_is_on_any_page(fleet: Fleet, flower: Flower, jobs: list[str]) -> None:
@@ -156,3 +173,15 @@ def test_it_listens_on_loopback_only(flower: Flower) -> None:
     ]
 
     assert [("127.0.0.1", flower.port)] == [(place.ip, place.port) for place in listening]
+
+
+def test_a_port_that_is_taken_is_named(fleet: Fleet, flower: Flower) -> None:
+    auth = str(fleet.folder / "flower_basic_auth")
+    second = fleet.launch("flower", f"--port={flower.port}", SMSFLEET_FLOWER_BASIC_AUTH_FILE=auth)
+    wait_until(lambda: not second.running, "a second one on the port ends")
+
+    said = second.log.read_text()
+
+    assert os.EX_CONFIG == second.popen.returncode
+    assert f"127.0.0.1:{flower.port} cannot be listened on: Address already in use" in said
+    assert "Traceback" not in said

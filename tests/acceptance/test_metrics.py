@@ -7,8 +7,10 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.acceptance.fleet import Fleet, number, wait_until
+from tests.unit.ops.promtool import finds, promtool_agrees, series
 from tests.unit.ops.scraped import names, samples, strange_labels, value
 
 from smsfleet.cli.embedded import free_port
@@ -17,8 +19,8 @@ from smsfleet.tasks import job_status, send_sms
 
 TEXT = "Votre code est ZEBRA-QUINCE"
 NUMBERS = [number(n) for n in range(801, 807)]
-NOT_SEEN_SOON = {"smsfleet_binder_enquire_link_age_seconds", "smsfleet_binder_enquire_link_resp_age_seconds"}
-"""The first enquire_link goes out 56 s after the bind."""
+MINUTES = 10
+"""For so long Prometheus scrapes, before the dashboard is looked at."""
 
 
 def get(address: str, path: str) -> tuple[int, str]:
@@ -32,7 +34,16 @@ def get(address: str, path: str) -> tuple[int, str]:
         return 0, str(error)
 
 
-def test_metrics_and_health_of_a_whole_fleet(new_fleet: Callable[..., Fleet]) -> None:
+def dashboard_queries(repository: Path) -> list[str]:
+    """What the panels of the dashboard ask, as Grafana asks it of this test's Prometheus."""
+    dashboard = json.loads((repository / "ops/grafana/dashboard.json").read_text(encoding="utf-8"))
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    return [query.replace("$job", "smsfleet").replace("$__rate_interval", "4m") for query in asked]
+
+
+def test_metrics_and_health_of_a_whole_fleet(
+    new_fleet: Callable[..., Fleet], repository: Path, tmp_path: Path
+) -> None:
     fleet = new_fleet()
     leader, standby, worker = (f"127.0.0.1:{free_port()}" for _ in range(3))
     fleet.start("simulator")
@@ -51,6 +62,8 @@ def test_metrics_and_health_of_a_whole_fleet(new_fleet: Callable[..., Fleet]) ->
         return sum(count for name, of, count in found if (name, of) == ("smsfleet_jobs_total", labels))
 
     wait_until(lambda: delivered() == len(jobs), "the statuses are counted")
+    fleet.run("credits", "balance", "100")
+    wait_until(lambda: "smsfleet_credits_balance" in get(leader, "/metrics")[1], "the balance is told")
     told = {place: get(place, "/metrics")[1] for place in (leader, standby, worker)}
     seen = json.loads(fleet.run("status", "--json").stdout)
     taken = fleet.launch("worker", SMSFLEET_METRICS=worker)
@@ -58,8 +71,9 @@ def test_metrics_and_health_of_a_whole_fleet(new_fleet: Callable[..., Fleet]) ->
 
     assert [] == [job for text in told.values() for job in jobs if job in text]
     assert [] == [label for text in told.values() for label in strange_labels(text)]
-    assert set(BINDER) - NOT_SEEN_SOON - {"smsfleet_binder_errors_total"} <= names(told[leader])
+    assert set(BINDER) <= names(told[leader])
     assert set(ACCOUNT) <= names(told[leader])
+    assert 2.0 == value(told[leader], "smsfleet_credits_used")  # a third of a credit for a test number
     assert set(WORKER) - {"smsfleet_worker_facts_behind_seconds"} <= names(told[worker])
     assert not set(ACCOUNT) & names(told[standby])
     assert float(len(jobs)) == value(told[worker], "smsfleet_worker_jobs_total", outcome="admitted")
@@ -76,3 +90,11 @@ def test_metrics_and_health_of_a_whole_fleet(new_fleet: Callable[..., Fleet]) ->
         value(get(standby, "/metrics")[1], "smsfleet_binder_leading"),
         value(get(standby, "/metrics")[1], "smsfleet_bound"),
     )
+
+    scraped = [
+        one for place in (leader, worker) for one in series(told[place], MINUTES, instance=place, rising=True)
+    ]
+    queries = [finds(f"count({query}) > bool 0", MINUTES, ({}, 1)) for query in dashboard_queries(repository)]
+    looked = {"interval": "1m", "input_series": scraped, "promql_expr_test": queries}
+    assert len(queries) > 30
+    assert "" == promtool_agrees(tmp_path, [looked])

@@ -13,6 +13,7 @@ from tests.integration.workers.conftest import Outage
 from smsfleet.config.errors import StoreUnavailable, UnknownJob
 from smsfleet.store.client import Store
 from smsfleet.tasks import app, job_status, send_sms
+from smsfleet.tasks.app import runtime as app_runtime
 from smsfleet.tasks.sms import bind, take_in
 from smsfleet.tasks.work import work
 from smsfleet.workers.runtime import Runtime
@@ -81,6 +82,7 @@ def test_a_task_by_name_that_can_never_be_sent_becomes_a_job_with_the_reason(
     fleet: Fleet, args: tuple[Any, ...], kwargs: dict[str, Any], reason: str
 ) -> None:
     assert "refused" == work("by-name", *args, **kwargs)
+    assert ("smsfleet_worker_jobs_total", ("refused",), 1) in app_runtime().counts.readings()
 
     found = job_status("by-name")
     assert found.error is not None

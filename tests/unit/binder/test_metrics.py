@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from smsfleet.binder.metrics import FROZEN_S, LOST_S, Health
+from smsfleet.binder.clock import epoch_ms
+from smsfleet.binder.counts import Counts
+from smsfleet.binder.metrics import FROZEN_S, LOST_S, Health, binder_readings
 from smsfleet.binder.report import Report, SideReport, State
+from smsfleet.ops.catalog import LABELS
 
 
 class Moment:
     """A binder as it looks from outside, and a clock."""
 
-    def __init__(self, *, leads: bool, state: State, why: str = "") -> None:
+    def __init__(self, *, leads: bool, state: State, why: str = "", may_submit: bool = True) -> None:
         self.now = 100.0
         report = Report("smpp.example:2775", "transceiver", 50, [SideReport("transceiver")])
         if state is State.STANDBY:
@@ -22,7 +25,9 @@ class Moment:
         else:
             report.lead()
             report.sides[0].enter(state, why)
-        self.binder: Any = SimpleNamespace(leads=leads, state=report.state, report=report)
+        self.binder: Any = SimpleNamespace(
+            leads=leads, state=report.state, report=report, may_submit=may_submit, counts=Counts()
+        )
         self.health = Health(self.binder, clock=lambda: self.now)
 
 
@@ -75,3 +80,42 @@ def test_readiness_says_why_not() -> None:
     moment = Moment(leads=True, state=State.WAITING, why="next bind in 30 s")
 
     assert (False, "waiting: next bind in 30 s") == moment.health.ready()
+
+
+def test_a_binder_that_is_bound_and_may_not_submit_is_alive_and_not_ready() -> None:
+    moment = Moment(leads=True, state=State.BOUND, may_submit=False)
+
+    assert (True, "alive: bound") == moment.health.alive()
+    assert (False, "bound, and submits nothing: the lease cannot be renewed; is Redis away, or full?") == (
+        moment.health.ready()
+    )
+
+
+def test_a_bind_without_an_enquire_link_yet_is_as_silent_as_it_is_old() -> None:
+    moment = Moment(leads=True, state=State.WAITING)
+    (side,) = moment.binder.report.sides
+    before = {name for name, _, _ in binder_readings(moment.binder)}
+    side.bound()
+    side.bound_since_ms -= 91_000
+    side.enquire_link_ms = epoch_ms()
+
+    told = {name: value for name, _, value in binder_readings(moment.binder)}
+
+    assert "smsfleet_binder_enquire_link_resp_age_seconds" not in before
+    assert 91 <= told["smsfleet_binder_enquire_link_resp_age_seconds"] < 100
+    assert 0 <= told["smsfleet_binder_enquire_link_age_seconds"] < 10
+
+
+def test_errors_are_told_from_0_on() -> None:
+    moment = Moment(leads=True, state=State.BOUND)
+    moment.binder.counts.refused(0x58)
+    moment.binder.counts.refused(0x7777)
+
+    told = {
+        of: count
+        for name, of, count in binder_readings(moment.binder)
+        if name == "smsfleet_binder_errors_total"
+    }
+
+    assert set(LABELS["command_status"]) == {code for (code,) in told}
+    assert {("0x00000058",): 1, ("other",): 1} == {of: count for of, count in told.items() if count}

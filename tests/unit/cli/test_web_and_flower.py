@@ -48,6 +48,15 @@ def test_no_option_undoes_a_setting_of_flower(smsfleet: Smsfleet, option: str) -
     assert "op:visible" not in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--natural-tyme=True", "--natural-time True", "x", "--loglevel=DEBUG"])
+def test_what_flower_would_pass_over_in_silence_is_refused(smsfleet: Smsfleet, option: str) -> None:
+    result = smsfleet("flower", *option.split(), flower_basic_auth="op:Tq7-visible")
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert f"{option.split(maxsplit=1)[0].partition('=')[0]} is no option of Flower" in result.stderr
+    assert "--NAME=VALUE" in result.stderr
+
+
 def test_a_line_of_users_comes_from_a_password_on_standard_input() -> None:
     made = CliRunner().invoke(web, ["user", "anna", "--role", "operator"], input=f"{PASSWORD}\n")
 

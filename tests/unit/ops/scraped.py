@@ -9,13 +9,13 @@ from smsfleet.ops.catalog import ALL, LABELS, Metric
 OF_ANY_PROCESS = "process_"
 
 
-def samples(text: str) -> list[tuple[str, dict[str, str], float]]:
-    """Every sample but those that any process has."""
+def samples(text: str, *, of_any_process: bool = False) -> list[tuple[str, dict[str, str], float]]:
+    """Every sample; those that any process has only if asked for."""
     return [
         (sample.name, sample.labels, sample.value)
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if not sample.name.startswith(OF_ANY_PROCESS)
+        if of_any_process or not sample.name.startswith(OF_ANY_PROCESS)
     ]
 
 

@@ -79,9 +79,24 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("DeadLetters", {"kept": {**WELL.kept, "dead": 1}}),
     ("Undelivered", {"kept": {**WELL.kept, "undelivered": 1}}),
     ("SetAside", waiting(set_aside=Stage(1, 5.0))),
-    ("AofOff", {"redis": RedisView(findings=("the append-only file is off, so: set `appendonly yes`",))}),
+    ("AofOff", {"redis": RedisView(findings=("the append-only file is off, so: set it",), aof=False)}),
     ("RedisMisconfigured", {"redis": RedisView(findings=("maxmemory-policy is allkeys-lru, so: set it",))}),
     ("RedisFull", {"redis": RedisView(used_octets=91, limit_octets=100)}),
+]
+"""The alert, and what has changed in an account that is well."""
+
+USUAL: list[dict[str, Any]] = [
+    binder("waiting", 90.0),
+    binder("standby", None) | {"lease": LeaseView("host-1", 1, 2.0, 5.0)},
+    binder("bound", ambiguous={"failed": 3}, ambiguous_s=3600.0),
+    binder("bound") | {"logins": LoginsView(2)},
+    lane("high", queue=Stage(1, 5.0)),
+    binder("bound", in_flight=3) | lane("normal", in_flight=Stage(3, 10.0)),
+    binder("bound", in_flight=3, per_s={"answered": 0.2}) | lane("normal", in_flight=Stage(3, 99.0)),
+    lane("bulk", queue=Stage(100_000, 5000.0)),
+    waiting(deliveries=Stage(7, 60.0), scheduled=Stage(1, due_s=-30.0)),
+    {"redis": RedisView(used_octets=90, limit_octets=100)},
+    {"redis": RedisView(used_octets=90)},
 ]
 
 
@@ -100,22 +115,7 @@ def test_what_is_wrong_is_told_by_its_name(name: str, changes: dict[str, Any]) -
     assert alert.do
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        binder("waiting", 90.0),
-        binder("standby", None) | {"lease": LeaseView("host-1", 1, 2.0, 5.0)},
-        binder("bound", ambiguous={"failed": 3}, ambiguous_s=3600.0),
-        binder("bound") | {"logins": LoginsView(2)},
-        lane("high", queue=Stage(1, 5.0)),
-        binder("bound", in_flight=3) | lane("normal", in_flight=Stage(3, 10.0)),
-        binder("bound", in_flight=3, per_s={"answered": 0.2}) | lane("normal", in_flight=Stage(3, 99.0)),
-        lane("bulk", queue=Stage(100_000, 5000.0)),
-        waiting(deliveries=Stage(7, 60.0), scheduled=Stage(1, due_s=-30.0)),
-        {"redis": RedisView(used_octets=90, limit_octets=100)},
-        {"redis": RedisView(used_octets=90)},
-    ],
-)
+@pytest.mark.parametrize("changes", USUAL)
 def test_what_is_usual_is_not_told(changes: dict[str, Any]) -> None:
     assert [] == found(**changes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 
 import pytest
 from tests.unit.ops.scraped import names, samples, strange_labels, value
@@ -63,14 +64,48 @@ def test_every_outcome_of_a_job_is_in_the_list() -> None:
 
 
 def test_an_account_has_every_metric_of_the_catalog() -> None:
-    busy = replace(WELL, statuses=(Came(4, True, 7),), queries_off="0x03")
+    credits_ = {"account_used": "70/3", "forecast": "100", "minimum": 5000, "balance": "-1/3"}
+    busy = replace(WELL, statuses=(Came(4, True, 7),), queries_off="0x03", credits=credits_)
 
     text = text_of(*account_readings(busy))
 
     assert set(ACCOUNT) == names(text)
     assert 7.0 == value(text, "smsfleet_jobs_total", status="004", final="yes")
+    assert [23.333, 100.0, 5000.0, -0.333] == [
+        round(value(text, f"smsfleet_credits_{name}"), 3)
+        for name in ("used", "forecast", "minimum", "balance")
+    ]
     assert 1.0 == value(text, "smsfleet_alert", alert="QueriesOff", severity="info")
     assert [] == strange_labels(text)
+
+
+def test_credits_that_nobody_knows_are_not_told() -> None:
+    unread, unentered = (
+        {name for name in names(text_of(*account_readings(now))) if "credits" in name}
+        for now in (
+            WELL,
+            replace(WELL, credits={"account_used": "0", "forecast": "0", "minimum": 0, "balance": None}),
+        )
+    )
+
+    assert set() == unread
+    assert {"smsfleet_credits_used", "smsfleet_credits_forecast", "smsfleet_credits_minimum"} == unentered
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("smsfleet_jobs_total", text_of(*account_readings(WELL))),
+        ("smsfleet_worker_jobs_total", text_of(*Counts().readings())),
+        ("smsfleet_worker_facts_total", text_of(*Counts().readings())),
+    ],
+)
+def test_a_counter_is_told_from_0_on_for_every_value_of_its_labels(name: str, text: str) -> None:
+    told = [(labels, count) for of, labels, count in samples(text) if of == name]
+    every = prod(len(LABELS[label]) for label in ALL[name].labels)
+
+    assert [0.0] * every == [count for _, count in told]
+    assert every == len({tuple(labels.values()) for labels, _ in told})
 
 
 # --- the account, asked of a Redis that may be away -----------------------------------------------

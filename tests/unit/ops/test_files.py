@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.unit.test_docs import anchors
 
 from smsfleet.ops.alerts import NAMES
 from smsfleet.ops.catalog import ALL, LABELS
@@ -23,8 +24,8 @@ ASKED_FOR = {
 NOT_IN_A_SNAPSHOT = {"StoreAway"}
 """Without a store there is none."""
 
-AS_WISHED = {"Paused", "QueriesOff", "RedisMisconfigured"}
-"""Told by `smsfleet status`, and no reason to wake somebody; the last stops a process at its start."""
+AS_WISHED = {"Paused", "QueriesOff"}
+"""Told by `smsfleet status`, and no reason to wake somebody."""
 
 
 def metrics_in(text: str) -> set[str]:
@@ -52,6 +53,7 @@ def test_every_value_of_a_label_exists(repository: Path, path: Path) -> None:
         for braces in re.findall(r"smsfleet_\w+\{([^}]*)\}", text)
         for label, values in re.findall(r'(\w+)=~?"([^"]*)"', braces)
         for value in values.split("|")
+        if (label, value) != ("job", "$job")  # Prometheus' own: which account it is
     ]
 
     assert asked
@@ -84,6 +86,17 @@ def test_every_rule_says_how_bad_it_is_and_what_to_do(repository: Path) -> None:
         assert re.search(r"^ +description: .", rule, re.MULTILINE), rule
 
 
+@pytest.mark.parametrize(
+    "rule", RULES.read_text(encoding="utf-8").split("- alert: ")[1:], ids=lambda rule: rule.split()[0]
+)
+def test_every_rule_leads_to_a_place_of_the_runbook(repository: Path, rule: str) -> None:
+    (runbook,) = re.findall(r"^ +runbook: (.+)$", rule, re.MULTILINE)
+    path, _, anchor = runbook.partition("#")
+
+    assert not anchor or anchor in anchors(repository / path)
+    assert (repository / path).is_file()
+
+
 def test_prometheus_takes_the_rules(repository: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
@@ -108,4 +121,20 @@ def test_the_dashboard_has_a_place_and_a_question_in_each_panel(repository: Path
     assert len(panels) > 15
     assert len(panels) == len(places) == len({panel["title"] for panel in panels})
     assert all(target["expr"] for panel in panels for target in panel["targets"])
+    assert len(panels) == len({panel["id"] for panel in panels})
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in panels)
+
+
+def test_a_panel_shows_one_account_whatever_the_interval_of_its_scrapes(repository: Path) -> None:
+    """An account is a job of Prometheus; a rate over less than two scrapes is nothing."""
+    dashboard = json.loads((repository / DASHBOARD).read_text(encoding="utf-8"))
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+
+    assert [] == [
+        expr
+        for expr in asked
+        if len(re.findall(r"(?:smsfleet|process)_\w+", expr)) != expr.count('{job="$job"')
+    ]
+    assert {"$__rate_interval", "1h"} == {
+        span for expr in asked for span in re.findall(r"\[([^\]]+)\]", expr)
+    }

@@ -66,3 +66,16 @@ def test_clients_that_say_nothing_take_a_bounded_number_of_places(server: Metric
 def test_a_port_that_is_taken_is_refused_with_what_to_do(server: MetricsServer) -> None:
     with pytest.raises(ConfigError, match=r"SMSFLEET_METRICS='127.0.0.1:\d+': .*need a port each"):
         MetricsServer(server.address, PAGES)
+
+
+def test_a_process_that_starts_again_has_the_port_of_the_one_that_was_just_scraped() -> None:
+    """The kernel keeps connections for a minute that the server has closed."""
+    first = MetricsServer("127.0.0.1:0", PAGES)
+    address = first.address
+    get(first, "/metrics")
+    first.close()
+
+    again = MetricsServer(address, PAGES)
+
+    assert 200 == get(again, "/healthz")[0]
+    again.close()
