@@ -41,6 +41,9 @@ def read(raw: bytes) -> tuple[dict[str, Any], str]:
     info = properties["delivery_info"]
     if type(info["routing_key"]) is not str or type(info["exchange"]) is not str:
         raise TypeError("the delivery info is not of text")
+    for name in ("content-type", "content-encoding"):
+        if type(message.get(name, "")) is not str:
+            raise TypeError(f"the {name} is no text")
     _check_body(message.get("body"), properties.get("body_encoding"))
     headers = message.get("headers")
     if headers:
@@ -78,3 +81,8 @@ def _check_headers(headers: Any) -> None:
     for value in (task, headers["id"]):
         if type(value) is not str or len(value) > LONGEST_NAME:
             raise TypeError("the task's name or id is no short text")
+    stamped = headers.get("stamped_headers") or []
+    if type(stamped) is not list or any(type(name) is not str for name in stamped):
+        raise TypeError("the stamped headers are no list of names")
+    if type(headers.get("stamps") or {}) is not dict:
+        raise TypeError("the stamps are no object")

@@ -62,6 +62,13 @@ UNSOUND: dict[str, Any] = {
     "a task that is a list": sound() | {"headers": {"task": [], "id": "x"}},
     "a task without an id": sound() | {"headers": {"task": "sms.send_sms"}},
     "an id that is an object": sound() | {"headers": {"task": "sms.send_sms", "id": {}}},
+    "stamped headers that are a number": sound()
+    | {"headers": {"task": "sms.send_sms", "id": "x", "stamped_headers": 9}},
+    "a stamped header that is an object": sound()
+    | {"headers": {"task": "sms.send_sms", "id": "x", "stamped_headers": [{}]}},
+    "stamps that are a number": sound() | {"headers": {"task": "sms.send_sms", "id": "x", "stamps": 7}},
+    "a type that is a list": sound() | {"content-type": ["a"]},
+    "an encoding that is an object": sound() | {"content-encoding": {"a": 1}},
 }
 
 
