@@ -9,7 +9,7 @@ from celery.exceptions import Reject
 
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger
-from smsfleet.config.masking import mask_string
+from smsfleet.config.masking import mask_reason
 from smsfleet.config.targets import parse_target
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.sms import bind, take_in, take_in_later
@@ -43,7 +43,7 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
 
 def _refuse(job_id: str, error: InvalidArgument, asked: dict[str, Any]) -> str:
     """A task by name that can never be sent still becomes a job, with the reason."""
-    reason = f"{error.code}: {mask_string(str(error))}"
+    reason = f"{error.code}: {mask_reason(str(error))}"
     if is_key(job_id):
         store, jobs = runtime().store, runtime().jobs
         store.run(jobs.take_in(job_id, lane="normal", destination="", content="{}"))
