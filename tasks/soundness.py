@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import zlib
 from typing import Any
 
 from kombu.utils.encoding import bytes_to_str
@@ -16,6 +17,12 @@ from kombu.utils.json import loads
 
 LONGEST_NAME = 512
 """Characters of a tag, an id, the name of a task: ours have at most 64."""
+
+GZIP = "application/x-gzip"
+"""Kombu's name for what it packs by zlib: the one kind of packing that can be bounded."""
+
+MOST_UNPACKED_OCTETS = 2 * 1024 * 1024
+"""Of a packed body: 300 KB may unpack to 300 MB, and no text that is looked at has more."""
 
 UNSOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What `read` raises: UnicodeDecodeError and JSON's own error are ValueErrors."""
@@ -48,6 +55,8 @@ def read(raw: bytes) -> tuple[dict[str, Any], str]:
     headers = message.get("headers")
     if headers:
         _check_headers(headers)
+        if headers.get("compression"):
+            _check_packed(message.get("body"), properties.get("body_encoding"), headers["compression"])
     elif headers is not None and type(headers) is not dict:
         raise TypeError("the headers are no object")
     return message, tag
@@ -86,3 +95,15 @@ def _check_headers(headers: Any) -> None:
         raise TypeError("the stamped headers are no list of names")
     if type(headers.get("stamps") or {}) is not dict:
         raise TypeError("the stamps are no object")
+
+
+def _check_packed(body: Any, encoding: Any, kind: Any) -> None:
+    """Kombu would unpack it whole, in the worker's loop."""
+    if kind != GZIP or encoding != "base64":
+        raise ValueError("the body is packed in a way that cannot be bounded")
+    try:
+        unpacked = zlib.decompressobj().decompress(binascii.a2b_base64(body or ""), MOST_UNPACKED_OCTETS + 1)
+    except zlib.error as error:
+        raise ValueError("the body cannot be unpacked") from error
+    if len(unpacked) > MOST_UNPACKED_OCTETS:
+        raise ValueError(f"the body unpacks to more than {MOST_UNPACKED_OCTETS} octets")
