@@ -12,6 +12,9 @@ import re
 FEWEST_DIGITS = 7
 """An international number has 7 to 15 digits (guide §16); less is nobody's."""
 
+LONGEST_REASON = 500
+"""Characters of an error's words that are kept: it may quote all that it was given."""
+
 _QUOTED_MOST = 24
 """Characters of a quoted word that may be a number written wrongly; ids of the gateway have 32."""
 
@@ -53,6 +56,15 @@ def mask_string(value: str) -> str:
     if any(letter.isdigit() for letter in value):
         value = _FORM.sub(_unless_an_id, _QUOTED.sub(_if_a_number, value))
     return _URL_PASSWORD.sub(r"\1:***@", value)
+
+
+def mask_reason(words: str) -> str:
+    """What is kept and logged of an error about a value that others gave: masked, and no longer than that."""
+    if len(words) > LONGEST_REASON:
+        words = words[:LONGEST_REASON]
+        quotes = "".join(quote for quote in "'\"" if words.count(quote) % 2)
+        words += f"...{quotes}"  # what is quoted is masked as a whole
+    return mask_string(words)
 
 
 def _unless_an_id(found: re.Match[str]) -> str:

@@ -29,6 +29,9 @@ BROKER_KEYS = (
 )  # fmt: skip
 """Queues of the lanes with their priorities, bells, what workers hold, kombu's bindings, remote control."""
 
+QUEUE_KEYS = ("sms.*", "smsfleet.bell.*", "_kombu.binding*.sms*")
+"""What publishing needs of them. Not what workers hold, nor remote control: that may end every worker."""
+
 BROKER_CHANNELS = ("celery.pidbox", "celeryev", "celeryev/*")
 """Behind `/<database>.`; whoever subscribes by a pattern needs that very pattern."""
 
@@ -95,12 +98,12 @@ def rules(role: str, account: str, database: int = 0, queues: Sequence[str] = ()
     words += [
         f"%R~{prefix}{key.removeprefix(READ)}" if key.startswith(READ) else f"~{prefix}{key}" for key in keys
     ]
-    words += [f"~{key}" for key in (BROKER_KEYS if broker else ())]
+    words += [f"~{key}" for key in broker]
     if role == "worker":
         # kombu puts two control characters and a digit behind the name of a queue for its priorities.
         words += [f"~{queue}{priority}" for queue in queues for priority in ("", "??[0-9]")]
     words += [f"&{prefix}{channel}" for channel in channels]
-    words += [f"&/{database}.{channel}" for channel in (BROKER_CHANNELS if broker else ())]
+    words += [f"&/{database}.{channel}" for channel in (BROKER_CHANNELS if broker == BROKER_KEYS else ())]
     words += [f"+{command}" for command in sorted({*CONNECTION, *commands})]
     words += [f"-client|{part}" for part in OF_OTHERS if f"client|{part}" not in commands]
     return " ".join(words)
@@ -118,7 +121,7 @@ def user_name(role: str, account: str) -> str:
     return f"{account}-{role}"
 
 
-def _grants() -> dict[str, tuple[tuple[str, ...], tuple[str, ...], bool, tuple[str, ...]]]:
+def _grants() -> dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
     scripted = (*SCRIPTS, *script_commands())
     changed = ("changed:*",)
     fleet = ("mget", "xreadgroup", "xautoclaim", "xread", "xrevrange", "getdel", "hscan", "scan", "info")
@@ -135,16 +138,16 @@ def _grants() -> dict[str, tuple[tuple[str, ...], tuple[str, ...], bool, tuple[s
     )
     asking = ("client|list", "config|get", "slowlog|get")
     return {
-        # keys, channels, whether the broker's too, commands
+        # keys, channels, keys of the broker (all of them: its channels too), commands
         "application": (
-            (*JOBS, "mo", READ + "live"), changed, True,
+            (*JOBS, "mo", READ + "live"), changed, QUEUE_KEYS,
             (*scripted, *PUBLISHING, "xrange", "xrevrange", "zrevrange", "mget", "subscribe", "unsubscribe"),
         ),
-        "worker": (WORK, changed, True, (*scripted, *CONSUMING, *fleet)),
-        "binder": ((*BIND, *WIRE), changed, False, (*scripted, *fleet)),
-        "operator": (("*",), changed, True, (*watching, *CONSUMING, *asking)),
-        "web": ((*WORK, *BIND), changed, True, watching),
-        "flower": ((), (), True, (*SCRIPTS, *CONSUMING)),
+        "worker": (WORK, changed, BROKER_KEYS, (*scripted, *CONSUMING, *fleet)),
+        "binder": ((*BIND, *WIRE), changed, (), (*scripted, *fleet)),
+        "operator": (("*",), changed, BROKER_KEYS, (*watching, *CONSUMING, *asking)),
+        "web": ((*WORK, *BIND), changed, BROKER_KEYS, watching),
+        "flower": ((), (), BROKER_KEYS, (*SCRIPTS, *CONSUMING)),
     }  # fmt: skip
 
 

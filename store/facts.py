@@ -18,11 +18,17 @@ from smsfleet.store.wire import create_group
 LAST_ID = b"18446744073709551615-0"
 """No entry of a stream comes behind it. Redis 7.0 does not look at all behind the very last one."""
 
+MS_DIGITS = 15
+"""Of a time in ms, at most: what has more was written by nobody of ours."""
+
 KEPT_RAW = 10_000
 """Receipts that the stream `receipts` keeps."""
 
 KEPT_STRAYS = 10_000
 """Receipts without a response that the stream `strays` keeps when they were too many to wait."""
+
+UNREADABLE = b""
+"""In place of the ref of an entry of `responses` that is not of our form: it is of no job."""
 
 
 class ResponseFact(NamedTuple):
@@ -329,11 +335,13 @@ def _responses(rows: Any) -> list[ResponseFact]:
     for entry_id, fields in rows:
         if fields:
             # r ref, a `attempt,command_status,message_id`, and for refused ones b body: as settle.lua writes
-            attempt, command_status, message_id = fields[3].split(b",", 2)
-            body = fields[5] if len(fields) > 4 else b""
-            facts.append(
-                ResponseFact(entry_id, fields[1], int(attempt), int(command_status), message_id, body)
-            )
+            try:
+                attempt, command_status, message_id = fields[3].split(b",", 2)
+                body = fields[5] if len(fields) > 4 else b""
+                fact = ResponseFact(entry_id, fields[1], int(attempt), int(command_status), message_id, body)
+            except (IndexError, ValueError):  # it must not hold up those behind it
+                fact = ResponseFact(entry_id, UNREADABLE, 0, 0, b"", b"")
+            facts.append(fact)
     return facts
 
 
@@ -342,8 +350,12 @@ def _deliveries(rows: Any) -> list[DeliveryFact]:
     for entry_id, fields in rows:
         if fields:
             values = dict(zip(fields[::2], fields[1::2], strict=True))
-            facts.append(DeliveryFact(entry_id, values[b"p"], int(values[b"t"])))
+            facts.append(DeliveryFact(entry_id, values.get(b"p", b""), _ms(values.get(b"t", b""))))
     return facts
+
+
+def _ms(written: bytes) -> int:
+    return int(written) if written.isdigit() and len(written) <= MS_DIGITS else 0
 
 
 def _words(reply: Any) -> list[str]:

@@ -286,4 +286,4 @@ def _taken_in(reply: Any) -> TakenIn:
 
 
 def _ids(reply: Any) -> list[str]:
-    return [job_id.decode() for job_id in reply]
+    return [job_id.decode("utf-8", "backslashreplace") for job_id in reply]  # ours are ASCII

@@ -39,7 +39,11 @@ class Lifecycle:
             letter, options = reply
             if letter is None:
                 return None
-            return Kept(job_id, LANE_OF_LETTER[letter[:1].decode()], (options or b"").decode())
+            return Kept(
+                job_id,
+                LANE_OF_LETTER.get(letter[:1].decode("latin-1"), "normal"),
+                (options or b"").decode("utf-8", "replace"),
+            )
 
         return Call(("HMGET", self._keys.job(job_id), "l", "o"), read)
 
@@ -103,4 +107,4 @@ class Lifecycle:
 
 
 def _ids(reply: Any) -> list[str]:
-    return [job_id.decode() for job_id in reply]
+    return [job_id.decode("utf-8", "backslashreplace") for job_id in reply]  # ours are ASCII

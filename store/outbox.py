@@ -47,7 +47,13 @@ class Ready(NamedTuple):
     """JSON without its event id"""
 
 
-Events = list[Change | Ready]
+class Unreadable(NamedTuple):
+    """An entry that is not of our form: nobody can be told of it."""
+
+    entry_id: bytes
+
+
+Events = list[Change | Ready | Unreadable]
 
 
 class Outbox:
@@ -103,16 +109,19 @@ def _events(rows: Iterable[Any]) -> Events:
     for entry_id, values in rows:
         if not values:
             continue  # claimed after it was deleted
-        fields = dict(zip(values[::2], values[1::2], strict=True))
-        target = fields[b"b"].decode()
-        if b"p" in fields:
-            events.append(Ready(entry_id, target, fields[b"p"]))
-            continue
-        shown = fields[b"s"]
-        events.append(
-            Change(
-                entry_id, target, fields[b"j"].decode(), int(shown) if shown else None, fields[b"f"] == b"1",
-                fields[b"l"].decode(),
-            )
-        )  # fmt: skip
+        try:
+            events.append(_event(entry_id, dict(zip(values[::2], values[1::2], strict=True))))
+        except (KeyError, ValueError):  # it must not hold up those behind it
+            events.append(Unreadable(entry_id))
     return events
+
+
+def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> Change | Ready:
+    target = fields[b"b"].decode()
+    if b"p" in fields:
+        return Ready(entry_id, target, fields[b"p"])
+    shown = fields[b"s"]
+    return Change(
+        entry_id, target, fields[b"j"].decode(), int(shown) if shown else None, fields[b"f"] == b"1",
+        fields[b"l"].decode(),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import zlib
 from typing import Any
 
 from kombu.utils.encoding import bytes_to_str
@@ -16,6 +17,12 @@ from kombu.utils.json import loads
 
 LONGEST_NAME = 512
 """Characters of a tag, an id, the name of a task: ours have at most 64."""
+
+GZIP = "application/x-gzip"
+"""Kombu's name for what it packs by zlib: the one kind of packing that can be bounded."""
+
+MOST_UNPACKED_OCTETS = 2 * 1024 * 1024
+"""Of a packed body: 300 KB may unpack to 300 MB, and no text that is looked at has more."""
 
 UNSOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What `read` raises: UnicodeDecodeError and JSON's own error are ValueErrors."""
@@ -41,10 +48,15 @@ def read(raw: bytes) -> tuple[dict[str, Any], str]:
     info = properties["delivery_info"]
     if type(info["routing_key"]) is not str or type(info["exchange"]) is not str:
         raise TypeError("the delivery info is not of text")
+    for name in ("content-type", "content-encoding"):
+        if type(message.get(name, "")) is not str:
+            raise TypeError(f"the {name} is no text")
     _check_body(message.get("body"), properties.get("body_encoding"))
     headers = message.get("headers")
     if headers:
         _check_headers(headers)
+        if headers.get("compression"):
+            _check_packed(message.get("body"), properties.get("body_encoding"), headers["compression"])
     elif headers is not None and type(headers) is not dict:
         raise TypeError("the headers are no object")
     return message, tag
@@ -78,3 +90,20 @@ def _check_headers(headers: Any) -> None:
     for value in (task, headers["id"]):
         if type(value) is not str or len(value) > LONGEST_NAME:
             raise TypeError("the task's name or id is no short text")
+    stamped = headers.get("stamped_headers") or []
+    if type(stamped) is not list or any(type(name) is not str for name in stamped):
+        raise TypeError("the stamped headers are no list of names")
+    if type(headers.get("stamps") or {}) is not dict:
+        raise TypeError("the stamps are no object")
+
+
+def _check_packed(body: Any, encoding: Any, kind: Any) -> None:
+    """Kombu would unpack it whole, in the worker's loop."""
+    if kind != GZIP or encoding != "base64":
+        raise ValueError("the body is packed in a way that cannot be bounded")
+    try:
+        unpacked = zlib.decompressobj().decompress(binascii.a2b_base64(body or ""), MOST_UNPACKED_OCTETS + 1)
+    except zlib.error as error:
+        raise ValueError("the body cannot be unpacked") from error
+    if len(unpacked) > MOST_UNPACKED_OCTETS:
+        raise ValueError(f"the body unpacks to more than {MOST_UNPACKED_OCTETS} octets")

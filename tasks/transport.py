@@ -46,6 +46,9 @@ UNREADABLE = ".unreadable"
 KEPT_UNREADABLE = 1_000
 """The newest of them."""
 
+KEPT_OCTETS = 65_536
+"""Of each, from its beginning: what is wrong is seen there, and a thousand of 100 MB would fill Redis."""
+
 
 class QoS(base.QoS):  # type: ignore[misc]
     """Kombu's bookkeeping, without a round trip for each message."""
@@ -299,7 +302,7 @@ class BatchChannel:
     def keep_aside(self, queue: str, text: bytes, error: Exception, client: Any) -> None:
         """Keep a message for whoever looks into it: nobody serves it."""
         logger(__name__).error("a message is not readable: kept aside", queue=queue, error=error)
-        client.lpush(queue + UNREADABLE, text)
+        client.lpush(queue + UNREADABLE, text[:KEPT_OCTETS])
         client.ltrim(queue + UNREADABLE, 0, KEPT_UNREADABLE - 1)
 
     def _do_restore_message(

@@ -9,7 +9,7 @@ from celery.exceptions import Reject
 
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.logs import logger
-from smsfleet.config.masking import mask_string
+from smsfleet.config.masking import mask_reason
 from smsfleet.config.targets import parse_target
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.sms import bind, take_in, take_in_later
@@ -48,7 +48,7 @@ def _counted(outcome: Outcome) -> Outcome:
 
 def _refuse(job_id: str, error: InvalidArgument, asked: dict[str, Any]) -> None:
     """A task by name that can never be sent still becomes a job, with the reason."""
-    reason = f"{error.code}: {mask_string(str(error))}"
+    reason = f"{error.code}: {mask_reason(str(error))}"
     if is_key(job_id):
         store, jobs = runtime().store, runtime().jobs
         store.run(jobs.take_in(job_id, lane="normal", destination="", content="{}"))

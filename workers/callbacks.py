@@ -17,7 +17,7 @@ from smsfleet.config.logs import logger
 from smsfleet.config.targets import HookTarget, TaskTarget, parse_target
 from smsfleet.store.calls import Call
 from smsfleet.store.hooks import Hooks, Posting
-from smsfleet.store.outbox import ACCOUNT, Change, Events, Outbox, Ready
+from smsfleet.store.outbox import ACCOUNT, Change, Events, Outbox, Ready, Unreadable
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
 from smsfleet.workers.every import Every
 from smsfleet.workers.runtime import Runtime
@@ -93,6 +93,9 @@ class Callbacks:
         called: list[bytes] = []
         nobody: list[bytes] = []
         for event in events:
+            if isinstance(event, Unreadable):
+                nobody.append(event.entry_id)
+                continue
             target, said = self._target(event), self._said(event)
             if target is None or said is None:
                 nobody.append(event.entry_id)
@@ -131,7 +134,7 @@ class Callbacks:
         """What an event says; None when it is not of this version's form: it must not stop the others."""
         try:
             return self._event(event)
-        except (IndexError, KeyError, TypeError, ValueError) as error:
+        except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
             self._log.error("an event cannot be read", entry_id=event.entry_id.decode(), error=repr(error))
             return None
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsfleet.config.errors import EncodeError, InvalidArgument, InvalidField, InvalidText
-from smsfleet.config.masking import mask_string
+from smsfleet.config.masking import mask_reason
 from smsfleet.store.campaigns import Common, Row
 from smsfleet.store.outbox import ACCOUNT
 from smsfleet.workers.addresses import destination
@@ -98,7 +98,7 @@ class RowMaker:
         try:
             to, segmented = self.judged(value)
         except InvalidArgument as error:
-            return self.refused(number, error.code, mask_string(str(error)))
+            return self.refused(number, error.code, mask_reason(str(error)))
         mark, bucket = "", 0
         if unique:
             digest = hashlib.blake2b(to.encode(), digest_size=8, key=self._salt).digest()
@@ -134,7 +134,7 @@ class RowMaker:
                 return Made(row._replace(bodies=(self._single(row.to, segmented),)), segmented)
             bodies = self._admission(row.to, segmented, reference)
         except (InvalidArgument, EncodeError) as error:
-            return self.refused(row.row, error.code, mask_string(str(error)))
+            return self.refused(row.row, error.code, mask_reason(str(error)))
         return Made(row._replace(bodies=bodies), segmented)
 
     def _read(self, value: Any) -> tuple[str, Sequence[str]]:

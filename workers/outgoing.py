@@ -22,7 +22,7 @@ from smsfleet.config.errors import (
     StoreUnavailable,
 )
 from smsfleet.config.logs import logger
-from smsfleet.config.masking import mask_string
+from smsfleet.config.masking import mask_reason
 from smsfleet.store.calls import Call
 from smsfleet.store.jobs import Admission
 from smsfleet.store.keys import DAY_MS
@@ -321,7 +321,7 @@ class Outgoing:
         """Refuse a job for what is wrong with it. The record says its lane: the content may be unreadable."""
         record = self._runtime.store.run(self._runtime.jobs.read(job_id))
         lane = record.lane if isinstance(record, JobRecord) else "normal"
-        self._refuse_with_warning(job_id, lane, f"{error.code}: {mask_string(str(error))}")
+        self._refuse_with_warning(job_id, lane, f"{error.code}: {mask_reason(str(error))}")
         return Outcome.REFUSED
 
     def _expire(self, admission: Admission) -> Outcome:

@@ -19,7 +19,7 @@ from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.calls import Call
-from smsfleet.store.facts import DeliveryFact, F, ReceiptFact, ResponseFact
+from smsfleet.store.facts import UNREADABLE, DeliveryFact, F, ReceiptFact, ResponseFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.consuming import CLAIM_EVERY_S, CLAIM_IDLE_MS, consume
@@ -140,8 +140,12 @@ class Relay:
             calls.append(self._runtime.facts.find([read.applied.message_id for read in receipts], [day]))
         replies = self._runtime.store.run_all(calls)
         for fact in responses:
+            if fact.ref == UNREADABLE:
+                self._log.error("an answer cannot be read: dropped", entry_id=fact.entry_id.decode())
             if fact.command_status and (row := is_alarming(fact)):
-                self._log.error("the gateway refuses", command_status=row.label, ref=fact.ref.decode())
+                self._log.error(
+                    "the gateway refuses", command_status=row.label, ref=fact.ref.decode("utf-8", "replace")
+                )
         if responses:
             self._tell_of_the_account(responses, replies[0])
         refs = replies[-1] if receipts else []

@@ -213,7 +213,7 @@ class SmsRequest:
             if "options" in values:
                 values["options"] = WireOptions.from_dict(values["options"])
             request = cls(**values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise RecordError(f"a stored request is not readable by this version: {error}") from error
         return request
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from smsfleet.config.errors import InvalidArgument, InvalidDestination, InvalidField, InvalidText
-from smsfleet.config.masking import mask_string
+from smsfleet.config.masking import mask_reason
 
 NUMBER = "to"
 """The field of a row that is its number, unless another is named."""
@@ -95,7 +95,7 @@ def packed(row: Any, template: Template, number_field: str = NUMBER) -> Any:
         number = _number(row.get(number_field), f"the row has no {number_field!r}")
         return [number, *template.values(row)] if template.fields else number
     except InvalidArgument as error:
-        return {"e": error.code, "m": mask_string(str(error))}
+        return {"e": error.code, "m": mask_reason(str(error))}
 
 
 def _number(value: Any, missing: str = "the row has no number") -> str:

@@ -38,7 +38,7 @@ while a <= #ARGV do
     n = tonumber(n)
   end
   local job, intake, watermark, outbound = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
-  local found = redis.call('HMGET', job, 'c', '1', 'e', 'h')
+  local found = redis.pcall('HMGET', job, 'c', '1', 'e', 'h')
   local result
   local cap, cost, client
   if quota ~= '' then cap, cost, client = string.match(quota, '^(%d*),(%d+),(.+)$') end

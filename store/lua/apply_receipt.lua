@@ -30,7 +30,7 @@ end
 -- Most receipts raise the status of an accepted segment that is the only one of its job: they are written without
 -- making a table of the job. Returns 'applied', or nil: then nothing is written and the long way decides.
 local function apply_at_once(key, content, ref, number, status, raw)
-  local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's')
+  local v = redis.pcall('HMGET', key, number, 'k', 'h', 'c', 's')
   -- accepted once: no duplicates
   local attempt, old, rest = string.match(v[1] or '', '^A(%d+),(%d*),(%d*,%d*,%d*,,.*)$')
   local several, history, shown = v[2], v[3] or '', v[5] or ''

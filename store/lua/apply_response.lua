@@ -56,7 +56,7 @@ end
 -- the job. Returns 'accepted', or nil: then nothing is written and the long way decides.
 local function accept_at_once(key, ref, number, attempt, message_id, index)
   if orphans > 0 or message_id == '' then return nil end
-  local v = redis.call('HMGET', key, number, 'k', 'h', 'c', 's', 'g', 'q')
+  local v = redis.pcall('HMGET', key, number, 'k', 'h', 'c', 's', 'g', 'q')
   local several, history, shown = v[2], v[3] or '', v[5] or ''
   if v[1] ~= 'S' .. attempt .. ',,,,,,' or (several and several ~= '@') or shown ~= '' or #history > HISTORY_OCTETS - 40 then return nil end
   if redis.call('HSETNX', index, message_id, ref) == 0 then return nil end

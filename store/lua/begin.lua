@@ -18,7 +18,7 @@ local now = server_ms(ARGV[2])
 local results, intents = {}, {}
 local orders = redis.call('HMGET', KEYS[7], 'high', 'normal', 'bulk', 'all', 'gateway', 'probe', 'every')
 local paused = orders[1] or orders[2] or orders[3] or orders[4] or orders[5]
-local probing = orders[5] and now >= tonumber(orders[6] or 0)
+local probing = orders[5] and now >= (tonumber(orders[6] or 0) or 0)
 
 local function is_held_back(lane)
   return orders[4] or orders[lane] or (orders[5] and not probing)
@@ -27,7 +27,7 @@ end
 -- Most segments are the only one of their job, queued, in time: they are marked without making a table of the job.
 -- Every segment waits for this script. Returns the attempt, or nil: then the long way decides.
 local function mark_at_once(job, number)
-  local v = redis.call('HMGET', job, number, 'k', 'x', 'h', 'c')
+  local v = redis.pcall('HMGET', job, number, 'k', 'x', 'h', 'c')
   local attempt, rest = string.match(v[1] or '', '^Q(%d*)(,.*)$')
   local several, deadline, history = v[2], tonumber(v[3]), v[4] or ''
   if not attempt or (several and several ~= '@') or (deadline and now >= deadline) or #history > HISTORY_OCTETS - 40 then return nil end
@@ -106,7 +106,7 @@ for a = 5, #ARGV, 4 do
   elseif attempt then
     if probing then
       probing = false
-      local next_at = string.format('%d', now + tonumber(orders[7] or 0))
+      local next_at = string.format('%d', now + (tonumber(orders[7] or 0) or 0))
       redis.call('HSET', KEYS[7], 'probe', next_at, 'probing', ref .. ',' .. attempt)
     end
     intents[#intents + 1] = ref

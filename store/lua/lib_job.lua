@@ -134,12 +134,14 @@ end
 -- returns is good until it is called again.
 local JOB = { segment = {} }
 
--- nil when the job or the segment is not there (any more); `counts` is false for a job of one segment
+-- nil when the job or the segment is not there (any more), or is damaged; `counts` is false for a job of one segment.
+-- Everybody who may send writes jobs: one that is no hash would fail the whole batch, at every attempt.
 local function load_job(key, ref, number)
-  local v = redis.call('HMGET', key, number, 'k', 's', 'h', 'c', 'x')
+  local v = redis.pcall('HMGET', key, number, 'k', 's', 'h', 'c', 'x')
   if not v[1] then return nil end
   local job, segment = JOB, JOB.segment
   unpack_segment(segment, v[1])
+  if not segment.state then return nil end
   job.key, job.ref, job.number = key, ref, number
   local counts = v[2]
   job.told = counts and string.sub(counts, -1) == '@'
@@ -206,8 +208,8 @@ local function save_job(job, now, content_key, status_stream, outbox, text_ttl)
       local counts = unpack_counts(job.counts)
       was_closed = select(2, roll(counts))
       local before = campaign and class_of_several(counts, job.shown, was_closed)
-      counts[job.label] = counts[job.label] - 1
-      if counts[job.label] == 0 then counts[job.label] = nil end
+      counts[job.label] = (counts[job.label] or 1) - 1
+      if counts[job.label] < 1 then counts[job.label] = nil end
       counts[label] = (counts[label] or 0) + 1
       shown, closed = roll(counts)
       labels = pack_counts(counts)

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 import redis
+from celery import Celery
 from click.testing import Result
+from kombu.exceptions import OperationalError
 from tests.acceptance.fleet import Fleet, number, wait_until
 from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
@@ -213,6 +215,8 @@ FOREIGN = {
         ("EVAL", "return redis.call('DEL', KEYS[1])", 1, f"{KEYS}pause"), ("GET", "{other}:job:1"),
         ("HGETALL", f"{KEYS}bind"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("SCAN", "0"),
         ("PSUBSCRIBE", "*"), ("ACL", "LIST"), ("MONITOR",), ("CLIENT", "LIST"),
+        ("DEL", "unacked"), ("DEL", "_kombu.binding.celery.pidbox"), ("PUBLISH", "/0.celery.pidbox", "{}"),
+        ("XADD", f"{KEYS}responses", "*", "r", "x"), ("GET", f"{KEYS}credits"),
     ],
     "worker": [
         ("SET", f"{KEYS}lease", "x"), ("SET", f"{KEYS}fence", "x"), ("GET", f"{KEYS}captured:x"),
@@ -239,6 +243,17 @@ def test_a_role_is_refused_what_is_not_its_own(running: Fleet, role: str) -> Non
                 client.execute_command(*words)
 
     assert 4 <= len(denied(running))
+
+
+def test_an_application_cannot_end_the_workers(fleet: Fleet) -> None:
+    """Celery's remote control has no users of its own: who may publish in its channel may say `shutdown`."""
+    denied(fleet)
+
+    with Celery(broker=url(fleet, "application")) as theirs, pytest.raises(OperationalError):
+        theirs.control.broadcast("shutdown", connection=theirs.connection_for_write(), retry=False)
+
+    assert [entry for entry in denied(fleet) if "pidbox" in entry]
+    assert "DELIVERED" == wait_for_status(an_sms(40), timeout=30).state
 
 
 def test_a_wrong_password_is_refused_with_the_setting_to_mend(running: Fleet, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.unit.tasks.test_soundness import UNSOUND, octets
 import smsfleet.tasks  # noqa: F401 - makes the transport known
 from smsfleet.cli.embedded import EmbeddedServer, find_server, free_port
 from smsfleet.store.scripts import script
+from smsfleet.tasks.transport import KEPT_OCTETS
 
 pytestmark = pytest.mark.server
 
@@ -257,6 +258,14 @@ def test_a_message_that_is_no_json_is_kept_aside_and_the_others_pass(connect: An
     assert ["good"] == texts
     assert ["{not json"] == raw.lrange("t.bulk.unreadable", 0, -1)
     assert 1 == raw.hlen("unacked")
+
+
+def test_of_a_huge_message_that_is_no_json_only_the_beginning_is_kept(connect: Any, raw: redis.Redis) -> None:
+    put(connect(), "t.bulk", "good")
+    raw.rpush("t.bulk", "x" * 1_000_000)
+
+    assert ["good"] == Reader(connect(ack_interval_s=0.0), QUEUES).read()
+    assert ["x" * KEPT_OCTETS] == raw.lrange("t.bulk.unreadable", 0, -1)
 
 
 def test_no_message_of_whatever_form_keeps_the_next_from_being_served(connect: Any, raw: redis.Redis) -> None:

@@ -156,12 +156,13 @@ def test_a_message_from_a_handset_is_handed_on_as_it_is(fleet: Fleet, callbacks:
     assert {"event_id": f"main-{entry_id.decode()}", "kind": "mo", "text": "é"} == json.loads(found.body)
 
 
-@pytest.mark.parametrize("body", ["{", "[]", "7"])
+@pytest.mark.parametrize("body", ["{", "[]", "7", "[" * 100_000])
 def test_what_cannot_be_read_holds_up_no_other(
     fleet: Fleet, callbacks: Callbacks, broker: Recorder, body: str
 ) -> None:
     fleet.run(Outbox(fleet.keys).put(TASK, body))
     fleet.redis("XADD", fleet.keys.outbox, "*", "j", "j", "s", "8", "f", "0", "l", "Z8", "b", TASK)
+    fleet.redis("XADD", fleet.keys.outbox, "*", "x", "y")
     delivered(fleet, TASK)
 
     callbacks.step(1)

@@ -304,3 +304,18 @@ def test_a_store_that_is_away_from_the_start_is_waited_for(
 
     assert [RETRY_S, RETRY_S * 2] == stopping.waits
     assert "A" == fleet.states()
+
+
+def test_facts_of_another_form_hold_up_no_other(runtime: Runtime, fleet: Fleet) -> None:
+    """Written by hand, or by another version; the answer's job stays in flight where the binder finds it."""
+    (ref,) = fleet.send()
+    for stream in (fleet.keys.responses, fleet.keys.deliveries):
+        fleet.redis("XADD", stream, "*", "x", "y")
+    fleet.redis("XADD", fleet.keys.responses, "*", "r", b"\xff#1", "a", "1,2,")
+    fleet.settle(ref)
+
+    relay(runtime).step(1)
+
+    assert "A" == fleet.states()
+    assert nothing_is_left(fleet)
+    assert 1 == fleet.redis("XLEN", fleet.keys.dead)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smsfleet.config.errors import InvalidDestination
-from smsfleet.config.masking import mask_number, mask_string
+from smsfleet.config.masking import LONGEST_REASON, mask_number, mask_reason, mask_string
 from smsfleet.workers.addresses import destination
 
 NUMBER = "27999100001"
@@ -145,3 +145,17 @@ def test_a_long_text_is_looked_at_once() -> None:
     text = "1" * 100_000  # once for each of its characters would be minutes
 
     assert text == mask_string(text)
+
+
+@pytest.mark.parametrize(
+    "value", ["2" * 5_000_000, "27 99 910 0001" * 1000, "text " * 1000, "+" + "2" * 1000]
+)
+def test_the_reason_of_a_refusal_is_short_and_masked_whatever_it_quotes(value: str) -> None:
+    reason = mask_reason(f"destination {value!r} is refused")
+
+    assert len(reason) <= LONGEST_REASON + 5
+    assert not re.search(r"[0-9]{7}|99 910", reason)
+
+
+def test_a_short_reason_stays_as_it_is() -> None:
+    assert "lane 'vip' is refused" == mask_reason("lane 'vip' is refused")

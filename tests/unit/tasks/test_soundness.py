@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -39,6 +40,11 @@ def lacking(*names: str) -> dict[str, Any]:
     return message
 
 
+def packed(body: bytes, kind: Any = soundness.GZIP) -> dict[str, Any]:
+    headers = {"task": "sms.send_sms", "id": "job", "compression": kind}
+    return sound() | {"body": base64.b64encode(zlib.compress(body)).decode(), "headers": headers}
+
+
 UNSOUND: dict[str, Any] = {
     "no JSON": "{",
     "no object": "5",
@@ -62,6 +68,17 @@ UNSOUND: dict[str, Any] = {
     "a task that is a list": sound() | {"headers": {"task": [], "id": "x"}},
     "a task without an id": sound() | {"headers": {"task": "sms.send_sms"}},
     "an id that is an object": sound() | {"headers": {"task": "sms.send_sms", "id": {}}},
+    "stamped headers that are a number": sound()
+    | {"headers": {"task": "sms.send_sms", "id": "x", "stamped_headers": 9}},
+    "a stamped header that is an object": sound()
+    | {"headers": {"task": "sms.send_sms", "id": "x", "stamped_headers": [{}]}},
+    "stamps that are a number": sound() | {"headers": {"task": "sms.send_sms", "id": "x", "stamps": 7}},
+    "a body that unpacks to 30 MB": packed(b"x" * 30_000_000),
+    "a packed body of no zlib": packed(b"x") | {"body": base64.b64encode(b"no zlib").decode()},
+    "a body that is packed otherwise": packed(b"x", "application/x-lzma"),
+    "a packing that is a list": packed(b"x", [1]),
+    "a type that is a list": sound() | {"content-type": ["a"]},
+    "an encoding that is an object": sound() | {"content-encoding": {"a": 1}},
 }
 
 
@@ -83,6 +100,7 @@ def test_a_message_that_would_end_a_worker_is_refused(name: str) -> None:
         sound() | {"headers": {}},
         sound() | {"headers": {"hostname": "worker", "clock": 1}},
         sound() | {"headers": None},
+        packed(b'[[], {"text": "x"}, {}]'),
         sound() | {"body": base64.b64encode(b'{"text": "x"}').decode()},
         lacking("body_encoding") | {"body": '{"text": "x"}'},
     ],
