@@ -404,6 +404,39 @@ def test_the_same_key_with_other_rows_is_refused(rows: list[str], says: str) -> 
 # --- control ------------------------------------------------------------------------------------
 
 
+def test_rows_that_were_kept_no_longer_than_their_campaign_was_paused_are_refused_with_the_reason(
+    runtime: Runtime, fleet: Fleet
+) -> None:
+    campaign = start_campaign(numbers(CHUNK_ROWS + 3), "Hello")
+    campaign.pause()
+    fleet.redis("DEL", *(fleet.keys.chunk(campaign.id, number) for number in (1, 2)))
+    campaign.resume()
+
+    work(runtime)
+
+    counts = campaign.counts()
+    assert (0, CHUNK_ROWS + 3, {"expired": CHUNK_ROWS + 3}) == (
+        counts.pending, counts.refused, dict(counts.refused_by),
+    )  # fmt: skip
+    assert "finished" == campaign.progress().state
+    last = list(campaign.refused())[-1]
+    assert (CHUNK_ROWS + 3, "expired") == (last.row, last.code)
+    assert "SMSFLEET_JOB_TTL_S" in last.reason
+
+
+def test_rows_that_became_jobs_before_the_others_expired_stay_jobs(runtime: Runtime, fleet: Fleet) -> None:
+    campaign = start_campaign(numbers(3), "Hello", rate=0.01)
+    work(runtime)
+    assert 1 == campaign.counts().queued
+    fleet.redis("DEL", fleet.keys.chunk(campaign.id, 1))
+
+    work(runtime)
+
+    counts = campaign.counts()
+    assert (0, 1, {"expired": 2}) == (counts.pending, counts.queued, dict(counts.refused_by))
+    assert ["2", "3"] == [str(refusal.row) for refusal in campaign.refused()]
+
+
 def test_a_scheduled_campaign_waits_for_its_time(runtime: Runtime) -> None:
     campaign = start_campaign(numbers(1), "Hello", at=timedelta(hours=1))
     work(runtime)
