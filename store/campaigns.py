@@ -170,7 +170,7 @@ class Campaigns:
     # --- handling ------------------------------------------------------------------------------
 
     def chunk(self, campaign_id: str, number: int) -> list[Call[Any]]:
-        """What a worker needs for a chunk: it, what is common, its rows handled, rows a chunk, rows submitted."""
+        """What a worker needs for a chunk: it, what is common, rows handled, rows a chunk, rows submitted."""
         keys = self._keys
         fields = ("HMGET", keys.campaign(campaign_id), f"o{number}", "z", "r")
         return [
