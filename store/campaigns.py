@@ -170,9 +170,9 @@ class Campaigns:
     # --- handling ------------------------------------------------------------------------------
 
     def chunk(self, campaign_id: str, number: int) -> list[Call[Any]]:
-        """What a worker needs for a chunk: it, what is common, how many rows were handled, rows a chunk."""
+        """What a worker needs for a chunk: it, what is common, rows handled, rows a chunk, rows submitted."""
         keys = self._keys
-        fields = ("HMGET", keys.campaign(campaign_id), f"o{number}", "z")
+        fields = ("HMGET", keys.campaign(campaign_id), f"o{number}", "z", "r")
         return [
             Call(("MGET", keys.chunk(campaign_id, number), keys.content(campaign_id)), list),
             Call(fields, lambda reply: [int(value or 0) for value in reply]),
@@ -255,10 +255,14 @@ class Campaigns:
     def next_chunks(self, campaign_id: str) -> Call[tuple[str, list[int]]]:
         """Give out what may be handled: the lane (empty: nothing any more) and the chunks to publish."""
         keys = self._keys
-        arguments = (campaign_id, self._now_ms, IN_PLAY, self._margin_ms, LOOK_MS)
+        script_keys = [
+            keys.campaign(campaign_id), keys.campaign_chunks, keys.campaigns_stopped, keys.campaigns_live,
+            keys.content(campaign_id),
+        ]  # fmt: skip
+        arguments = (campaign_id, self._now_ms, IN_PLAY, self._margin_ms, LOOK_MS, self._job_ttl_s)
         return eval_call(
             script("campaign_next"),
-            [keys.campaign(campaign_id), keys.campaign_chunks, keys.campaigns_stopped, keys.campaigns_live],
+            script_keys,
             arguments,
             lambda reply: (LANE_OF_LETTER.get(reply[0].decode(), ""), reply[1:]),
         )

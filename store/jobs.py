@@ -264,6 +264,11 @@ class Jobs:
         arguments = (self._now_ms, round(margin_s * 1000), int(queue_is_empty), limit)
         return eval_call(script("overtaken"), keys, arguments, _ids)
 
+    def forget_gone(self, lane: str, job_ids: Sequence[str]) -> Call[list[bool]]:
+        """Take jobs out of the ledger that have expired there: for each whether it had."""
+        keys = [self._keys.intake[lane], *(self._keys.job(job_id) for job_id in job_ids)]
+        return eval_call(script("forget_gone"), keys, job_ids, lambda reply: [bool(gone) for gone in reply])
+
     def waiting_intake(self) -> list[Call[int]]:
         """How many jobs of each lane are taken in and not admitted."""
         return [Call(("ZCARD", self._keys.intake[lane]), int) for lane in LANES]

@@ -75,7 +75,7 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
         name: for people; at most 100 characters.
         rate: segments a second, below the account's.
         idempotency_key: the same key again is the same campaign: what is missing of its rows is taken, none
-            twice. So a submitter that was killed is simply run again. Other arguments are refused.
+            twice. So a submitter that was killed is simply run again. Other arguments and rows are refused.
         template: False takes braces as they are.
         number_field: the field of a mapping that is the number.
         duplicates: `refuse` a number that the campaign has already, or `send` to it again.
@@ -84,8 +84,8 @@ def start_campaign(  # noqa: PLR0913 - what a campaign is
     While more than `SMSFLEET_CAMPAIGN_CHUNKS` chunks wait, it waits: Redis is not filled without bound.
 
     Raises InvalidArgument for what no row could be sent with, IdempotencyConflict when the key was used with
-    other arguments, or other rows were taken under it and some are missing (else no row is read),
-    StoreUnavailable when Redis is away for long: run it again with its key.
+    other arguments or other rows (all are read and compared), StoreUnavailable when Redis is away for long:
+    run it again with its key.
     """
     if idempotency_key is not None:
         checked_key(idempotency_key)
@@ -127,15 +127,15 @@ class _Submitter:
 
     def run(self, values: Iterator[Any]) -> None:
         """Take all rows; those of chunks that were taken before are only compared."""
-        found = _read(self._campaign_id)
-        if found.submitted:
-            return
-        rows = 0
+        found, rows = _read(self._campaign_id), 0
         for number, (chunk, last) in enumerate(_chunks(values, found.chunk_rows), start=1):
             rows += len(chunk)
             text = _json({"r": chunk, "d": 1} if self._unique else {"r": chunk}) if chunk else ""
             self._digest = hashlib.blake2b((self._digest + text).encode(), digest_size=16).hexdigest()
-            if number > found.chunks:
+            if found.submitted:  # chunks behind its rows are those of retries
+                if last or rows > found.rows:
+                    self._compare(rows, found, f"{'' if last else 'at least '}{rows} rows")
+            elif number > found.chunks:
                 self._put(number, len(chunk), text, last=last)
             elif number == found.chunks and self._digest != found.digest:
                 raise self._conflict(f"the first {rows} rows are others than those that were taken")
@@ -145,6 +145,12 @@ class _Submitter:
                 self._put(number + 1, 0, "", last=True)
             if self._on_progress:
                 self._on_progress(rows)
+
+    def _compare(self, rows: int, found: CampaignRecord, what: str) -> None:
+        if rows != found.rows:
+            raise self._conflict(f"there are {what}, and {found.rows} were taken")
+        if self._digest != found.digest:
+            raise self._conflict(f"of the {rows} rows some are others than those that were taken")
 
     def _conflict(self, what: str) -> IdempotencyConflict:
         return IdempotencyConflict(

@@ -96,7 +96,9 @@ class Chunks:
     def _handle(self, campaign_id: str, number: int, until: float) -> Ended:
         runtime, calls = self._runtime, self._runtime.campaigns
         runtime.follow()
-        (chunk, content), (handled, chunk_rows) = runtime.store.run_all(calls.chunk(campaign_id, number))
+        (chunk, content), (handled, chunk_rows, submitted) = runtime.store.run_all(
+            calls.chunk(campaign_id, number)
+        )
         if content is None:
             return Ended("gone")
         try:
@@ -107,7 +109,10 @@ class Chunks:
             runtime.store.run(calls.stop(campaign_id, "p"))
             return Ended("paused")
         maker = RowMaker(campaign_id, request, runtime.settings, runtime.rules, now_ms=self._clock_ms())
-        work = _Work(maker, calls, number, _rows(rows, (number - 1) * chunk_rows), "d" in rows, {})
+        before = (number - 1) * chunk_rows
+        if chunk is None:
+            rows["r"] = [_expired(runtime.settings.job_ttl_s)] * min(chunk_rows, submitted - before)
+        work = _Work(maker, calls, number, _rows(rows, before), "d" in rows, {})
         while True:
             reply = self._slice(work, handled)
             if reply.word == "done":
@@ -211,6 +216,14 @@ def _rows(chunk: dict[str, Any], before: int) -> list[tuple[str, Any]]:
     values = chunk.get("r", [])
     numbers = chunk.get("i") or [str(before + at) for at in range(1, len(values) + 1)]
     return list(zip(numbers, values, strict=True))
+
+
+def _expired(job_ttl_s: int) -> dict[str, str]:
+    """A row whose chunk has expired; as one that was refused when it was taken."""
+    return {
+        "e": "expired",
+        "m": f"it was no job within {job_ttl_s} s (SMSFLEET_JOB_TTL_S) and is kept no longer",
+    }
 
 
 def duties(runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None], *, limit: int = 100) -> None:

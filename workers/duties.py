@@ -264,17 +264,27 @@ class Duties:
 
     def sweep(self) -> int:
         """Publish jobs again whose message seems lost; how many."""
-        swept = 0
+        store, jobs = self._runtime.store, self._runtime.jobs
+        swept = expired = 0
         for lane in LANES:
-            call = self._runtime.jobs.overtaken(
+            call = jobs.overtaken(
                 lane,
                 margin_s=self._runtime.settings.sweep_margin_s,
                 queue_is_empty=self._publisher.is_empty(lane),
                 limit=BATCH,
             )
-            for job_id in self._runtime.store.run(call):
-                self._publisher.publish(lane, job_id)
-                swept += 1
+            if not (lost := store.run(call)):
+                continue
+            # Else what expired in line would be published for ever: no worker can admit it.
+            gone = store.run(jobs.forget_gone(lane, lost))
+            for job_id, is_gone in zip(lost, gone, strict=True):
+                if is_gone:
+                    expired += 1
+                else:
+                    self._publisher.publish(lane, job_id)
+                    swept += 1
         if swept:
             self._log.warning("published again: their messages seem lost", jobs=swept)
+        if expired:
+            self._log.error("jobs expired before a worker admitted them (SMSFLEET_JOB_TTL_S)", jobs=expired)
         return swept

@@ -24,6 +24,9 @@ for a = 3, #ARGV, 2 do
     redis.call('HDEL', KEYS[1], ref)
     if not job or job.segment.state ~= 'W' or not body then
       result = 'gone'
+      -- one of a campaign that was paused for longer than jobs are kept: each job has one first segment
+      local campaign = not job and ARGV[a + 1] == '1' and campaign_of(ref)
+      if campaign then tally(campaign, 'Q', 'E') end
     elseif lapse(job, now) then
       save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[7], ARGV[2])
       result = job.segment.state == 'E' and 'expired' or 'cancelled'

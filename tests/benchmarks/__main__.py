@@ -11,7 +11,7 @@ import sys
 from tests.benchmarks.harness import PYTHONPATH
 
 NAMES = (
-    "codec", "encoding", "scripts", "memory", "orphans", "binder", "drain", "events", "individual",
+    "codec", "encoding", "scripts", "memory", "plan", "orphans", "binder", "drain", "events", "individual",
     "campaign", "lanes", "takeover", "walk", "rate", "adversity",
 )  # fmt: skip
 

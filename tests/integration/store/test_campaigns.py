@@ -629,6 +629,53 @@ def test_a_chunk_is_replaced_only_as_it_was_read(fleet: Fleet) -> None:
     assert fleet.ttl_s(fleet.keys.chunk(ID, 1)) > 0
 
 
+def test_a_campaign_that_is_not_admitted_whole_is_kept_as_long_as_it_is_looked_at(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1)
+    stop(fleet, "p")
+    kept = (fleet.keys.campaign(ID), fleet.keys.content(ID))
+    for key in kept:
+        fleet.redis("EXPIRE", key, 60)
+
+    fleet.run(calls(fleet).next_chunks(ID))
+
+    assert [JOB_TTL_S] * 2 == [fleet.ttl_s(key) for key in kept]
+
+
+def test_looking_at_a_scheduled_campaign_does_not_shorten_its_life(fleet: Fleet) -> None:
+    begin(fleet, due_ms=NOW_MS + 60_000)
+    put(fleet, 1)
+
+    fleet.run(calls(fleet).next_chunks(ID))
+
+    assert JOB_TTL_S + 60 == fleet.ttl_s(fleet.keys.campaign(ID))
+
+
+def test_a_campaign_whose_submitter_is_gone_is_not_kept_for_ever(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1)
+    admit(fleet, [row(1), row(2)])
+    fleet.redis("EXPIRE", fleet.keys.campaign(ID), 60)
+
+    fleet.run(calls(fleet).next_chunks(ID))
+
+    assert 60 == fleet.ttl_s(fleet.keys.campaign(ID))
+
+
+def test_a_parked_job_that_expired_meanwhile_is_counted_as_expired(fleet: Fleet) -> None:
+    running(fleet, row(1), row(2, segments=2))
+    stop(fleet, "p")
+    fleet.take_and_begin()
+    fleet.redis("DEL", fleet.keys.job(f"{ID}:1"), fleet.keys.job(f"{ID}:2"))
+    stop(fleet, "r")
+    fleet.run(calls(fleet).release(10))
+
+    words = fleet.run(fleet.facts.promote(fleet.run(fleet.facts.due(10))))
+
+    assert ["gone"] * 3 == words
+    assert {"E": 2} == dict(look(fleet).tally)
+
+
 def test_an_expired_campaign_leaves_the_lists(fleet: Fleet) -> None:
     running(fleet, row(1))
     kept = fleet.run(calls(fleet).forget(ID))

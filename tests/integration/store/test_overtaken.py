@@ -1,4 +1,4 @@
-"""overtaken.lua: jobs whose message seems lost are given out again, once."""
+"""overtaken.lua, forget_gone.lua: jobs whose message seems lost are given out again, once, unless they expired."""
 
 from __future__ import annotations
 
@@ -63,3 +63,12 @@ def test_an_admitted_job_is_never_given_out(fleet: Fleet) -> None:
     fleet.admit(admission("j1"))
 
     assert overtaken(fleet, empty=True) == []
+
+
+def test_what_has_expired_in_line_leaves_it_and_the_others_keep_their_places(fleet: Fleet) -> None:
+    for name in ("a", "b", "c"):
+        fleet.take_in(name)
+    fleet.redis("DEL", fleet.keys.job("b"))
+
+    assert [False, True] == fleet.run(fleet.jobs.forget_gone("normal", ["a", "b"]))
+    assert [b"a", b"c"] == fleet.intake()

@@ -351,10 +351,37 @@ def test_a_submitter_whose_process_is_stopping_does_not_wait(narrow: Runtime) ->
         start_campaign(numbers(CHUNK_ROWS * 10), "Hello")
 
 
-def test_a_submission_that_ended_reads_no_rows_again() -> None:
-    first = start_campaign(numbers(1), "Hello", idempotency_key="autumn")
+@pytest.mark.parametrize("count", [0, 1, CHUNK_ROWS, CHUNK_ROWS + 1])
+def test_a_submission_that_ended_is_the_same_campaign_for_the_same_rows(runtime: Runtime, count: int) -> None:
+    first = start_campaign(numbers(count), "Hello", idempotency_key="autumn")
+    work(runtime)
+    before = first.counts()
 
-    assert first == start_campaign(broken([], 0), "Hello", idempotency_key="autumn")
+    assert first == start_campaign(numbers(count), "Hello", idempotency_key="autumn")
+    assert before == first.counts()
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([*numbers(CHUNK_ROWS * 2 + 1), "27999109999"], f"of the {CHUNK_ROWS * 2 + 2} rows some are others"),
+        (
+            ["27999109999", *numbers(CHUNK_ROWS * 2 + 1, 1)],
+            f"of the {CHUNK_ROWS * 2 + 2} rows some are others",
+        ),
+        (numbers(CHUNK_ROWS), f"there are {CHUNK_ROWS} rows, and {CHUNK_ROWS * 2 + 2} were taken"),
+        (numbers(CHUNK_ROWS * 2 + 3), f"there are {CHUNK_ROWS * 2 + 3} rows, and"),
+        (numbers(CHUNK_ROWS * 4), f"there are at least {CHUNK_ROWS * 3} rows, and"),
+        ([], "there are 0 rows"),
+    ],
+)
+def test_a_submission_that_ended_refuses_other_rows_under_its_key(rows: list[str], says: str) -> None:
+    first = start_campaign(numbers(CHUNK_ROWS * 2 + 2), "Hello", idempotency_key="autumn")
+
+    with pytest.raises(IdempotencyConflict, match=says):
+        start_campaign(rows, "Hello", idempotency_key="autumn")
+
+    assert (CHUNK_ROWS * 2 + 2, 1) == (first.counts().rows, len(campaigns()))
 
 
 def test_rows_that_end_with_a_chunk_that_was_taken_end_the_submission(runtime: Runtime) -> None:
@@ -402,6 +429,39 @@ def test_the_same_key_with_other_rows_is_refused(rows: list[str], says: str) -> 
 
 
 # --- control ------------------------------------------------------------------------------------
+
+
+def test_rows_that_were_kept_no_longer_than_their_campaign_was_paused_are_refused_with_the_reason(
+    runtime: Runtime, fleet: Fleet
+) -> None:
+    campaign = start_campaign(numbers(CHUNK_ROWS + 3), "Hello")
+    campaign.pause()
+    fleet.redis("DEL", *(fleet.keys.chunk(campaign.id, number) for number in (1, 2)))
+    campaign.resume()
+
+    work(runtime)
+
+    counts = campaign.counts()
+    assert (0, CHUNK_ROWS + 3, {"expired": CHUNK_ROWS + 3}) == (
+        counts.pending, counts.refused, dict(counts.refused_by),
+    )  # fmt: skip
+    assert "finished" == campaign.progress().state
+    last = list(campaign.refused())[-1]
+    assert (CHUNK_ROWS + 3, "expired") == (last.row, last.code)
+    assert "SMSFLEET_JOB_TTL_S" in last.reason
+
+
+def test_rows_that_became_jobs_before_the_others_expired_stay_jobs(runtime: Runtime, fleet: Fleet) -> None:
+    campaign = start_campaign(numbers(3), "Hello", rate=0.01)
+    work(runtime)
+    assert 1 == campaign.counts().queued
+    fleet.redis("DEL", fleet.keys.chunk(campaign.id, 1))
+
+    work(runtime)
+
+    counts = campaign.counts()
+    assert (0, 1, {"expired": 2}) == (counts.pending, counts.queued, dict(counts.refused_by))
+    assert ["2", "3"] == [str(refusal.row) for refusal in campaign.refused()]
 
 
 def test_a_scheduled_campaign_waits_for_its_time(runtime: Runtime) -> None:
@@ -461,7 +521,8 @@ def test_the_rate_is_changed(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("text", ["Hello", "Hello {name}"])
 def test_only_those_who_did_not_get_it_are_tried_again(runtime: Runtime, fleet: Fleet, text: str) -> None:
-    campaign = start_campaign([{"to": to, "name": to[-1]} for to in numbers(4)], text)
+    rows = [{"to": to, "name": to[-1]} for to in numbers(4)]
+    campaign = start_campaign(rows, text, idempotency_key="k")
     work(runtime)
     entries = fleet.take()
     fleet.begin(entries)
@@ -483,6 +544,9 @@ def test_only_those_who_did_not_get_it_are_tried_again(runtime: Runtime, fleet: 
     assert ["DELIVERED", "QUEUED", "QUEUED", "ACCEPTED"] == [result.state for result in campaign.results()]
     counts = campaign.counts()
     assert (2, 1, 1, 2) == (counts.retried, counts.undelivered, counts.rejected, counts.queued)
+    assert campaign == start_campaign(rows, text, idempotency_key="k"), (
+        "the rows of a retry are no other rows"
+    )
 
 
 def test_a_retry_is_refused_where_it_cannot_be(runtime: Runtime, fleet: Fleet) -> None:

@@ -264,6 +264,17 @@ def test_a_job_that_later_ones_overtook_is_published_again(
     assert (1, [("normal", "lost")]) == (duties.sweep(), broker.published)
 
 
+def test_a_job_that_expired_in_line_leaves_it_and_is_not_published(
+    duties: Duties, broker: Recorder, fleet: Fleet
+) -> None:
+    fleet.take_in("expired", "high")
+    fleet.take_in("there", "high")
+    fleet.redis("DEL", fleet.keys.job("expired"), fleet.keys.content("expired"))
+
+    assert (1, [("high", "there")]) == (duties.sweep(), broker.published)
+    assert [b"there"] == fleet.intake("high")
+
+
 def test_a_sweep_is_bounded(
     duties: Duties, broker: Recorder, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,9 +87,9 @@ def test_messages_are_counted_by_encoding_and_segments(planned: Planned) -> None
 
 
 def test_the_memory_that_redis_needs_follows_jobs_segments_and_fields(planned: Planned) -> None:
-    assert 2 * 470 == planned([A, B]).redis_octets
-    assert 2 * (470 + 2 * 200) == planned([A, B], "a" * 459).redis_octets
-    assert 2 * (470 + 150) == planned([{"to": A, "n": 1}, {"to": B, "n": 2}], "{n}").redis_octets
+    assert 2 * 330 == planned([A, B]).redis_octets
+    assert 2 * (330 + 2 * 180) == planned([A, B], "a" * 459).redis_octets
+    assert 2 * (330 + 60) == planned([{"to": A, "n": 1}, {"to": B, "n": 2}], "{n}").redis_octets
 
 
 def test_credits_of_the_test_ranges_are_exact_thirds(planned: Planned) -> None:
