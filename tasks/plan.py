@@ -29,8 +29,8 @@ ADVISED_S, ADVISED_FOR = 4 * 3600, 50_000
 
 JOB_OCTETS, SEGMENT_OCTETS, FIELDS_OCTETS = 330, 180, 60
 """About what Redis takes, measured on finished campaigns by tests/benchmarks/plan.py and rounded up: for a
-job of one segment with its indexes (295), for each further segment (168), and for the fields of a row (30 with
-one name), which are kept as long as texts (`SMSFLEET_TEXT_TTL_S`)."""
+job of one segment with its indexes (295), for each further segment (168), and for the fields of a row (30
+with one name), which are kept as long as texts (`SMSFLEET_TEXT_TTL_S`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
