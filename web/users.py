@@ -53,6 +53,7 @@ class Users:
         """Raises ConfigError that names the line, and nothing of what is in it."""
         self._hashes: dict[str, str] = {}
         self._users: dict[str, User] = {}
+        lines_of: dict[str, int] = {}
         for number, line in enumerate(lines, start=1):
             if not line.strip() or line.startswith("#"):
                 continue
@@ -60,12 +61,17 @@ class Users:
                 name, role, digest = line.strip().split(":")
                 self._users[name] = User(_known(name), Role(role))
                 _read(digest)
-                self._hashes[name] = digest
             except ValueError:
                 raise ConfigError(
                     f"SMSFLEET_WEB_USERS_FILE, line {number} is refused: must be NAME:ROLE:HASH as"
                     " `smsfleet web user` prints it"
                 ) from None
+            if (first := lines_of.setdefault(name, number)) != number:
+                # Which of two passwords, or roles, somebody meant to take away is not guessed.
+                raise ConfigError(
+                    f"SMSFLEET_WEB_USERS_FILE, lines {first} and {number} name the same person: remove one"
+                )
+            self._hashes[name] = digest
         if not self._users:
             raise ConfigError(
                 "SMSFLEET_WEB_USERS_FILE names nobody: add a line with `smsfleet web user NAME`"

@@ -74,6 +74,13 @@ def test_a_line_of_another_form_is_named_and_not_shown(line: str) -> None:
     assert PASSWORD not in str(caught.value)
 
 
+def test_a_name_that_stands_twice_is_refused_with_both_lines(lines: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Users([*lines, line_of("anna", "viewer", PASSWORD)])
+
+    assert "SMSFLEET_WEB_USERS_FILE, lines 2 and 5 name the same person: remove one" == str(caught.value)
+
+
 def test_a_file_of_nobody_and_no_file_are_refused(tmp_path: Path) -> None:
     nobody = tmp_path / "users"
     nobody.write_text("# later\n")
