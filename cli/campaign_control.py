@@ -79,7 +79,7 @@ def show(campaign_id: str, *, follows: bool, timeout: float, as_json: bool) -> N
 
 @click.command(
     epilog="""\b
-Exit codes: 0 paused, 1 it was paused or cancelled before, or there is no such campaign.
+Exit codes: 0 paused, 1 it was paused or cancelled before, it is finished, or there is no such campaign.
 Example:
   smsfleet campaign pause C1a2b3c4d5e
 """
@@ -89,7 +89,7 @@ Example:
 def pause(campaign_id: str, *, as_json: bool) -> None:
     """Let nothing more of a campaign through, up to the last moment before the wire; rows are still taken."""
     campaign = _campaign(campaign_id)
-    _said(campaign, campaign.pause(), "paused", "it was paused or cancelled before", as_json=as_json)
+    _said(campaign, campaign.pause(), "paused", "", as_json=as_json)
 
 
 @click.command(
@@ -109,7 +109,7 @@ def resume(campaign_id: str, *, as_json: bool) -> None:
 
 @click.command(
     epilog="""\b
-Exit codes: 0 cancelled, 1 it was cancelled before, or there is no such campaign.
+Exit codes: 0 cancelled, 1 it was cancelled before, it is finished, or there is no such campaign.
 Example:
   smsfleet campaign cancel C1a2b3c4d5e
 """
@@ -122,7 +122,7 @@ def cancel(campaign_id: str, *, as_json: bool) -> None:
     To stop it for a while: smsfleet campaign pause.
     """
     campaign = _campaign(campaign_id)
-    _said(campaign, campaign.cancel(), "cancelled", "it was cancelled before", as_json=as_json)
+    _said(campaign, campaign.cancel(), "cancelled", "", as_json=as_json)
 
 
 @click.command(
@@ -181,10 +181,16 @@ def _campaign(campaign_id: str) -> Campaign:
     return find_campaign(campaign_id)
 
 
+def _already(campaign: Campaign) -> str:
+    """Why it was neither paused nor cancelled."""
+    state = campaign.progress().state
+    return "it is finished: there is nothing to stop" if state == "finished" else f"it was {state} before"
+
+
 def _said(campaign: Campaign, done: bool, yes: str, no: str, *, as_json: bool) -> None:  # noqa: FBT001 - its word
     if as_json:
         click.echo(json.dumps({"changed": done, **campaign.progress().as_dict()}))
     else:
-        click.echo(f"{campaign.id}: {yes if done else no}")
+        click.echo(f"{campaign.id}: {yes if done else no or _already(campaign)}")
     if not done:
         sys.exit(NOT_AS_WISHED)

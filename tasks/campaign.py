@@ -114,8 +114,11 @@ class Campaign:
         return counts_of(self._record())
 
     def pause(self) -> bool:
-        """Let nothing more of it through, up to the last moment before the wire; False: it was so."""
-        return self._stop("p")
+        """Let nothing more of it through, up to the last moment before the wire.
+
+        False: it was paused or cancelled before, or it is finished.
+        """
+        return not self._is_finished() and self._stop("p")
 
     def resume(self) -> bool:
         """Let it go on after a pause; False: it was not paused, or it is cancelled."""
@@ -129,7 +132,13 @@ class Campaign:
         return done
 
     def cancel(self) -> bool:
-        """Send nothing more of it, ever; what is on its way goes on. False: it was cancelled before."""
+        """Send nothing more of it, ever; what is on its way goes on.
+
+        False: it was cancelled before, or it is finished. Called again after a failure it goes on with what
+        was left.
+        """
+        if self._is_finished():
+            return False
         done = self._stop("c")
         now, found = runtime(), self._record()
         for first in range(1, found.chunks + 1, BATCH):
@@ -181,6 +190,9 @@ class Campaign:
         if found is None:
             raise unknown(self.id)
         return found
+
+    def _is_finished(self) -> bool:
+        return progress_of(self._record()).state == "finished"
 
     def _stop(self, letter: str) -> bool:
         now = runtime()
@@ -276,12 +288,14 @@ def progress_of(found: CampaignRecord) -> Progress:
     """How far a stored campaign is."""
     counts = counts_of(found)
     total = found.rows + found.retried
-    if found.stopped:
-        state = "cancelled" if found.stopped == "c" else "paused"
+    if found.stopped == "c":
+        state = "cancelled"
+    elif found.submitted and not counts.open:
+        state = "finished"  # paused too: what was on its way when it was has come to its end
+    elif found.stopped:
+        state = "paused"
     elif not found.submitted:
         state = "submitting"
-    elif not counts.open:
-        state = "finished"
     elif found.due_ms is not None and not found.given_out:
         state = "scheduled"
     else:

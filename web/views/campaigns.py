@@ -17,10 +17,17 @@ MOST_SHOWN = 30
 MOST_REFUSED = 10
 
 TOLD = {
-    "pause": ("is paused: nothing more of it begins.", "was not running."),
-    "resume": ("goes on.", "was not paused."),
-    "cancel": ("is cancelled: what had gone goes on.", "was cancelled before."),
+    "pause": "is paused: nothing more of it begins.",
+    "resume": "goes on.",
+    "cancel": "is cancelled: what had gone goes on.",
 }
+
+BEFORE = {
+    "finished": "is finished: there is nothing to stop.",
+    "paused": "was paused before.",
+    "cancelled": "was cancelled before.",
+}
+"""By its state, why nothing was done."""
 
 
 def listed(visit: Visit) -> Response:
@@ -55,9 +62,9 @@ def decide(visit: Visit) -> Response:
     else:
         raise InvalidArgument(f"{decision!r} is refused: must be pause, resume or cancel")
     visit.note(f"campaign {decision}", campaign=campaign.id)
-    done, before = TOLD[decision]
-    name = campaign.progress().name or campaign.id
-    return visit.go(f"/campaigns/{quote(campaign.id, safe='')}", f"Campaign {name} {done if new else before}")
+    now = campaign.progress()
+    told = TOLD[decision] if new else BEFORE.get(now.state, "was not paused.")
+    return visit.go(f"/campaigns/{quote(campaign.id, safe='')}", f"Campaign {now.name or campaign.id} {told}")
 
 
 def classes(counts: Counts) -> Iterator[tuple[str, int, str]]:

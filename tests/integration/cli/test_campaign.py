@@ -219,7 +219,7 @@ def test_a_campaign_is_paused_and_resumed(here: Here, people: Path) -> None:
     shown = [here(word, "k") for word in words]
 
     assert [0, 1, 0, 1] == [one.exit_code for one in shown]
-    assert ["paused", "it was paused or cancelled before", "resumed", "it was not paused"] == [
+    assert ["paused", "it was paused before", "resumed", "it was not paused"] == [
         one.stdout.strip().partition(": ")[2] for one in shown
     ]
     assert (True, "paused") == (
@@ -236,6 +236,19 @@ def test_a_cancelled_campaign_is_over(here: Here, people: Path) -> None:
     followed = here("show", "k", "--follow")
     assert (1, True) == (followed.exit_code, "cancelled       3" in followed.stdout)
     assert (2, True) == ((shown := here("retry", "k")).exit_code, "it is cancelled" in shown.stderr)
+
+
+@pytest.mark.parametrize("command", ["pause", "cancel"])
+def test_a_finished_campaign_is_not_stopped(here: Here, people: Path, command: str) -> None:
+    people.write_text("to,name\n")
+    started(here, people, "--idempotency-key", "k")
+
+    shown = here(command, "k")
+
+    assert (1, True) == (
+        shown.exit_code,
+        shown.stdout.endswith(": it is finished: there is nothing to stop\n"),
+    )
 
 
 def test_following_ends_in_time(here: Here, people: Path) -> None:

@@ -507,6 +507,28 @@ def test_a_paused_campaign_goes_on_when_it_is_resumed(runtime: Runtime) -> None:
     assert (("paused", 1), 1) == (paused, campaign.counts().queued)
 
 
+def test_a_finished_campaign_is_neither_paused_nor_cancelled(runtime: Runtime) -> None:
+    campaign = start_campaign(["12"], "Hello")
+    work(runtime)
+
+    stopped = (campaign.pause(), campaign.cancel())
+
+    assert ((False, False), "finished") == (stopped, campaign.progress().state)
+
+
+def test_a_paused_campaign_whose_last_job_ends_is_finished(runtime: Runtime, fleet: Fleet) -> None:
+    campaign = start_campaign(numbers(1), "Hello")
+    work(runtime)
+    (entry,) = fleet.take(1)
+    assert fleet.begin([entry]) == [1]
+    assert campaign.pause()
+
+    on_its_way = campaign.progress().state
+    assert fleet.answer(entry.ref, PERMANENT) == "rejected"
+
+    assert ("paused", "finished", False) == (on_its_way, campaign.progress().state, campaign.cancel())
+
+
 def test_the_rate_is_changed(runtime: Runtime) -> None:
     campaign = start_campaign(numbers(10), "Hello", rate=2)
     work(runtime)

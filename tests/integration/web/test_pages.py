@@ -317,11 +317,23 @@ def test_a_campaign_is_paused_goes_on_and_is_cancelled(visit: Visit, campaign: C
 
     told = [words(anna.send(path, decision=decision)) for decision in ("pause", "pause", "resume", "cancel")]
 
-    expected = ("is paused", "was not running", "goes on", "is cancelled")
+    expected = ("is paused", "was paused before", "goes on", "is cancelled")
     assert [True] * 4 == [
         f"Campaign autumn {what}" in said for what, said in zip(expected, told, strict=True)
     ]
     assert "cancelled" == campaign.progress().state
+
+
+@pytest.mark.parametrize("decision", ["pause", "cancel"])
+def test_what_is_finished_cannot_be_stopped_and_says_so(visit: Visit, fleet: Fleet, decision: str) -> None:
+    del fleet
+    anna = visit("operator")
+    finished = start_campaign([], "Hello", name="nobody")
+
+    said = words(anna.send(f"/campaigns/{finished.id}", decision=decision))
+
+    assert "Campaign nobody is finished: there is nothing to stop." in said
+    assert "finished" == finished.progress().state
 
 
 def test_a_viewer_cannot_touch_a_campaign(visit: Visit, campaign: Campaign) -> None:
