@@ -46,8 +46,10 @@ async def _events(part: Part, visit: Visit, request: Request) -> AsyncIterator[s
     try:
         yield f"retry: {RETRY_MS}\n\n"
         while not page.stopping() and page.session(request) is visit.session:
-            with suppress(SmsfleetError):  # what is wrong is told by the watch, in the next part
+            try:
                 yield _event("part", await run_in_threadpool(part, visit))
+            except SmsfleetError as error:
+                yield _event("trouble", f"{visit.words(str(error))}. What is below is from before.")
             with suppress(TimeoutError):
                 async with asyncio.timeout(2 * page.settings.refresh_s):
                     await page.watch.wait()

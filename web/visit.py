@@ -22,6 +22,11 @@ from smsfleet.web.shown import hidden
 from smsfleet.web.users import Users
 from smsfleet.web.watch import Watch
 
+UNAVAILABLE, AGAIN_S = 503, 5
+"""Of an answer without Redis, and after how many seconds a page that was to be shown asks again."""
+
+TITLES = {404: "Not found", UNAVAILABLE: "Not possible now"}
+
 
 @dataclass
 class Page:
@@ -92,6 +97,7 @@ class Visit:
             "may_operate": self.may_operate,
             "csrf": self.session.csrf,
             "watch": self.page.watch,
+            "refresh_s": self.page.settings.refresh_s,
             "number": self.number,
             "words": self.words,
         }
@@ -130,7 +136,10 @@ def shown(view: View) -> Endpoint:
         session = page.session(request)
         if session is None:
             return RedirectResponse(f"{page.settings.root_path}/login", 303)
-        return await _run(view, Visit(page, session, request.path_params))
+        answer = await _run(view, Visit(page, session, request.path_params))
+        if answer.status_code == UNAVAILABLE:
+            answer.headers["Refresh"] = str(AGAIN_S)  # nobody has to press a key when Redis is back
+        return answer
 
     return endpoint
 
@@ -168,9 +177,9 @@ async def _run(view: View, visit: Visit) -> Response:
     except InvalidArgument as error:
         return refusal(visit, 400, visit.words(str(error)))
     except StoreError as error:
-        return refusal(visit, 503, visit.words(str(error)))
+        return refusal(visit, UNAVAILABLE, visit.words(str(error)))
 
 
 def refusal(visit: Visit, status: int, why: str) -> Response:
     """A page that says why not."""
-    return visit.html("refusal.html", status, missing=status == 404, why=why)
+    return visit.html("refusal.html", status, title=TITLES.get(status, "That was not done"), why=why)

@@ -271,6 +271,26 @@ def test_every_page_fits_on_a_phone(browser: Browser, fleet: Fleet, site: Site) 
     fleet.run("resume", "--lane", "bulk")
 
 
+@pytest.mark.parametrize("path", ["/held", "/campaigns"])
+def test_a_page_that_is_open_says_that_redis_is_away_and_recovers_by_itself(
+    browser: Browser, fleet: Fleet, site: Site, path: str
+) -> None:
+    logged_in(browser, site, "viewer")
+    browser.until("Log out")
+    browser.open(site.url + path)
+    browser.until("live", "#pulse")
+    port = fleet.redis.port
+
+    fleet.redis.stop()
+    browser.until("Redis cannot be used now", "#trouble")
+    browser.until("not live", "#pulse")
+    fleet.redis.start()
+
+    browser.wait(lambda: "live" == browser.text("#pulse"), "it is live again")
+    assert port == fleet.redis.port
+    assert browser.run("return document.getElementById('trouble').hidden")
+
+
 def test_whoever_logs_out_is_out(browser: Browser, site: Site) -> None:
     logged_in(browser, site, "viewer")
     browser.until("live", "#pulse")

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from tests.integration.store.steps import Fleet
 from tests.integration.web.conftest import PASSWORD, Visitor
 
+from smsfleet.config.errors import StoreUnavailable
 from smsfleet.web.app import ROUTES
 from smsfleet.web.guard import HEADERS, MOST_OCTETS
 from smsfleet.web.live import MOST_STREAMS, live
@@ -76,6 +77,21 @@ def test_a_stream_is_over_when_its_session_is(visit: Visit, fleet: Fleet) -> Non
 
     assert "retry: 5000\n\nevent: part\ndata: <p>the last\n\nevent: over\ndata: \n\n" == said
     assert 0 == anna.page.streams
+
+
+def test_a_stream_that_cannot_look_says_why_as_its_role_may_know_it(visit: Visit, fleet: Fleet) -> None:
+    del fleet
+    vera = visit("viewer", refresh_s="0.5")
+
+    def fails(visited: Visited) -> str:
+        visited.page.sessions.end_session(visited.session)
+        raise StoreUnavailable("Redis is away for '27999100001'")
+
+    vera.client.app.router.routes.insert(0, Route("/live/held", live(fails)))  # type: ignore[attr-defined]
+    said = vera.get("/live/held").text
+
+    trouble = "Redis is away for '27*******01'. What is below is from before."
+    assert f"retry: 5000\n\nevent: trouble\ndata: {trouble}\n\nevent: over\ndata: \n\n" == said
 
 
 def test_when_all_streams_are_taken_a_page_is_told_to_ask_later(visit: Visit, fleet: Fleet) -> None:
