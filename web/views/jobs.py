@@ -40,7 +40,8 @@ def search(visit: Visit) -> Response:
     """What was found; a job that is named by its id is shown itself. Numbers stay out of addresses: POST."""
     asked = visit.form
     if job_id := asked.get("job_id", "").strip():
-        return visit.go(f"/jobs/{quote(job_id, safe='')}")
+        # Looked up here: what is typed may be a number, and stays out of addresses unless a job has that id.
+        return visit.go(f"/jobs/{quote(job_status(job_id).job_id, safe='')}")
     criteria = _criteria(visit)
     if not _one_at_a_time.acquire(blocking=False):
         return refusal(visit, 503, "Somebody else is searching: each search looks at every job. Try again.")

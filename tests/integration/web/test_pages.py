@@ -209,11 +209,24 @@ def test_one_search_runs_at_a_time(visit: Visit, fleet: Fleet) -> None:
 
 
 def test_a_job_that_is_named_is_shown_itself(visit: Visit, fleet: Fleet) -> None:
-    fleet.take_in("j1", key="order:17")
+    fleet.take_in("j:1", key="order:17")
     anna = visit("viewer")
 
-    assert "/jobs/order%3A17" == anna.post("/jobs", job_id=" order:17 ").headers["location"]
-    assert "/jobs/a%2F..%2Fb" == anna.post("/jobs", job_id="a/../b").headers["location"]
+    assert ["/jobs/j%3A1"] * 2 == [
+        anna.post("/jobs", job_id=asked).headers["location"] for asked in (" order:17 ", "j:1")
+    ]
+
+
+@pytest.mark.parametrize("asked", [TO, f"+{TO}", "..", "a/../b", "<b>x"])
+def test_what_is_no_job_comes_into_no_address(visit: Visit, fleet: Fleet, asked: str) -> None:
+    del fleet
+
+    answer = visit("viewer").post("/jobs", job_id=asked)
+
+    assert (404, True, None) == (
+        answer.status_code, "Not found" in answer.text, answer.headers.get("location"),
+    )  # fmt: skip
+    assert [] == [wanted for wanted in (TO, "<b>x") if wanted in answer.text]
 
 
 @pytest.mark.parametrize(
@@ -424,3 +437,5 @@ def test_a_page_says_that_redis_is_away(visit: Visit, fleet: Fleet) -> None:
     answer = anna.get("/held")
 
     assert (503, True) == (answer.status_code, "Redis cannot be used now" in answer.text)
+    assert "5" == answer.headers["refresh"]  # it is shown when Redis is back, without a hand
+    assert "refresh" not in anna.post("/jobs", to=TO).headers
