@@ -356,6 +356,18 @@ def test_a_viewer_cannot_touch_a_campaign(visit: Visit, campaign: Campaign) -> N
     assert "running" == campaign.progress().state
 
 
+def test_a_number_in_the_name_of_a_campaign_is_masked_unless_the_role_allows_it(
+    visit: Visit, fleet: Fleet
+) -> None:
+    del fleet
+    anna, vera = visit("operator"), visit("viewer")
+    campaign = start_campaign([], "Hello", name=f"Sale {TO}", idempotency_key=TO)
+
+    for path in ("/campaigns", f"/campaigns/{campaign.id}"):
+        shown = [TO in who.get(path).text for who in (anna, vera)]
+        assert [True, False] == shown
+
+
 @pytest.mark.parametrize(("name", "decision", "status"), [("nobodys", "pause", 404), ("", "drop", 400)])
 def test_what_is_no_campaign_or_no_decision_is_refused(
     visit: Visit, campaign: Campaign, name: str, decision: str, status: int
