@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 
 import click
@@ -115,6 +116,7 @@ def _serve(port: int | None, address: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises them again when it has ended, which would make a clean end look like a kill.
         signal.signal(number, lambda *_: None)
-    server.run()
+    with suppress(SystemExit):  # so uvicorn says that it cannot listen, with a code of its own
+        server.run()
     if not server.started:
         raise ConfigError(f"{settings.address}:{settings.port} cannot be listened on: see the log")

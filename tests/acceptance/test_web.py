@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -145,6 +146,16 @@ def test_the_health_check_of_compose_passes_while_it_runs(fleet: Fleet) -> None:
     site.process.send(signal.SIGTERM)
 
     assert [True, False] == [well, healthy()]
+
+
+def test_where_it_cannot_listen_it_says_so(fleet: Fleet, site: Site) -> None:
+    users = str(fleet.folder / "web_users")
+
+    ended = fleet.run("web", f"--port={site.port}", SMSFLEET_WEB_USERS_FILE=users)
+
+    assert os.EX_CONFIG == ended.returncode
+    assert f"127.0.0.1:{site.port} cannot be listened on: see the log" in ended.stderr
+    assert "address already in use" in ended.stderr
 
 
 def test_it_ends_in_time_though_somebody_watches(fleet: Fleet) -> None:
