@@ -1,7 +1,8 @@
 """One full run with everything switched on, and no number and no text in anything that it says or keeps for others.
 
-Flower, the metrics of binder and worker, every page as a viewer, the logs of all processes at DEBUG, what the commands
-print, the broker's keys, Celery's events, results and answers to inspect, the journal, the capture, callbacks.
+Flower, the metrics of binder and worker, every page as a viewer (and, for texts, as an operator), the logs of all
+processes at DEBUG, what the commands print, the broker's keys, Celery's events, results and answers to inspect, the
+journal, the capture, callbacks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 from celery import Celery
 from tests.acceptance.celery_side import Flower, Listener
@@ -153,7 +155,8 @@ def everything(fleet: Fleet, control: int, metrics: dict[str, str]) -> Run:
     run.jobs = {job: job_status(job) for job in ids}
     run.said |= {f"metrics: {role}": fetched(f"http://{place}/metrics") for role, place in metrics.items()}
     run.said |= of_flower(flower, ids)
-    run.said |= crawled(web)
+    run.said |= {f"page: {path}": said for path, said in crawled(web.vera).items()}
+    run.said |= {f"operator: {path}": said for path, said in crawled(web.anna).items()}
     run.said |= printed(fleet, [*ids, f"{campaign.id}:1"], campaign.id)
     run.said["broker: at the end"] = opened(fleet.broker_keys())
     run.said["journal"] = repr(fleet.command("XRANGE", fleet.keys.journal, "-", "+"))
@@ -224,27 +227,27 @@ def of_flower(flower: Flower, ids: list[str]) -> dict[str, str | bytes]:
     return {f"flower: {path}": flower.ask(path)[1] for path in paths}
 
 
-def crawled(page: OperatorsPage) -> dict[str, str | bytes]:
-    """Every page that a viewer gets to by links and by a search, and the streams of them."""
+def crawled(visitor: httpx.Client) -> dict[str, str | bytes]:
+    """Every page that somebody gets to by links and by a search, and the streams of them."""
     said: dict[str, str | bytes] = {}
-    with closing(page.vera) as vera:
-        csrf = re.findall(r'name="csrf" value="([^"]+)"', vera.get("/jobs").text)[0]
+    with closing(visitor):
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', visitor.get("/jobs").text)[0]
         searches = [{"state": state} for state in ("", "REFUSED", "HELD", "DELIVERED", "UNDELIVERED")]
         for n, asked in enumerate(searches):
-            answer = vera.post("/jobs", data={"csrf": csrf, **asked}, follow_redirects=True)
-            said[f"page: search {n}"] = answer.text
+            answer = visitor.post("/jobs", data={"csrf": csrf, **asked}, follow_redirects=True)
+            said[f"search {n}"] = answer.text
         waiting = ["/", "/held", "/bind", "/jobs", "/campaigns", "/jobs/no-such-job"]
         waiting += [path for text in said.values() for path in links(str(text))]
         while waiting:
             path = waiting.pop()
-            if f"page: {path}" in said or path.startswith(("/static", "/logout")):
+            if path in said or path.startswith(("/static", "/logout")):
                 continue
             if path.startswith("/live/"):
-                with vera.stream("GET", path) as stream:
+                with visitor.stream("GET", path) as stream:
                     events = stream.iter_text()
-                    said[f"page: {path}"] = next(events) + next(events)
+                    said[path] = next(events) + next(events)
                 continue
-            said[f"page: {path}"] = text = vera.get(path).text
+            said[path] = text = visitor.get(path).text
             waiting += links(text)
     return said
 
@@ -305,6 +308,15 @@ def test_nothing_of_a_message_is_said_in(run: Run, place: str, fewest: int) -> N
 
     assert fewest <= len([text for text in said.values() if text])
     assert [] == [(where, hit) for where, text in said.items() for hit in WANTED.found_in(text)]
+
+
+def test_operators_see_numbers_on_the_page_and_no_text(run: Run) -> None:
+    said = run.of("operator")
+    numbers, texts = Wanted(NUMBERS, ()), Wanted((), TEXTS)
+
+    assert 20 <= len([text for text in said.values() if text])
+    assert [] == [(where, hit) for where, text in said.items() for hit in texts.found_in(text)]
+    assert {where for where, text in said.items() if numbers.found_in(text)} >= {"operator: /held"}
 
 
 def test_the_run_was_one_of_everything(run: Run) -> None:
