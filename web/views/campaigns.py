@@ -23,7 +23,7 @@ TOLD = {
 }
 
 BEFORE = {
-    "finished": "is finished: there is nothing to stop.",
+    "finished": "is finished.",
     "paused": "was paused before.",
     "cancelled": "was cancelled before.",
 }
