@@ -217,7 +217,9 @@ def test_rows_are_counted_as_the_jobs_that_they_become(runtime: Runtime) -> None
     work(runtime)
 
     counted = {
-        labels: value for name, labels, value in runtime.counts.readings() if name.endswith("jobs_total")
+        labels: value
+        for name, labels, value in runtime.counts.readings()
+        if name.endswith("jobs_total") and value
     }
 
     assert {("admitted",): 3, ("refused",): 2} == counted

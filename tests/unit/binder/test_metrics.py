@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.counts import Counts
 from smsfleet.binder.metrics import FROZEN_S, LOST_S, Health, binder_readings
 from smsfleet.binder.report import Report, SideReport, State
+from smsfleet.config.clock import epoch_ms
 from smsfleet.ops.catalog import LABELS
 
 

@@ -11,9 +11,9 @@ from tests.unit.ops.promtool import finds, promtool_agrees, series
 from tests.unit.ops.test_alerts import CASES, USUAL, WELL
 from tests.unit.ops.test_files import AS_WISHED, RULES
 
-from smsfleet.binder.clock import epoch_ms
 from smsfleet.binder.metrics import binder_readings
 from smsfleet.binder.report import State
+from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import StoreUnavailable
 from smsfleet.ops.account import account_readings
 from smsfleet.ops.alerts import UNBOUND_S, alerts
