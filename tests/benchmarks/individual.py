@@ -49,20 +49,20 @@ class Fleet(NamedTuple):
 def measure(count: int, workers: int = WORKERS) -> Result:
     alone = _alone(max(1, count // 4))
     fast = throughput(count, workers)
-    latency = _latency(max(1, min(10_000, int(count * LATENCY_SHARE))), workers)
+    slow = latency(max(1, min(10_000, int(count * LATENCY_SHARE))), workers)
     fleet_s = sum(fast["cpu_s_per_1000"].values())
     return {
         "workers": workers,
         "caller_alone": alone,
         "fast": fast,
-        "latency_at_200_per_s": latency,
+        "latency_at_200_per_s": slow,
         "ratio_to_raw": round(alone["stock_celery_call_us"] / alone["call_us"], 2),
         "targets": [
             target("jobs done/s", fast["jobs_per_s"], at_least=3000),
             target("CPU s/1,000", fleet_s, at_most=0.35),
             target("µs a call", alone["call_us"], at_most=200),
-            target("to the wire p50 ms", latency["call_to_wire_ms"]["p50"], at_most=5),
-            target("to the wire p99 ms", latency["call_to_wire_ms"]["p99"], at_most=25),
+            target("to the wire p50 ms", slow["call_to_wire_ms"]["p50"], at_most=5),
+            target("to the wire p99 ms", slow["call_to_wire_ms"]["p99"], at_most=25),
         ],
     }
 
@@ -102,7 +102,8 @@ def throughput(count: int, workers: int) -> Result:
     }
 
 
-def _latency(count: int, workers: int) -> Result:
+def latency(count: int, workers: int) -> Result:
+    """At 200 a second: from the call to the wire, and from there to DELIVERED."""
     with fleet(workers, journal=True) as started:
         before = harness.cpu_s(started.pids)
         caller = call(started, count, RATE)
@@ -172,11 +173,11 @@ def fleet(
             simulator += ["--journal", str(path)]
         pids = {"redis": [server.pid]}
         if not gateway_port:
-            pids["simulator"] = [_process(stack, folder, environment, "simulator", simulator)]
-        _wait_for_port(port)
-        pids["binder"] = [_process(stack, folder, environment, "binder", ["binder"])]
+            pids["simulator"] = [process(stack, folder, environment, "simulator", simulator)]
+        wait_for_port(port)
+        pids["binder"] = [process(stack, folder, environment, "binder", ["binder"])]
         pids["workers"] = [
-            _process(
+            process(
                 stack, folder, environment, f"worker{number}", ["worker", "--hostname", f"w{number}@bench"]
             )
             for number in range(workers)
@@ -185,30 +186,35 @@ def fleet(
         yield Fleet(server, environment, path, pids)
 
 
-def _process(stack: ExitStack, folder: Path, environment: dict[str, str], name: str, words: list[str]) -> int:
+def process(stack: ExitStack, folder: Path, environment: dict[str, str], name: str, words: list[str]) -> int:
+    """Start a command of ours; its pid. It ends with `stack`."""
     log = stack.enter_context((folder / f"{name}.log").open("wb"))
-    process = subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-m", "smsfleet.cli", *words], env=environment, stdout=log, stderr=subprocess.STDOUT
     )
 
-    def end() -> None:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    stack.callback(end)
-    return process.pid
+    stack.callback(end, child)
+    return child.pid
 
 
-def _wait_for_port(port: int) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a process, by force when it takes half a minute."""
+    child.terminate()
+    try:
+        child.wait(30)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until somebody listens there."""
+
     def listens() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    harness.wait_until(listens, timeout_s=30, what="the simulator")
+    harness.wait_until(listens, timeout_s=30, what=f"a listener on port {port}")
 
 
 def _wait_until_ready(server: Server, workers: int) -> None:

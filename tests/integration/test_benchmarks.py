@@ -20,6 +20,7 @@ from tests.benchmarks import (
     events,
     harness,
     individual,
+    kannel,
     lanes,
     memory,
     orphans,
@@ -58,6 +59,19 @@ def test_a_benchmark_runs_and_compares_with_its_targets(name: str) -> None:
 
     assert result["ratio_to_raw"]
     assert all({"figure", "value", "target", "met"} == set(row) for row in result["targets"])
+
+
+@pytest.mark.server
+def test_the_comparison_with_kannel_runs() -> None:
+    try:
+        kannel.programs()
+    except SystemExit as error:
+        pytest.skip(str(error))
+
+    result = json.loads(json.dumps(kannel.measure(60)))
+
+    assert {"kannel", "individual", "campaign"} <= set(result)
+    assert all(row["jobs_per_s"] > 0 for row in (result["kannel"], result["individual"], result["campaign"]))
 
 
 @pytest.mark.server
