@@ -60,6 +60,20 @@ def test_a_unit_starts_again_for_ever_and_has_no_secret(unit: Path) -> None:
     assert [] == re.findall(r"^Environment=\w*(?:PASSWORD|SECRET|AUTH)=", unit.read_text(), re.MULTILINE)
 
 
+def test_every_file_that_the_units_read_is_put_there_by_the_page_of_the_installation() -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    told = {word for line in page.splitlines() if line.startswith("$ sudo install") for word in line.split()}
+    needed = {
+        word
+        for file in (*UNITS, FOLDER / "smsfleet.env")
+        for line in lines(file)
+        if not line.startswith("#")
+        for word in re.findall(r"/etc/smsfleet/[\w./]+", line)
+    }
+
+    assert set() == needed - told
+
+
 def test_a_stop_waits_as_long_as_the_documents_say() -> None:
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
