@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from smsfleet.config.masking import mask_number, mask_string
 
@@ -106,9 +106,39 @@ def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = N
     root.setLevel(level)
 
 
-def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A structured logger; nothing is bound or configured at import."""
-    import structlog  # noqa: PLC0415
+class _Logger:
+    """Decides at its first line where lines go; what a process' command has configured is kept after that."""
 
-    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
-    return bound
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._configured: Any = None
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._configured or self._now(), method)
+
+    def _now(self) -> Any:
+        import structlog  # noqa: PLC0415
+
+        if structlog.is_configured():
+            self._configured = structlog.stdlib.get_logger(self._name)
+            return self._configured
+        return structlog.wrap_logger(
+            logging.getLogger(self._name),
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.processors.format_exc_info,
+                mask_event,
+                structlog.processors.KeyValueRenderer(key_order=["event"]),
+            ],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A structured logger; nothing is bound or configured at import.
+
+    Where nobody has called `configure`, in an application or a command that only asks, lines go to Python's
+    `logging` with their masks: structlog's default is standard output, among what a script reads.
+    """
+    bound: Any = _Logger(name)
+    return cast("structlog.stdlib.BoundLogger", bound)

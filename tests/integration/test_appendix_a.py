@@ -6,9 +6,11 @@ docs/semantics.md, not computed from config/codes.py.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
+from structlog.testing import capture_logs
 from tests.integration.binder.conftest import account, binders, simulator  # noqa: F401 - fixtures
 from tests.integration.binder.support import Account, Binders
 from tests.integration.waiting import eventually
@@ -109,12 +111,19 @@ def test_the_table_has_every_code() -> None:
     assert set(APPENDIX_A) == set(TABLE)
 
 
+@pytest.fixture
+def logged() -> Iterator[list[Any]]:
+    """Every log line of this process."""
+    with capture_logs() as lines:
+        yield lines
+
+
 @pytest.mark.parametrize("code", TABLE, ids=hex)
 async def test_a_code_has_its_reaction_its_error_and_its_status(
     account: Account,  # noqa: F811
     simulator: Simulator,  # noqa: F811
     binders: Binders,  # noqa: F811
-    capsys: pytest.CaptureFixture[str],
+    logged: list[Any],
     code: int,
 ) -> None:
     expected = TABLE[code]
@@ -150,7 +159,6 @@ async def test_a_code_has_its_reaction_its_error_and_its_status(
     assert (standing.gateway is not None) == (expected.reaction == "account")
     assert standing.throttled == (expected.attempts if expected.reaction == "throttling" else 0)
     assert (simulator.journal.counts["bind"] > 1) == (expected.reaction == "session")
-    said = capsys.readouterr()
-    told = (said.out + said.err).count("the gateway refuses")
+    told = sum("the gateway refuses" in line["event"] for line in logged)
     assert (told > 0) == (expected.reaction in {"our bug", "bind", "account"})
     assert told <= 1  # of an account's state it is told once, however often it is probed

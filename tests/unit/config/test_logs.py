@@ -180,3 +180,16 @@ def test_the_console_form_is_masked_as_well() -> None:
 
     assert NUMBER not in stream.getvalue()
     assert "job refused" in stream.getvalue()
+
+
+def test_in_an_application_that_configured_nothing_lines_go_to_its_own_logging_with_masks(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    structlog.reset_defaults()
+
+    logger("smsfleet.test").warning("settings reloaded", routes=f"{NUMBER} * stream")
+    logger("smsfleet.test").debug("quiet")
+
+    assert ["event='settings reloaded' routes='27*******01 * stream'"] == caplog.messages
+    assert ["smsfleet.test"] == [record.name for record in caplog.records]
+    assert ("", "") == capsys.readouterr()
