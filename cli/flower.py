@@ -42,6 +42,8 @@ def flower(*, port: int | None, address: str | None, flower_options: tuple[str, 
     """
     from smsfleet.config.flower_settings import load_flower
 
+    if find_spec("flower") is None:
+        raise ConfigError("Flower is not installed: pip install 'smsfleet[flower]'")
     for option in flower_options:
         name = option.lstrip("-").partition("=")[0]
         if name in OURS:
@@ -55,8 +57,6 @@ def flower(*, port: int | None, address: str | None, flower_options: tuple[str, 
     if address is not None:
         given["SMSFLEET_FLOWER_ADDRESS"] = address
     settings = load_flower(given)
-    if find_spec("flower") is None:
-        raise ConfigError("Flower is not installed: pip install 'smsfleet[flower]'")
     _check_known(flower_options)
     for name in [name for name in os.environ if name.startswith("FLOWER_")]:
         del os.environ[name]  # Flower would let them go before what is set below

@@ -21,6 +21,14 @@ POLL_S = 0.1
 
 PASSWORD = "secret"  # noqa: S105 - the simulator's, on loopback, for as long as the fleet runs
 
+TRIED_OUT = {
+    "SMSFLEET_WEBHOOK_SECRET": "secret-of-this-small-fleet",
+    "SMSFLEET_WEBHOOK_HTTP": "1",
+    "SMSFLEET_WEBHOOK_ALLOW": "127.0.0.1",
+    "SMSFLEET_CREDIT_MINIMUM": "0",
+}
+"""Webhooks may reach a receiver on this machine; nobody is billed, so no minimum of credits is short."""
+
 
 @dataclass
 class SmallFleet:
@@ -28,6 +36,8 @@ class SmallFleet:
 
     folder: Path
     smpp_port: int = field(default_factory=free_port)
+    control_port: int = field(default_factory=free_port)
+    """where `smsfleet simulator ctl` reaches the gateway, if it is our own"""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     server: EmbeddedServer | None = None
     own_gateway: bool = True
@@ -45,6 +55,8 @@ class SmallFleet:
             "SMSFLEET_SMPP_PASSWORD_FILE": str(self.folder / "password"),
             "SMSFLEET_SMPP_SYSTEM_TYPE": "3000000",
             "SMSFLEET_RUN_DIR": str(self.folder),
+            **({"SMSFLEET_SIMULATOR_CONTROL": str(self.control_port)} if self.own_gateway else {}),
+            **TRIED_OUT,
         }
 
     def start(self) -> None:
@@ -57,9 +69,13 @@ class SmallFleet:
         password.touch(mode=0o600)
         password.write_text(PASSWORD + "\n", encoding="utf-8")
         self.server = EmbeddedServer(self.folder / "server").start()
-        journal = str(self.folder / "simulator.jsonl")
         if self.own_gateway:
-            self._start("simulator", "--port", str(self.smpp_port), "--journal", journal)
+            options = {
+                "--port": str(self.smpp_port),
+                "--control": str(self.control_port),
+                "--journal": str(self.folder / "simulator.jsonl"),
+            }
+            self._start("simulator", *(word for option in options.items() for word in option))
         self._start("binder")
         self._start("worker")
 

@@ -63,7 +63,7 @@ def user(*, name: str, role: str) -> None:
 
 def _need_the_extra() -> None:
     if missing := [name for name in ("jinja2", "starlette", "uvicorn") if find_spec(name) is None]:
-        raise ConfigError(f"{', '.join(missing)} is not installed: pip install 'smsfleet[web]'")
+        raise ConfigError(f"not installed: {', '.join(missing)}; pip install 'smsfleet[web]'")
 
 
 def _serve(port: int | None, address: str | None) -> None:

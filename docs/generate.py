@@ -1,5 +1,7 @@
 # ruff: noqa: INP001 - a script beside the pages, no package
-"""Write docs/settings.md from config/*settings.py: `make` needs no step for it, a test says when it is old.
+"""Write docs/settings.md from config/*settings.py; the scripts beside this one write the other such pages.
+
+A test says when one of them is old.
 
 Run from a checkout with smsfleet installed: `python docs/generate.py`.
 """

@@ -150,7 +150,9 @@ def main(folder: Path) -> None:
         users, auth = Path(place) / "users", Path(place) / "auth"
         users.write_text(line_of("anna", "operator", PASSWORD))
         auth.write_text(AUTH)
-        web = stack.enter_context(served(fleet, "web", free_port(), SMSFLEET_WEB_USERS_FILE=str(users)))
+        # As of an account that is billed: the minimum of credits is the gateway's.
+        billed = {"SMSFLEET_WEB_USERS_FILE": str(users), "SMSFLEET_CREDIT_MINIMUM": ""}
+        web = stack.enter_context(served(fleet, "web", free_port(), **billed))
         flower = stack.enter_context(
             served(fleet, "flower", free_port(), SMSFLEET_FLOWER_BASIC_AUTH_FILE=str(auth))
         )

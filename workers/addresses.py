@@ -87,7 +87,7 @@ def _broken_rule(number: str) -> str:
     if number.startswith("0"):
         return (
             "has a leading 0 where its country code should be: write it in international form,"
-            " or set default_country_code for numbers that begin with one 0"
+            " or set SMSFLEET_DEFAULT_COUNTRY_CODE for numbers that begin with one 0"
         )
     return f"has {len(number)} digits: an international number has 7 to 15, country code included"
 

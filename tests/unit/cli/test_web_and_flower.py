@@ -73,3 +73,20 @@ def test_a_line_that_cannot_be_is_not_printed(arguments: list[str], given: str, 
 
     assert "" == made.stdout
     assert rule in str(made.exception)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("web", "not installed: jinja2, starlette, uvicorn; pip install 'smsfleet[web]'"),
+        ("flower", "Flower is not installed: pip install 'smsfleet[flower]'"),
+    ],
+)
+def test_a_missing_extra_is_said_before_a_password_is_asked_for(
+    smsfleet: Smsfleet, monkeypatch: pytest.MonkeyPatch, command: str, said: str
+) -> None:
+    monkeypatch.setattr(f"smsfleet.cli.{command}.find_spec", lambda _: None)
+
+    result = smsfleet(command)
+
+    assert (os.EX_CONFIG, f"smsfleet: {said}\n") == (result.exit_code, result.stderr)
