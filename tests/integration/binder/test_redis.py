@@ -30,7 +30,9 @@ async def test_nothing_is_lost_when_redis_is_killed_under_load(
     own_server.start()
 
     own_account.reconnect()
-    words: list[str] = []  # an answer that was persisted without a reply is there twice: known the second time
+    words: list[
+        str
+    ] = []  # an answer that was persisted without a reply is there twice: known the second time
     await eventually(
         lambda: words.extend(own_account.apply_responses()) or words.count("accepted") >= 150, within_s=15
     )
