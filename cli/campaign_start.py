@@ -75,6 +75,7 @@ def start(  # noqa: PLR0913 - the options of the command
     with opened(file, options) as recipients:
         key = idempotency_key or recipients.key_of(text)
         before = _known(key)
+        is_whole = before is not None and before.progress().submitted
         if not as_json:
             click.echo(f"file            {described(recipients)}")
         with _Shown(recipients, _begins(key, before), as_json=as_json) as shown, _Interrupted(key) as told:
@@ -96,6 +97,11 @@ def start(  # noqa: PLR0913 - the options of the command
             )
             shown.begun()
     found = campaign.progress()
+    if is_whole and not as_json:
+        click.echo(
+            f"nothing new: these rows with this text are campaign {campaign.id}, which has all of them;"
+            " another --idempotency-key sends them again"
+        )
     if as_json:
         click.echo(json.dumps({"event": "taken", "known_before": before is not None, **found.as_dict()}))
     else:
@@ -196,10 +202,7 @@ def _begins(key: str, before: Campaign | None) -> str:
         return f"new campaign, key {key}: the same command goes on with it after a kill or Ctrl-C"
     found = before.progress()
     if found.submitted:
-        return (
-            f"nothing new: these rows with this text are campaign {before.id}, which has all of them; another"
-            " --idempotency-key sends them again"
-        )
+        return f"campaign {before.id} has all of its rows: these are compared with them"
     return f"campaign {before.id} goes on behind its first {found.counts.rows:,} rows"
 
 

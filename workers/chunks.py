@@ -220,10 +220,9 @@ def _rows(chunk: dict[str, Any], before: int) -> list[tuple[str, Any]]:
 
 def _expired(job_ttl_s: int) -> dict[str, str]:
     """A row whose chunk has expired; as one that was refused when it was taken."""
-    return {
-        "e": "expired",
-        "m": f"it was no job within {job_ttl_s} s (SMSFLEET_JOB_TTL_S) and is kept no longer",
-    }
+    # In days: so many seconds would be masked, as a number of somebody.
+    within = f"{job_ttl_s / 86_400:g} days (SMSFLEET_JOB_TTL_S)"
+    return {"e": "expired", "m": f"it was no job within {within} and is kept no longer"}
 
 
 def duties(runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None], *, limit: int = 100) -> None:

@@ -11,19 +11,10 @@
 --   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed,
 --   -3 it would exceed the quota of its client: nothing done, -4 its deadline is over: nothing done
 -- The rate, the burst and the outbound limit are lower while the gateway throttles: lib_rate.lua.
--- uses: lib_time lib_rate
--- how long to wait at least for a stream that is full: while no binder empties it, asking faster only costs
-local FULL_MS = 50
+-- uses: lib_time lib_rate lib_admit
 local now = server_ms(ARGV[1])
 local bucket = open_bucket(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), now)
 local tokens, rate, limit, floor_share = bucket.tokens, bucket.rate, bucket.limit, bucket.floor_share
-
-local function used_by(client) return tonumber(redis.call('HGET', KEYS[3], client) or 0) end
-
-local function spend(client, thirds)
-  redis.call('HINCRBY', KEYS[3], client, thirds)
-  if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
-end
 
 local results = { 0 }
 local lengths = {} -- of the outbound streams
@@ -50,17 +41,17 @@ while a <= #ARGV do
     result = -2
   elseif deadline ~= '' and now >= tonumber(deadline) then
     result = -4
-  elseif client and cap ~= '' and used_by(client) + tonumber(cost) > tonumber(cap) then
+  elseif client and cap ~= '' and used_today(KEYS[3], client) + tonumber(cost) > tonumber(cap) then
     result = -3
   else
     if tokens <= floor then
-      results[1] = math.max(1, math.ceil((floor - tokens) * 1000 / rate))
+      results[1] = wait_for_tokens(tokens, floor, rate)
       break
     end
     -- a job with more segments than the limit goes when the stream is empty, else it would wait for ever
     local queued = lengths[outbound] or redis.call('XLEN', outbound)
     if queued > 0 and queued + n > limit then
-      results[1] = math.max(FULL_MS, math.ceil(1000 * math.min(1, n / rate)))
+      results[1] = wait_for_room(n, rate)
       break
     end
     tokens = tokens - n
@@ -69,25 +60,12 @@ while a <= #ARGV do
     local fields = { 'l', lane_and_policy, 'h', history }
     if client then
       fields[#fields + 1] = 'g'; fields[#fields + 1] = client
-      if cap ~= '' then spend(client, tonumber(cost)) end
+      if cap ~= '' then use(KEYS[3], client, cost, ARGV[5]) end
     end
     if deadline ~= '' then fields[#fields + 1] = 'x'; fields[#fields + 1] = deadline end
-    if marks ~= '' then
-      for name, value in string.gmatch(marks, '(%l)([%d.]+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
-    end
-    if n > 1 then
-      fields[#fields + 1] = 'n'; fields[#fields + 1] = n
-      local told = who or redis.call('HGET', job, 'k') -- '@': somebody waits for it
-      fields[#fields + 1] = 'k'; fields[#fields + 1] = 'Q:' .. n .. (told and '@' or '')
-    elseif who then
-      fields[#fields + 1] = 'k'; fields[#fields + 1] = '@'
-    end
     if who then fields[#fields + 1] = 'b'; fields[#fields + 1] = who end
-    for i = 1, n do
-      fields[#fields + 1] = i
-      fields[#fields + 1] = 'Q0,,,,,,'
-      redis.call('XADD', outbound, '*', 'r', id .. '#' .. i, 'b', ARGV[a + 6 + i])
-    end
+    local told = who or (n > 1 and redis.call('HGET', job, 'k')) -- '@': somebody waits for it
+    add_segments(fields, outbound, id .. '#', n, marks, told, a + 6)
     redis.call('HSET', job, unpack(fields))
     result = 1
   end

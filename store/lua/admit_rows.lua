@@ -23,8 +23,7 @@
 --   numbered chunks) | on (all were handled) | wait (the account's rate or a full stream: ask again after wait_ms) |
 --   slow (the rate of the campaign: it is given out again after wait_ms) | paused | cancelled |
 --   moved (handled is how many rows of the chunk were before) | gone (no such campaign, or the chunk has ended)
--- uses: lib_time lib_rate lib_tally lib_campaign
-local FULL_MS = 50
+-- uses: lib_time lib_rate lib_admit lib_tally lib_campaign
 local now = server_ms(ARGV[1])
 local campaign, chunk = ARGV[6], ARGV[6] .. '.' .. ARGV[7]
 local v = redis.call('HMGET', KEYS[3], 'l', 'o' .. ARGV[7], 'v', 'u', 't')
@@ -49,7 +48,7 @@ local queued = redis.call('XLEN', KEYS[7])
 local too_late = ARGV[12] ~= '' and now >= tonumber(ARGV[12])
 local created = string.format('%d', now)
 local cap, client = tonumber(ARGV[15]), ARGV[14]
-local used = client ~= '' and tonumber(redis.call('HGET', KEYS[2], client) or 0)
+local used = client ~= '' and used_today(KEYS[2], client)
 local spent, made, refused, codes = 0, 0, 0, {}
 local room = tonumber(ARGV[21]) - redis.call('HGET', KEYS[3], 'q')
 
@@ -87,17 +86,7 @@ local function make(key, row, to, marks, cost, n, a)
     redis.call('HSET', key, 'c', created, 't', to, 'l', lane_and_policy, 'h', '0Q;', '1', 'Q0,,,,,,')
   else
     local fields = { 'c', created, 't', to, 'l', lane_and_policy, 'h', '0Q;', unpack(same) }
-    for name, value in string.gmatch(marks, '(%l)([%d.]+)') do fields[#fields + 1] = name; fields[#fields + 1] = value end
-    if n > 1 then fields[#fields + 1] = 'n'; fields[#fields + 1] = n end
-    if n > 1 or told then
-      fields[#fields + 1] = 'k'
-      fields[#fields + 1] = (n > 1 and 'Q:' .. n or '') .. (told and '@' or '')
-    end
-    for i = 1, n do
-      fields[#fields + 1] = i
-      fields[#fields + 1] = 'Q0,,,,,,'
-      redis.call('XADD', KEYS[7], '*', 'r', ref .. i, 'b', ARGV[a + 5 + i])
-    end
+    add_segments(fields, KEYS[7], ref, n, marks, told, a + 5)
     redis.call('HSET', key, unpack(fields))
   end
   redis.call('EXPIRE', key, ARGV[17])
@@ -116,10 +105,10 @@ while a <= #ARGV do
     refuse(row, 'expired', ARGV[23])
     places[#places + 1] = handled
   elseif account.tokens <= floor then
-    word, wait_ms = 'wait', math.max(1, math.ceil((floor - account.tokens) * 1000 / account.rate))
+    word, wait_ms = 'wait', wait_for_tokens(account.tokens, floor, account.rate)
     break
   elseif queued > 0 and queued + n > account.limit then
-    word, wait_ms = 'wait', math.max(FULL_MS, math.ceil(1000 * math.min(1, n / account.rate)))
+    word, wait_ms = 'wait', wait_for_room(n, account.rate)
     break
   elseif own and own_tokens <= 0 then
     -- for so long that a hundred may go, or half a second: a chunk is not given out for each
@@ -149,10 +138,7 @@ if made > 0 then
   write_tallies(KEYS[8])
   redis.call('HINCRBY', KEYS[3], 'm', made)
 end
-if cap and spent > 0 then
-  redis.call('HINCRBY', KEYS[2], client, spent)
-  if redis.call('TTL', KEYS[2]) < 0 then redis.call('EXPIRE', KEYS[2], ARGV[16]) end
-end
+if cap and spent > 0 then use(KEYS[2], client, spent, ARGV[16]) end
 if refused > 0 then
   redis.call('HINCRBY', KEYS[3], 'q', refused)
   for code, count in pairs(codes) do redis.call('HINCRBY', KEYS[3], 'x:' .. code, count) end

@@ -94,8 +94,20 @@ def test_the_same_file_and_text_are_the_same_campaign_whatever_the_file_is_calle
     shown = here("start", str(copy), "--text", "Hi {name}").stdout
 
     assert (first["campaign_id"], True) == (again["campaign_id"], again["known_before"])
+    assert f"campaign {first['campaign_id']} has all of its rows: these are compared with them" in shown
     assert f"nothing new: these rows with this text are campaign {first['campaign_id']}" in shown
     assert 1 == len(json.loads(here("list", "--json").stdout)["campaigns"])
+
+
+def test_other_rows_under_a_known_key_are_refused_and_not_called_the_same(here: Here, people: Path) -> None:
+    started(here, people, "--idempotency-key", "k")
+    people.write_text(f"to,name\n{A},Ann\n")
+
+    shown = here("start", str(people), "--text", "Hi {name}", "--idempotency-key", "k")
+
+    assert 2 == shown.exit_code
+    assert "there are 1 rows, and 3 were taken under this key" in shown.stderr
+    assert "nothing new" not in shown.stdout
 
 
 def test_another_text_file_or_key_is_another_campaign(here: Here, people: Path) -> None:

@@ -676,6 +676,17 @@ def test_a_parked_job_that_expired_meanwhile_is_counted_as_expired(fleet: Fleet)
     assert {"E": 2} == dict(look(fleet).tally)
 
 
+def test_a_chunk_that_ended_leaves_nothing_in_the_hash_of_its_campaign(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1)
+    assert "on" == admit(fleet, [row(1)], last=False).word
+    assert 1 == fleet.redis("HEXISTS", fleet.keys.campaign(ID), "o1")
+
+    assert "done" == admit(fleet, [row(2)], handled=1).word
+
+    assert 0 == fleet.redis("HEXISTS", fleet.keys.campaign(ID), "o1")
+
+
 def test_an_expired_campaign_leaves_the_lists(fleet: Fleet) -> None:
     running(fleet, row(1))
     kept = fleet.run(calls(fleet).forget(ID))

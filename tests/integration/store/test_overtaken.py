@@ -21,7 +21,7 @@ def test_a_job_that_later_ones_overtook_is_given_out_once(fleet: Fleet) -> None:
 
 
 def test_a_job_within_the_margin_is_left_alone(fleet: Fleet) -> None:
-    fleet.take_in("near", now_ms=NOW_MS - 9_999)
+    fleet.take_in("near", now_ms=NOW_MS - 10_000)
     fleet.take_in("later", now_ms=NOW_MS)
     fleet.admit(admission("later"))
 
@@ -36,7 +36,7 @@ def test_a_long_queue_alone_overtakes_nobody(fleet: Fleet) -> None:
 
 def test_when_the_queue_is_empty_age_alone_decides(fleet: Fleet) -> None:
     fleet.take_in("old", now_ms=NOW_MS - 10_001)
-    fleet.take_in("young", now_ms=NOW_MS - 9_999)
+    fleet.take_in("young", now_ms=NOW_MS - 10_000)
 
     assert overtaken(fleet, empty=True) == ["old"]
 

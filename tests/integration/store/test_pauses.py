@@ -179,6 +179,17 @@ def test_an_acceptance_from_before_the_pause_does_not_end_it(fleet: Fleet) -> No
     assert fleet.standing.gateway is not None
 
 
+def test_an_acceptance_from_before_the_pause_while_the_probe_is_out_does_not_end_it(fleet: Fleet) -> None:
+    (early,) = fleet.send("early")
+    refused_account(fleet)
+    fleet.now_ms = NOW_MS + PROBE_MS
+    assert fleet.begin_backlog() == [IN_FLIGHT, 2]
+
+    assert fleet.answer(early) == "accepted"
+
+    assert fleet.standing.gateway is not None
+
+
 def test_while_an_operators_pause_holds_no_probe_goes_out(fleet: Fleet) -> None:
     refused_account(fleet)
     pause(fleet, ACCOUNT)

@@ -120,6 +120,16 @@ def test_bulk_is_still_admitted_at_the_lowest_rate(fleet: Fleet) -> None:
     assert admit_one(fleet, "b1", "bulk")[0] == [1]
 
 
+def test_ten_segments_may_wait_however_low_the_rate_is(fleet: Fleet) -> None:
+    fleet.redis("HSET", fleet.keys.rate, "r", "2", "c", fleet.now_ms)
+    admitted: list[int] = []
+    for number in range(11):
+        fleet.redis("HSET", fleet.keys.rate, "v", "1", "t", fleet.now_ms)
+        admitted += admit_one(fleet, f"j{number}")[0]
+
+    assert [1] * 10 == admitted
+
+
 def test_the_outbound_limit_follows_the_rate(fleet: Fleet) -> None:
     for number in range(10):
         fleet.take_in_and_admit(f"j{number}")

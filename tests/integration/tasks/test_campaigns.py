@@ -450,7 +450,7 @@ def test_rows_that_were_kept_no_longer_than_their_campaign_was_paused_are_refuse
     assert "finished" == campaign.progress().state
     last = list(campaign.refused())[-1]
     assert (CHUNK_ROWS + 3, "expired") == (last.row, last.code)
-    assert "SMSFLEET_JOB_TTL_S" in last.reason
+    assert "it was no job within 30 days (SMSFLEET_JOB_TTL_S) and is kept no longer" == last.reason
 
 
 def test_rows_that_became_jobs_before_the_others_expired_stay_jobs(runtime: Runtime, fleet: Fleet) -> None:

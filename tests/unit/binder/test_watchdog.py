@@ -30,18 +30,28 @@ def test_a_machine_that_was_stopped_costs_one_look() -> None:
     ]  # stopped for an hour between these two: only looks count
 
 
+class Counted(Watchdog):
+    """Says how often it has looked."""
+
+    looks = 0
+
+    def look(self) -> bool:
+        self.looks += 1
+        return super().look()
+
+
 async def test_a_loop_that_moves_is_left_alone_and_the_thread_ends_with_it() -> None:
     ended: list[int] = []
-    looks = threading.active_count()
-    work = asyncio.create_task(Watchdog(0.05, end=ended.append, look_s=0.01).run())
-    await eventually(lambda: threading.active_count() > looks)
-    for _ in range(20):
-        await asyncio.sleep(0.01)
+    threads = threading.active_count()
+    # It would end after 50 looks: half a second, so that a machine on which the loop is late ends nothing.
+    dog = Counted(0.5, end=ended.append, look_s=0.01)
+    work = asyncio.create_task(dog.run())
+    await eventually(lambda: dog.looks > 60)
 
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
 
-    await eventually(lambda: threading.active_count() == looks)
+    await eventually(lambda: threading.active_count() == threads)
     assert [] == ended
 
 

@@ -123,7 +123,7 @@ def test_a_validity_that_ends_before_all_is_sent_is_warned_of(planned: Planned) 
     assert (60, 80.0) == (plan.validity_s, plan.drain_s)
     assert "is over before all is sent, after 80 s" in plan.warnings[0]
     assert "about 2 segments would not be" in plan.warnings[0]
-    assert () == planned(TEST_NUMBERS, settings={"rate": "0.1"}, validity=90).warnings
+    assert () == planned(TEST_NUMBERS, settings={"rate": "0.1"}, validity=80).warnings
 
 
 def test_a_validity_shorter_than_advised_is_warned_of(planned: Planned) -> None:

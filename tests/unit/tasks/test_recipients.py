@@ -146,6 +146,12 @@ def test_rows_of_another_width_are_told_of() -> None:
     assert [B] == [to for to, _ in good(text)]
 
 
+def test_empty_lines_in_several_places_are_told_of_by_their_own_lines() -> None:
+    text = f"to\n{A}\n\n{B}\n\n\n{A}\n"
+
+    assert [(3, "it is empty"), (5, "it is empty"), (6, "it is empty")] == bad(text)
+
+
 def test_empty_lines_are_told_of_but_not_those_at_the_end() -> None:
     text = f"number,name\n{A},Ann\n\n  \n{B},Bob\n\n\n"
 

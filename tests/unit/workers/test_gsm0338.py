@@ -151,9 +151,10 @@ def test_foreign_characters_are_named_with_their_positions() -> None:
     ) == str(refused.value)
 
 
-def test_only_the_first_five_foreign_characters_are_named() -> None:
-    with pytest.raises(InvalidText, match=r"U\+0436 'ж' at 4 and 3 more;"):
-        gsm0338.encode("жжжжжжжж")
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more"), (8, " and 3 more")])
+def test_only_the_first_five_foreign_characters_are_named(count: int, more: str) -> None:
+    with pytest.raises(InvalidText, match=rf"U\+0436 'ж' at 4{more};"):
+        gsm0338.encode("ж" * count)
 
 
 def test_the_empty_text_is_gsm_and_has_no_octets() -> None:

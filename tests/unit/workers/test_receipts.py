@@ -56,7 +56,7 @@ def test_a_receipt_is_known_by_its_message_type_whatever_the_other_bits(esm_clas
     )
 
 
-@pytest.mark.parametrize("esm_class", [0x00, 0x40, 0x03, 0x80])
+@pytest.mark.parametrize("esm_class", [0x00, 0x40, 0x03, 0x80, 0x28])  # the last: a type that is reserved
 def test_a_text_that_reads_as_a_receipt_is_one_without_any_flag(esm_class: int) -> None:
     receipt = parsed(REAL, esm_class)
 
