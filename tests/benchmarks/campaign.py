@@ -11,6 +11,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.benchmarks import harness
 from tests.benchmarks.harness import Result, Server, run, target
@@ -88,28 +90,34 @@ def _run(count: int, workers: int, text: str) -> Result:
     }
 
 
+@contextmanager
+def in_this_process(server: Server) -> Iterator[Runtime]:
+    """What workers and applications have, without bounds and without a broker, for the length of the block."""
+    given = {
+        "SMSFLEET_REDIS_URL": server.url, "SMSFLEET_ACCOUNT": harness.ACCOUNT, "SMSFLEET_RATE": "100000",
+        "SMSFLEET_OUTBOUND_LIMIT": "1000000", "SMSFLEET_CAMPAIGN_CHUNKS": "100000",
+        "SMSFLEET_BROKER_URL": "memory://",
+    }  # fmt: skip
+    runtime = Runtime(load(given), store=server.store)
+    use_runtime(runtime)
+    try:
+        yield runtime
+    finally:
+        use_runtime(None)
+
+
 def _admission(count: int) -> Result:
     """Rows become jobs in this process, nothing else running: CPU of each row, and of taking it."""
-    with harness.server() as server:
-        given = {
-            "SMSFLEET_REDIS_URL": server.url, "SMSFLEET_ACCOUNT": harness.ACCOUNT, "SMSFLEET_RATE": "100000",
-            "SMSFLEET_OUTBOUND_LIMIT": "1000000", "SMSFLEET_CAMPAIGN_CHUNKS": "100000",
-            "SMSFLEET_BROKER_URL": "memory://",
-        }  # fmt: skip
-        runtime = Runtime(load(given), store=server.store)
-        use_runtime(runtime)
-        try:
-            start_campaign([], "Hello")  # imports and scripts
-            before = _spent(server)
-            campaign = start_campaign((f"279{n:08d}" for n in range(count)), harness.TEXT)
-            taken = _spent(server)
-            todo = list(range(1, IN_PLAY + 1))
-            while todo:
-                todo += Chunks(runtime).handle(campaign.id, todo.pop()).publish
-            admitted = _spent(server)
-            assert count == campaign.counts().queued
-        finally:
-            use_runtime(None)
+    with harness.server() as server, in_this_process(server) as runtime:
+        start_campaign([], "Hello")  # imports and scripts
+        before = _spent(server)
+        campaign = start_campaign((f"279{n:08d}" for n in range(count)), harness.TEXT)
+        taken = _spent(server)
+        todo = list(range(1, IN_PLAY + 1))
+        while todo:
+            todo += Chunks(runtime).handle(campaign.id, todo.pop()).publish
+        admitted = _spent(server)
+        assert count == campaign.counts().queued
     return {
         "taken_us": harness.rounded({name: (taken[name] - before[name]) / count * 1e6 for name in before}),
         "admitted_us": harness.rounded(

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.benchmarks import harness
+from tests.benchmarks.campaign import in_this_process
 from tests.benchmarks.harness import Result, Server, run, target
 from tests.benchmarks.memory import SETTLE_S
 from tests.benchmarks.scripts import Life
 
-from smsfleet.config.settings import load
 from smsfleet.store.campaigns import IN_PLAY
 from smsfleet.tasks import plan_campaign, start_campaign
-from smsfleet.tasks.app import use_runtime
 from smsfleet.workers.chunks import Chunks
 from smsfleet.workers.runtime import Runtime
 
@@ -46,26 +45,15 @@ def measure(count: int) -> Result:
 
 
 def _shape(count: int, segments: int, text: str) -> Result:
-    with harness.server() as server:
-        given = {
-            "SMSFLEET_REDIS_URL": server.url, "SMSFLEET_ACCOUNT": harness.ACCOUNT, "SMSFLEET_RATE": "100000",
-            "SMSFLEET_OUTBOUND_LIMIT": "1000000", "SMSFLEET_CAMPAIGN_CHUNKS": "100000",
-            "SMSFLEET_BROKER_URL": "memory://",
-        }  # fmt: skip
-        runtime = Runtime(load(given), store=server.store)
-        use_runtime(runtime)
-        try:
-            _live(server, runtime, _rows(1000, 0), segments, text)  # scripts, streams and buffers from now on
-            empty = _octets(server)
-            rows = _rows(count, 1000)
-            planned = plan_campaign(rows, text).redis_octets
-            _live(server, runtime, rows, segments, text)
-            time.sleep(SETTLE_S)
-            return harness.rounded(
-                {"measured": (_octets(server) - empty) / count, "planned": planned / count}
-            )
-        finally:
-            use_runtime(None)
+    with harness.server() as server, in_this_process(server) as runtime:
+        _live(server, runtime, _rows(1000, 0), segments, text)  # scripts, streams and buffers from now on
+        empty = _octets(server)
+        rows = _rows(count, 1000)
+        planned = plan_campaign(rows, text).redis_octets
+        _live(server, runtime, rows, segments, text)
+        time.sleep(SETTLE_S)
+        measured = _octets(server) - empty
+    return harness.rounded({"measured": measured / count, "planned": planned / count})
 
 
 def _rows(count: int, first: int) -> Sequence[dict[str, Any]]:
