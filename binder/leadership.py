@@ -15,7 +15,7 @@ from typing import IO, Self
 
 from smsfleet.binder.clock import Clock, boottime
 from smsfleet.binder.notes import Notes, Silent
-from smsfleet.config.errors import ConfigError, StoreUnavailable
+from smsfleet.config.errors import ConfigError, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.store.client import AsyncStore
 from smsfleet.store.lease import Lease
@@ -183,7 +183,9 @@ class Leadership:
                     self._until = asked + SAFE_SHARE * self._ttl_s
                 else:
                     self.depose("the lease has gone to another binder")
-            except StoreUnavailable as error:
+            except (
+                StoreError
+            ) as error:  # a refusal too: who gave up here would be bound for ever and submit nothing
                 self._log.warning("cannot renew the lease", error=error, permitted=self.permitted)
 
     def depose(self, reason: str) -> None:

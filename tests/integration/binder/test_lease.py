@@ -135,6 +135,24 @@ async def test_what_a_deposed_binder_had_begun_and_not_written_is_not_written_wh
 # --- the local deadline ------------------------------------------------------------------------------
 
 
+async def test_a_binder_whose_renewal_is_refused_goes_on_asking_for_it(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    binder = binders.start(account, simulator.port, timing=TIMING)
+    await eventually(lambda: binder.state is State.BOUND)
+    token = binder.leadership.token
+    account.store.run(Call(("DEL", account.keys.lease), bool))
+    account.store.run(Call(("HSET", account.keys.lease, "not", "ours"), int))  # a refusal: WRONGTYPE
+    await eventually(lambda: not binder.leadership.permitted)
+
+    account.store.run(Call(("DEL", account.keys.lease), bool))
+
+    await eventually(lambda: binder.leadership.permitted)
+    assert (token, State.BOUND) == (binder.leadership.token, binder.state)
+    message = account.send()
+    await eventually(lambda: times_accepted(simulator, message) == 1)
+
+
 def test_the_lease_is_timed_by_a_clock_that_runs_on_while_the_machine_sleeps(account: Account) -> None:
     default = Leadership.__init__.__kwdefaults__["clock"]
 
