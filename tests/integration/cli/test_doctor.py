@@ -77,7 +77,7 @@ def test_an_empty_fleet_lacks_a_binder_and_the_rest_is_well(look: Look) -> None:
 
 
 def test_no_worker_is_an_error(look: Look) -> None:
-    assert "error" == said(look("--timeout", "2"), "no worker has answered within 1 s")
+    assert "error" == said(look(), "no worker has answered within 2 s")
 
 
 def test_redis_that_is_away_is_an_error_of_each_check_that_needs_it(look: Look, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from structlog.testing import capture_logs
 from tests.integration.store.steps import Fleet
 
 from smsfleet.config.clock import epoch_ms
@@ -214,20 +215,20 @@ def test_a_gateway_that_does_not_know_query_sm_is_asked_no_more_with_one_alert( 
     fleet: Fleet,
     reconciliation: Reconciliation,
     queries: Queries,
-    capfd: pytest.CaptureFixture[str],
     kind: str,
     status: int,
     reason: str,
 ) -> None:
     ref = accepted(fleet, HOUR_MS)
-    for _ in range(2):
-        fleet.run(queries.tell(Query(ref, b"M1"), kind, status))
-        reconciliation.step()
+    with capture_logs() as lines:
+        for _ in range(2):
+            fleet.run(queries.tell(Query(ref, b"M1"), kind, status))
+            reconciliation.step()
 
     off = fleet.run(queries.off())
     assert off is not None
     assert off.startswith(reason)
-    assert 1 == "".join(capfd.readouterr()).count("nothing is asked any more")
+    assert 1 == sum("nothing is asked any more" in line["event"] for line in lines)
     assert ("A", 8) == (fleet.states(), fleet.job().status)
 
 
