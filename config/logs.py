@@ -92,7 +92,6 @@ def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = N
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
@@ -107,21 +106,19 @@ def configure(level: str = "INFO", form: str = "json", stream: TextIO | None = N
 
 
 class _Logger:
-    """Decides at its first line where lines go; what a process' command has configured is kept after that."""
+    """Decides at each line where it goes: a kept one would go where an earlier configuration sent it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._configured: Any = None
 
     def __getattr__(self, method: str) -> Any:
-        return getattr(self._configured or self._now(), method)
+        return getattr(self._now(), method)
 
     def _now(self) -> Any:
         import structlog  # noqa: PLC0415
 
         if structlog.is_configured():
-            self._configured = structlog.stdlib.get_logger(self._name)
-            return self._configured
+            return structlog.stdlib.get_logger(self._name)
         return structlog.wrap_logger(
             logging.getLogger(self._name),
             processors=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import fakeredis
 import hypothesis
 import pytest
+import structlog
 
 from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.store.client import Call, Store
@@ -29,6 +31,17 @@ def pytest_configure() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests that kill processes at random do it a few times, or so often."""
     parser.addoption("--kills", type=int, default=4, help="kills of each random kill test (default 4)")
+
+
+@pytest.fixture(autouse=True)
+def log_configuration() -> Iterator[None]:
+    """What a test lets a command, or a benchmark, configure ends with it: logs, their level, their handlers."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from smsfleet.cli.main import main
@@ -35,11 +33,5 @@ def smsfleet() -> Iterator[Smsfleet]:
         entry: Any = _Entry()
         return CliRunner().invoke(entry, arguments, stdin, env=environment, catch_exceptions=False)
 
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     yield run
     use_runtime(None)
-    # A process' log goes to a stream of the runner, which is gone.
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -113,15 +113,11 @@ def test_what_was_given_is_not_changed() -> None:
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where a configured process logs to; the configuration of this process comes back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def lines() -> io.StringIO:
+    """Where a configured process logs to."""
     stream = io.StringIO()
     configure("INFO", "json", stream)
-    yield stream
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    return stream
 
 
 def test_a_line_is_json_with_level_logger_and_time(lines: io.StringIO) -> None:
@@ -168,15 +164,10 @@ def test_below_the_level_nothing_is_logged(lines: io.StringIO) -> None:
 
 
 def test_the_console_form_is_masked_as_well() -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
     configure("INFO", "console", stream)
-    try:
-        logger("smsfleet.test").info("job refused", to=NUMBER, error=ValueError(NUMBER))
-    finally:
-        root.handlers[:], root.level = handlers, level
-        structlog.reset_defaults()
+
+    logger("smsfleet.test").info("job refused", to=NUMBER, error=ValueError(NUMBER))
 
     assert NUMBER not in stream.getvalue()
     assert "job refused" in stream.getvalue()
@@ -185,11 +176,25 @@ def test_the_console_form_is_masked_as_well() -> None:
 def test_in_an_application_that_configured_nothing_lines_go_to_its_own_logging_with_masks(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    structlog.reset_defaults()
-
     logger("smsfleet.test").warning("settings reloaded", routes=f"{NUMBER} * stream")
     logger("smsfleet.test").debug("quiet")
 
     assert ["event='settings reloaded' routes='27*******01 * stream'"] == caplog.messages
     assert ["smsfleet.test"] == [record.name for record in caplog.records]
     assert ("", "") == capsys.readouterr()
+
+
+def test_a_line_goes_where_the_latest_configuration_sends_it() -> None:
+    earlier, later = io.StringIO(), io.StringIO()
+    log = logger("smsfleet.test")
+    configure("INFO", "json", earlier)
+    log.info("first")
+    configure("INFO", "json", later)
+    log.info("second")
+    with structlog.testing.capture_logs() as captured:
+        log.info("third")
+
+    assert (1, 1, ["third"]) == (
+        earlier.getvalue().count("\n"), later.getvalue().count("\n"), [line["event"] for line in captured],
+    )  # fmt: skip
+    assert "second" in later.getvalue()
