@@ -75,12 +75,16 @@ screenshots: $(VENV)/.dev
 	@$(BIN)/python docs/screenshots.py
 
 COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server --extra web
+	--no-header --allow-unsafe --strip-extras
+PROJECT := --all-build-deps --extra flower --extra server --extra web
 
 lock:
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
-	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) -o requirements.lock pyproject.toml
-	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@export PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" && \
+		$(COMPILE) $(PROJECT) -o requirements.lock pyproject.toml && \
+		$(COMPILE) $(PROJECT) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml && \
+		$(COMPILE) -o $(VENV)/every-python.lock requirements.in && \
+		tee -a requirements.lock < $(VENV)/every-python.lock >> requirements-dev.lock
 
 # A tool of its own environment: what it installs is in no lock, and nothing of the fleet depends on it.
 audit:
