@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def extras(repository: Path) -> dict[str, set[str]]:
     """The extras that are asked for in pyproject.toml, by distribution."""
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked: dict[str, set[str]] = {}
-    for text in (*project["dependencies"], *sum(project["optional-dependencies"].values(), [])):
+    for text in (*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())):
         need = Requirement(text)
         asked.setdefault(canonicalize_name(need.name), set()).update(need.extras)
     return asked
