@@ -119,3 +119,12 @@ def test_the_changelog_keeps_its_form(repository: Path, version: str) -> None:
     assert "Unreleased" == versions[0]
     assert version in versions or f"To become {version}" in changelog
     assert set() == {*kinds} - {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_audit_fails_when_a_package_could_not_be_asked_about(repository: Path) -> None:
+    """pip-audit alone ends with 0 then, and a mirror that answers nothing looks like "nothing found"."""
+    makefile = (repository / "Makefile").read_text(encoding="utf-8")
+    calls = [line for line in makefile.splitlines() if "bin/pip-audit " in line]
+
+    assert [True] == ["--strict" in line for line in calls]
+    assert "requirements.lock requirements-dev.lock" in makefile
