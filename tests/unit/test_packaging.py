@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOMS = ("binder", "cli", "config", "ops", "simulator", "smpp", "store", "tasks", "web", "workers")
 
@@ -82,6 +84,25 @@ def test_every_package_says_that_it_is_typed(repository: Path) -> None:
     typed = {path.parent.name for path in repository.glob("[!.]*/py.typed")}
 
     assert rooms == typed
+
+
+def test_every_extra_brings_what_some_module_uses(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    brought = {
+        extra: {module for need in needs for module in modules_of(Requirement(need).name)}
+        for extra, needs in project["optional-dependencies"].items()
+        if extra != "dev"
+    }
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for room in ROOMS for path in repository.glob(f"{room}/**/*.py")
+    )
+
+    used = {*re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE)}
+    assert {} == {extra: modules for extra, modules in brought.items() if not modules & used}
+
+
+def modules_of(distribution: str) -> list[str]:
+    return [name for name, brought_by in packages_distributions().items() if distribution in brought_by]
 
 
 def test_no_module_imports_a_room_by_its_bare_name(repository: Path) -> None:
