@@ -15,7 +15,7 @@ help:
 	@echo "make lint     ruff, mypy, import-linter     make explore    all interleavings of the scripts (long)"
 	@echo "make screenshots     the pictures of the documents, from a running fleet (needs Chromium)"
 	@echo "make bench    the benchmarks     make lock    renew the lock files     make clean    remove what was made"
-	@echo "make audit    known vulnerabilities of what is locked (asks a service on the network)"
+	@echo "make audit    known vulnerabilities of what is locked (asks PyPI; ARGS='--vulnerability-service osv': OSV)"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -75,18 +75,24 @@ screenshots: $(VENV)/.dev
 	@$(BIN)/python docs/screenshots.py
 
 COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	--no-header --allow-unsafe --strip-extras --all-build-deps --extra flower --extra server --extra web
+	--no-header --allow-unsafe --strip-extras
+PROJECT := --all-build-deps --extra flower --extra server --extra web
 
 lock:
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
-	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) -o requirements.lock pyproject.toml
-	@PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@export PATH="$(CURDIR)/$(VENV)/lock/bin:$$PATH" && \
+		$(COMPILE) $(PROJECT) -o requirements.lock pyproject.toml && \
+		$(COMPILE) $(PROJECT) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml && \
+		$(COMPILE) -o $(VENV)/every-python.lock requirements.in && \
+		tee -a requirements.lock < $(VENV)/every-python.lock >> requirements-dev.lock
 
 # A tool of its own environment: what it installs is in no lock, and nothing of the fleet depends on it.
+# --strict: what the service does not know is a failure, not "nothing found".
 audit:
 	@$(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit
-	@$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
-	@$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements-dev.lock
+	@for lock in requirements.lock requirements-dev.lock; do \
+		$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip $(ARGS) --requirement $$lock || \
+			{ echo "$$lock: a vulnerability was found, or not every package could be asked about"; exit 1; }; done
 
 clean:
 	rm -rf $(VENV) .run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -86,7 +86,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Set the socket up and ask for the bind."""
-        transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        transport = cast("asyncio.Transport", transport)  # what create_connection hands over
         self._transport = transport
         # What the kernel does not take stays with us, known to be unsent; the rest of one write with asyncio.
         self._is_tls = transport.get_extra_info("sslcontext") is not None

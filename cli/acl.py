@@ -30,6 +30,9 @@ def _named(_context: click.Context, _option: click.Parameter, queues: tuple[str,
 Examples:
   smsfleet acl --passwords /srv/smsfleet/passwords > users.acl
   smsfleet acl --passwords /srv/smsfleet/passwords --role worker --role binder
+A second account on the same server, in a database of its own:
+  SMSFLEET_ACCOUNT=second SMSFLEET_REDIS_URL=redis://redis:6379/1 smsfleet acl \\
+    --passwords /srv/smsfleet/passwords --keep-default >> users.acl
 Then start Redis with `aclfile /path/users.acl`, or `ACL LOAD`, and give each process its own user:
   redis://main-worker:<the password>@redis:6379/0
 """
@@ -49,10 +52,15 @@ Then start Redis with `aclfile /path/users.acl`, or `ACL LOAD`, and give each pr
     help="Queue of an application's tasks that workers call (callbacks, incoming messages); may be repeated.",
 )
 @click.option(
-    "--keep-default", is_flag=True, help="Leave the user `default` as it is; else it is switched off."
+    "--keep-default",
+    is_flag=True,
+    help="Leave the user `default` as it is; else it is switched off. A file may do that once.",
 )
 def acl(*, passwords: Path, roles: tuple[str, ...], queues: tuple[str, ...], keep_default: bool) -> None:
     """Print the Redis users of this account (SMSFLEET_ACCOUNT): each may do its role's work and nothing else.
+
+    The broker's channels begin with the number of its database: give the SMSFLEET_REDIS_URL (or
+    SMSFLEET_BROKER_URL) that the processes have; the server is not asked.
 
     Only digests of the passwords are printed. Sentinels and replicas need users of their own.
     """

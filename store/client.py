@@ -65,7 +65,10 @@ def translated() -> Iterator[None]:
             "what answers at SMSFLEET_REDIS_URL is no Redis, or speaks TLS: check host, port and scheme"
         ) from error
     except redis.exceptions.NoPermissionError as error:
-        raise StoreForbidden(f"Redis refused a command: {_without_command(error)}") from error
+        raise StoreForbidden(
+            f"Redis refused a command: {_without_command(error)}; is the user in SMSFLEET_REDIS_URL the "
+            "right one for SMSFLEET_ACCOUNT and this process? `smsfleet acl` prints what each may"
+        ) from error
     except redis.ResponseError as error:
         said = _without_command(error)
         if said.startswith(_PASSING_WORDS):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOMS = ("binder", "cli", "config", "ops", "simulator", "smpp", "store", "tasks", "web", "workers")
 
@@ -84,6 +86,25 @@ def test_every_package_says_that_it_is_typed(repository: Path) -> None:
     assert rooms == typed
 
 
+def test_every_extra_brings_what_some_module_uses(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    brought = {
+        extra: {module for need in needs for module in modules_of(Requirement(need).name)}
+        for extra, needs in project["optional-dependencies"].items()
+        if extra != "dev"
+    }
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for room in ROOMS for path in repository.glob(f"{room}/**/*.py")
+    )
+
+    used = {*re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE)}
+    assert {} == {extra: modules for extra, modules in brought.items() if not modules & used}
+
+
+def modules_of(distribution: str) -> list[str]:
+    return [name for name, brought_by in packages_distributions().items() if distribution in brought_by]
+
+
 def test_no_module_imports_a_room_by_its_bare_name(repository: Path) -> None:
     files = [path for path in repository.glob("[!.]*/**/*.py") if "__pycache__" not in path.parts]
 
@@ -119,3 +140,12 @@ def test_the_changelog_keeps_its_form(repository: Path, version: str) -> None:
     assert "Unreleased" == versions[0]
     assert version in versions or f"To become {version}" in changelog
     assert set() == {*kinds} - {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_audit_fails_when_a_package_could_not_be_asked_about(repository: Path) -> None:
+    """pip-audit alone ends with 0 then, and a mirror that answers nothing looks like "nothing found"."""
+    makefile = (repository / "Makefile").read_text(encoding="utf-8")
+    calls = [line for line in makefile.splitlines() if "bin/pip-audit " in line]
+
+    assert [True] == ["--strict" in line for line in calls]
+    assert "requirements.lock requirements-dev.lock" in makefile

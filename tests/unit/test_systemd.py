@@ -83,6 +83,15 @@ def test_a_stop_waits_as_long_as_the_documents_say() -> None:
         assert f"TimeoutStopSec={allowed}" in lines(unit)
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=named)
+def test_a_server_on_the_same_machine_is_there_until_the_unit_has_ended(unit: Path) -> None:
+    """Else a shutdown stops all at once, and what the gateway answers while the binder drains is not stored."""
+    after = {name for line in lines(unit) if line.startswith("After=") for name in line[6:].split()}
+
+    assert {"redis-server.service", "redis.service", "valkey-server.service", "valkey.service"} <= after
+    assert ("worker" in unit.name) == ("smsfleet-binder.service" in after)  # workers, binder, Redis
+
+
 def test_the_binder_sees_the_boot_id_that_its_file_of_failed_logins_goes_by() -> None:
     assert "ProcSubset=pid" not in lines(FOLDER / "smsfleet-binder.service")
     assert BOOT_ID in (ROOT / "binder" / "logins.py").read_text(encoding="utf-8")

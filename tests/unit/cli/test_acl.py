@@ -33,6 +33,16 @@ def test_each_role_has_a_user_with_a_digest_and_the_default_one_is_off(
     assert 0o700 == folder.stat().st_mode & 0o777
 
 
+def test_the_users_of_two_accounts_make_one_file_that_redis_takes(smsfleet: Smsfleet, tmp_path: Path) -> None:
+    """A user that stands in it twice, and Redis does not start."""
+    first = smsfleet("acl", "--passwords", str(tmp_path)).stdout
+    second = smsfleet("acl", "--passwords", str(tmp_path), "--keep-default", account="second").stdout
+
+    users = [line.split()[1] for line in (first + second).splitlines()]
+
+    assert 1 + 2 * len(ROLES) == len(users) == len({*users})
+
+
 def test_passwords_that_are_there_are_kept(smsfleet: Smsfleet, tmp_path: Path) -> None:
     first = smsfleet("acl", "--passwords", str(tmp_path)).stdout
 

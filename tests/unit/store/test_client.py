@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from smsfleet.config.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from smsfleet.config.errors import StoreError, StoreForbidden, StoreMisconfigured, StoreUnavailable
 from smsfleet.store.client import translated
 
 IN_A_PIPELINE = "Command # 1 (XADD {main}:deliveries * p 27820000001 the text) of pipeline caused error: %s"
@@ -33,6 +33,13 @@ def test_an_error_within_a_pipeline_says_what_the_server_said_and_not_what_was_w
 def test_a_refused_login_is_a_matter_of_the_settings() -> None:
     with pytest.raises(StoreMisconfigured, match="check the user and password"), translated():
         raise redis.AuthenticationError("invalid username-password pair or user is disabled.")
+
+
+def test_a_command_that_the_user_may_not_give_says_where_to_look() -> None:
+    with pytest.raises(StoreForbidden, match="SMSFLEET_ACCOUNT") as raised, translated():
+        raise redis.exceptions.NoPermissionError("this user has no permissions to access one of the keys")
+
+    assert "no permissions to access one of the keys" in str(raised.value)
 
 
 @pytest.mark.parametrize("silent", [TimeoutError(), redis.TimeoutError(), ConnectionResetError()])
