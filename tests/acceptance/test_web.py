@@ -295,9 +295,12 @@ def test_a_page_that_is_open_says_that_redis_is_away_and_recovers_by_itself(
     fleet.redis.stop()
     browser.until("Redis cannot be used now", "#trouble")
     browser.until("not live", "#pulse")
+    health = httpx.get(f"{site.url}/healthz", trust_env=False)
     fleet.redis.start()
 
     browser.wait(lambda: "live" == browser.text("#pulse"), "it is live again")
+    assert 503 == health.status_code
+    assert httpx.get(f"{site.url}/healthz", trust_env=False).is_success
     assert port == fleet.redis.port
     assert browser.run("return document.getElementById('trouble').hidden")
 
