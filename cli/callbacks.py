@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from smsfleet.cli.limits import limit as limit_option
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.store.hooks import Hooks, Letter

@@ -11,7 +11,7 @@ import click
 
 from smsfleet.cli.campaign_progress import follow, short
 from smsfleet.cli.campaign_progress import show as show_progress
-from smsfleet.cli.limits import limit as limit_option
+from smsfleet.cli.limits import limit_option
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.errors import InvalidArgument
 

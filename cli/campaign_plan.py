@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
-from smsfleet.cli.limits import limit as limit_option
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.spans import span
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from smsfleet.cli.limits import limit as limit_option
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.masking import mask_number
 from smsfleet.store.doubts import Held

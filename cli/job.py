@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsfleet.cli.limits import limit as limit_option
+from smsfleet.cli.limits import limit_option
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument

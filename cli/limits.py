@@ -11,7 +11,7 @@ MOST_LISTED = 100_000
 """Lines that are gathered before they are shown: more of them is an export, not a list."""
 
 
-def limit(default: int, what: str, *, least: int = 1, most: int = MOST_LISTED) -> Callable[[Any], Any]:
+def limit_option(default: int, what: str, *, least: int = 1, most: int = MOST_LISTED) -> Callable[[Any], Any]:
     """The option `--limit` of a command that lists."""
     return click.option(
         "--limit",

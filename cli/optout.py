@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import click
 
 from smsfleet.cli.job import progress_bar
-from smsfleet.cli.limits import limit as limit_option
+from smsfleet.cli.limits import limit_option
 from smsfleet.cli.optout_file import NAMES, BadLine, lines_of, read_entries
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.store.opt_out import OptedOut

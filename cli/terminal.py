@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -12,11 +13,12 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
-QUIT = b"qQ\x04"
-"""q, Ctrl-D; Escape is one too where nothing follows it"""
+QUIT = b"qQ\x04\x1b"
+"""q, Ctrl-D, Escape"""
 
 ESCAPE = b"\x1b"
-"""Begins what an arrow, or a wheel of a mouse, sends."""
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)", re.DOTALL)
+"""What an arrow, or the wheel of a mouse, sends (ECMA-48 §5.4)."""
 
 REST_S = 0.05
 """So long the rest of such a key may take, over a slow connection too."""
@@ -68,9 +70,10 @@ def _key(keyboard: int) -> Event:
     typed = os.read(keyboard, 1024)
     if typed == ESCAPE and select.select([keyboard], [], [], REST_S)[0]:
         typed += os.read(keyboard, 1024)
-    if typed.startswith(ESCAPE) and typed != ESCAPE:
-        return Event.REDRAW  # an arrow, or a wheel: nobody wants to leave by it
-    is_quit = not typed or typed == ESCAPE or any(octet in QUIT for octet in typed)
+    meant = _SEQUENCE.sub(b"", typed)
+    if typed and not meant:
+        return Event.REDRAW  # nobody wants to leave by an arrow, or by a wheel
+    is_quit = not meant or any(octet in QUIT for octet in meant)
     return Event.QUIT if is_quit else Event.KEY
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FILE_COLUMNS = 80
 
+ENDS = (signal.SIGINT, signal.SIGTERM)
+"""SIGTERM as Ctrl-C: else the terminal would stay without an echo."""
+
 
 @click.command(
     epilog="""\b
@@ -65,10 +68,7 @@ def top(*, interval: float, once: bool) -> None:
     if once:
         _print_once(console, look(now))
         return
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # SIGTERM too: else the terminal would stay without an echo
+    for number in ENDS:
         signal.signal(number, _left)
     with contextlib.suppress(KeyboardInterrupt):
         _watch(console, lambda: look(now), interval)
@@ -140,7 +140,7 @@ def _live(console: Console) -> Iterator[Live | None]:
 
 
 def _left(*_: object) -> NoReturn:
-    """Ctrl-C, or SIGTERM. Once: a second one would leave the terminal as it is in the middle of it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """The first of them ends it. A second one would interrupt what gives the terminal back."""
+    for number in ENDS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
