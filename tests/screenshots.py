@@ -212,7 +212,6 @@ def pages_of_web(browser: Browser, camera: Camera, web: str, campaign: str) -> N
 def pages_of_flower(browser: Browser, camera: Camera, flower: str) -> None:
     """Flower."""
     with_auth = flower.replace("//", f"//{AUTH}@")
-    browser.look_at(FLAT)
     camera.take("flower-workers", f"{with_auth}/workers", "celery@", whole=False)
     browser.look_at(LOWER)
     camera.take("flower-tasks", f"{flower}/tasks", "sms.send_sms", whole=False)
