@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.store.hooks import Hooks, Letter
@@ -40,7 +41,7 @@ Examples:
   smsfleet callbacks list --json | jq -r '.undelivered[] | [.id, .why] | @tsv'
 """,
 )
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Events at most.")
+@limit_option(100, "Events")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_callbacks(*, limit: int, as_json: bool) -> None:
     """Show the undelivered events, the oldest first, and how many wait. What an event says is not shown."""

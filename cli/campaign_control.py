@@ -11,6 +11,7 @@ import click
 
 from smsfleet.cli.campaign_progress import follow, short
 from smsfleet.cli.campaign_progress import show as show_progress
+from smsfleet.cli.limits import limit_option
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.errors import InvalidArgument
 
@@ -33,9 +34,7 @@ Examples:
   smsfleet campaign list --json | jq -r '.campaigns[] | select(.state == "running") | .campaign_id'
 """,
 )
-@click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Campaigns at most."
-)
+@limit_option(20, "Campaigns")
 @_JSON
 def list_campaigns(*, limit: int, as_json: bool) -> None:
     """Show the newest campaigns, the newest first."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsfleet.cli.campaign_file import campaign_options, described, opened, walked_through
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.spans import span
 
@@ -39,9 +40,7 @@ Examples:
 )
 @campaign_options
 @click.option("--invalid", metavar="FILE", help="Write all rows that would not be sent here, as CSV.")
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="List so many of them."
-)
+@limit_option(20, "Rows that would not be sent", least=0)
 @click.option(
     "--balance", type=click.IntRange(min=0), help="Credits at hand; else those of `smsfleet credits`."
 )

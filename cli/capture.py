@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from smsfleet.cli.limits import MOST_LISTED
 from smsfleet.config.errors import BinderSilent
 
 POLL_S = 0.2
@@ -31,7 +32,9 @@ Examples:
   tshark -r bind.pcap -d tcp.port==2775,smpp
 """
 )
-@click.option("--last", default=1000, show_default=True, type=click.IntRange(1), help="How many PDUs.")
+@click.option(
+    "--last", default=1000, show_default=True, type=click.IntRange(1, MOST_LISTED), help="How many PDUs."
+)
 @click.option(
     "--format", "form", default="json", show_default=True, type=click.Choice(["json", "pcap"]),
     help="JSON lines, or a file for tshark and Wireshark.",

@@ -28,7 +28,7 @@ def check_broker(app: Celery, settings: Settings) -> Iterator[Finding]:
         with app.connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, timeout=settings.lease_ttl_s)
             lengths = {queue: _length(connection, queue) for queue in QUEUES.values()}
-    except (OperationalError, OSError) as failure:
+    except (OperationalError, OSError, RedisError) as failure:
         yield error(
             f"the broker ({transport}) is not reached: {type(failure).__name__}",
             "mend SMSFLEET_BROKER_URL, or start it; jobs that are taken in wait until then",

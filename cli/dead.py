@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.masking import mask_number
 from smsfleet.store.dead import Dead
@@ -54,9 +55,7 @@ Examples:
   smsfleet dead list --json | jq -r '.dead[].id'
 """,
 )
-@click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Lines at most."
-)
+@limit_option(100, "Lines")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_dead(*, limit: int, as_json: bool) -> None:
     """Show what was set aside, jobs first, the oldest first. Numbers are masked, contents not shown."""

@@ -196,7 +196,8 @@ def _keep(fleet: SmallFleet, console: Console) -> None:
     show("\nThe fleet is running. In another terminal:")
     for name, value in fleet.settings.items():
         show(f"  export {name}={value}", soft_wrap=True)
-    show("  smsfleet send +27999100001 'Hello' --wait 15\n  smsfleet status\nCtrl-C stops it.")
+    commands = "  smsfleet send +27999100001 'Hello' --wait 15\n  smsfleet status"
+    show(f"{commands}\nCtrl-C stops it.", soft_wrap=True)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             fleet.check()

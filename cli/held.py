@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.config.masking import mask_number
 from smsfleet.store.doubts import Held
@@ -55,7 +56,7 @@ Examples:
   smsfleet held list --json | jq -r '.held[].ref'
 """,
 )
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Segments at most.")
+@limit_option(100, "Segments")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_held(*, limit: int, as_json: bool) -> None:
     """Show what is held, those first whose hold ends first. Numbers are masked."""

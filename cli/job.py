@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smsfleet.cli.limits import limit_option
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
@@ -82,7 +84,7 @@ Examples:
 @click.option("--lane", "lanes", multiple=True, type=click.Choice(["high", "normal", "bulk"]))
 @click.option("--since", help="Taken in after this time.")
 @click.option("--until", help="Taken in before this time.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Jobs at most.")
+@limit_option(50, "Jobs")
 @_NUMBER
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def jobs(  # noqa: PLR0913 - the options of the command
@@ -145,8 +147,11 @@ def checked_states(states: Iterable[str]) -> frozenset[str]:
 
 
 def progress_bar(label: str, length: int) -> Any:
-    """A bar on standard error, for people only: a script's error stream stays empty."""
-    hidden = not sys.stderr.isatty()
+    """A bar on standard error, for people only: a script's error stream stays empty.
+
+    None where nothing can be overwritten: click would write the codes for it all the same.
+    """
+    hidden = not sys.stderr.isatty() or os.environ.get("TERM") in ("dumb", "unknown")
     return click.progressbar(length=max(1, length), label=label, file=sys.stderr, hidden=hidden)
 
 

@@ -113,7 +113,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """The entry point: errors of ours are one line on stderr and an exit code, never a traceback."""
     try:
-        return cli.main(args=arguments, prog_name="smsfleet", standalone_mode=True)
+        color = False if os.environ.get("NO_COLOR") else None  # no-color.org; None: as the terminal can
+        return cli.main(args=arguments, prog_name="smsfleet", standalone_mode=True, color=color)
     except SmsfleetError as error:
         click.echo(f"smsfleet: {error}", err=True)
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))

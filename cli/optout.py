@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 import click
 
+from smsfleet.cli.job import progress_bar
+from smsfleet.cli.limits import limit_option
 from smsfleet.cli.optout_file import NAMES, BadLine, lines_of, read_entries
 from smsfleet.config.errors import InvalidArgument
 from smsfleet.store.opt_out import OptedOut
@@ -55,7 +57,7 @@ Examples:
 """,
 )
 @click.argument("number", required=False)
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Entries at most.")
+@limit_option(100, "Entries")
 @_JSON
 def list_entries(*, number: str | None, limit: int, as_json: bool) -> None:
     """Show the list, or what it holds of one number."""
@@ -181,7 +183,9 @@ def _in_batches(entries: Sequence[OptedOut], call: Callable[[Sequence[OptedOut]]
     store = runtime().store
     done: list[bool] = []
     length = len(entries)
-    with click.progressbar(length=length, file=sys.stderr, hidden=length < 5 * BATCH) as shown:
+    bar = progress_bar("storing", length)
+    bar.hidden = bar.hidden or length < 5 * BATCH
+    with bar as shown:
         for first in range(0, length, BATCH):
             done += store.run(call(entries[first : first + BATCH]))
             shown.update(BATCH)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from smsfleet.cli.limits import limit_option
 from smsfleet.config.errors import PduError
 from smsfleet.config.masking import mask_number
 from smsfleet.smpp.pdu import DeliverSm
@@ -22,9 +23,7 @@ Examples:
   smsfleet receipts --json | jq -r '.receipts[] | select(.why == "unknown word").text'
 """
 )
-@click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Receipts at most."
-)
+@limit_option(50, "Receipts", most=10_000)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def receipts(*, limit: int, as_json: bool) -> None:
     """Show odd receipts as they came, the newest first: unknown words, contradictions, missing flags.

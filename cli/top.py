@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import select
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,13 +17,15 @@ from smsfleet.cli.times import Seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.live import Live
 
+    from smsfleet.cli.terminal import Event
     from smsfleet.ops.snapshot import Snapshot
 
-QUIT = "qQ\x1b\x04"
-"""q, Escape, Ctrl-D"""
+FILE_COLUMNS = 80
 
-NARROWEST = 80
+ENDS = (signal.SIGINT, signal.SIGTERM)
+"""SIGTERM as Ctrl-C: else the terminal would stay without an echo."""
 
 
 @click.command(
@@ -48,7 +50,9 @@ Examples:
 def top(*, interval: float, once: bool) -> None:
     """Show the bind, the lanes, rates, the window, statuses, campaigns, credits and alerts, live.
 
-    q, Escape or Ctrl-C leaves. It only looks: one small question to Redis each time, however much waits.
+    q, Escape or Ctrl-C leaves, a space looks at once. It only looks: one small question to Redis each time,
+    however much waits. In a narrow or low terminal (40 columns and 15 lines are enough) it shows what matters
+    most; in a pipe, and where TERM is dumb, one picture below the other. NO_COLOR takes the colours.
     """
     from rich.console import Console
 
@@ -57,11 +61,15 @@ def top(*, interval: float, once: bool) -> None:
 
     now = runtime()
     console = Console(highlight=False)
+    if not console.is_terminal:  # a file has no width of its own
+        console.width = max(FILE_COLUMNS, console.width)
+    elif console.is_dumb_terminal:  # it has a width, which rich does not ask for
+        console.size = shutil.get_terminal_size()
     if once:
         _print_once(console, look(now))
         return
-    # As Ctrl-C: else the terminal would stay without an echo.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in ENDS:
+        signal.signal(number, _left)
     with contextlib.suppress(KeyboardInterrupt):
         _watch(console, lambda: look(now), interval)
 
@@ -69,62 +77,70 @@ def top(*, interval: float, once: bool) -> None:
 def _print_once(console: Console, found: Snapshot) -> None:
     from smsfleet.cli.top_view import screen
 
-    if not console.is_terminal:  # a file has no width of its own
-        console.width = max(NARROWEST, console.width)
     console.print(screen(found))
     if not found.binder.is_bound:
         sys.exit(1)
 
 
 def _watch(console: Console, look: Callable[[], Snapshot], interval: float) -> None:
-    from rich.live import Live
-
+    """One look after the other, until a key or a signal ends it."""
+    from smsfleet.cli.terminal import Event, events
     from smsfleet.cli.top_view import screen
     from smsfleet.config.errors import StoreUnavailable
 
+    usual = f"every {interval:g} s; q leaves"
     before: Snapshot | None = None
     found = look()  # a Redis that is away from the start is an error, later it is waited for
-    keys = f"every {interval:g} s; q leaves"
-    is_live = console.is_terminal and not console.is_dumb_terminal
-    with _keys() as key, Live(console=console, screen=is_live, auto_refresh=False) as live:
-        note = keys
+    note, is_old = usual, False
+    with events() as wait, _live(console) as live:
         while True:
-            picture = screen(found, before, note)
-            if is_live:
-                live.update(picture, refresh=True)
-            else:  # one picture below the other, in a file and where nothing can be overwritten
+            picture = screen(found, before, note, is_old=is_old, is_whole=live is None)
+            if live is None:
                 console.print(picture)
-            if key(interval) in QUIT:
+            else:
+                live.update(picture, refresh=True)
+            if _waited(wait, interval, live) is Event.QUIT:
                 return
             try:
                 before, found = found, look()
-                note = keys
+                note, is_old = usual, False
             except StoreUnavailable as error:
-                note = f"{error}; what is shown is old"
+                note, is_old = f"what is shown is old: {error}", True
+
+
+def _waited(wait: Callable[[float], Event], seconds: float, live: Live | None) -> Event:
+    """What ended the wait. Another size of the terminal, or Ctrl-Z and what came after it, does not."""
+    from smsfleet.cli.terminal import Event, suspend
+
+    until = time.monotonic() + seconds
+    while True:
+        event = wait(max(0.0, until - time.monotonic()))
+        if event is Event.SUSPEND:
+            if live:
+                live.stop()
+            suspend()
+            if live:
+                live.start()
+        elif event is not Event.REDRAW:
+            return event
+        if live:
+            live.refresh()
 
 
 @contextmanager
-def _keys() -> Iterator[Callable[[float], str]]:
-    """Waits so many seconds for a key; a space when none came."""
-    if not sys.stdin.isatty():
-
-        def sleep(seconds: float) -> str:
-            time.sleep(seconds)
-            return " "
-
-        yield sleep
+def _live(console: Console) -> Iterator[Live | None]:
+    """A screen of its own. None, so that one picture follows the other, where nothing can be overwritten."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield None
         return
-    import termios
-    import tty
+    from rich.live import Live
 
-    before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        yield live
 
-    def key(seconds: float) -> str:
-        ready, _, _ = select.select([sys.stdin], [], [], seconds)
-        return sys.stdin.read(1) if ready else " "
 
-    try:
-        yield key
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+def _left(*_: object) -> NoReturn:
+    """The first of them ends it. A second one would interrupt what gives the terminal back."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

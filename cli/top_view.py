@@ -1,200 +1,171 @@
-"""One account as a screen of text, for `smsfleet top`: 80 columns are enough, more are used."""
+"""One account as a screen of text, for `smsfleet top`: 40 columns and 15 lines are enough, more are used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from smsfleet.cli.credits import in_a_line
-from smsfleet.cli.look import open_campaigns
-from smsfleet.config.codes import command_status
+from smsfleet.cli.top_fit import Fitted, Part
+from smsfleet.cli.top_rows import BY_RANK, RATES, rows_of_account, rows_of_bind
 from smsfleet.config.spans import span
-from smsfleet.config.statuses import APPENDIX_B
-from smsfleet.ops.alerts import Severity, alerts
-from smsfleet.ops.snapshot import SCHEDULES, LaneView, Snapshot, Stage
+from smsfleet.ops.alerts import Alert, Severity, alerts
+from smsfleet.ops.snapshot import LaneView, Snapshot
+from smsfleet.store.standing import ACCOUNT
 
 COLOURS: dict[Severity, str] = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
-SHOWN = (
-    "scheduled",
-    "delayed",
-    "held",
-    "set_aside",
-    "responses",
-    "deliveries",
-    "orphans",
-    "callbacks",
-    "webhooks",
-)
-"""Places that are always shown; the others when something waits there."""
+WIDE, WIDEST = 80, 100
+"""Columns from which each stage of a lane has its age, and from which that has two units."""
 
-BAR = 20
-MOST_ALERTS, MOST_CAMPAIGNS, MOST_ERRORS = 8, 5, 4
+LOW = 30
+"""Lines below which none is left empty."""
+
+MOST_ALERTS = 8
+FEWER_ALERTS = (8, 6, 4, 3, 2, 1)
+"""Of one line each, where there is no room for all that is said of them."""
+
+MILLION = 1_000_000
 
 
-def screen(now: Snapshot, before: Snapshot | None = None, note: str = "") -> RenderableType:
-    """The account; `before` gives the rates of what is only counted, `note` is shown at the end."""
-    seconds = 0.0 if before is None else (now.at_ms - before.at_ms) / 1000
-    parts: list[RenderableType] = [_head(now), _bind(now), _lanes(now), *_rest(now, before, seconds)]
-    parts.append(_alerts(now))
-    if note:
-        parts.append(Text(note, style="dim", no_wrap=True, overflow="ellipsis"))
-    return Group(*parts)
+def screen(
+    now: Snapshot,
+    before: Snapshot | None = None,
+    note: str = "",
+    *,
+    is_old: bool = False,
+    is_whole: bool = True,
+) -> Fitted:
+    """The account; `before` gives the rates of what is only counted, `note` is shown at the end.
+
+    Not whole, it has as many lines as the terminal. Where these are few the head, the lanes, the rates and
+    the alerts stay, in this order of importance.
+    """
+    rows = [*rows_of_bind(now), *rows_of_account(now, before)]
+
+    def parts(width: int, height: int | None) -> Sequence[Part]:
+        is_low = height is not None and height < LOW
+        return [
+            Part([_head(now, width)], 0),
+            Part(_alerts(now, is_low=is_low), 3),
+            Part([_lanes(now, width, is_low=is_low)], 1),
+            *(
+                Part([_row(word, said)], 2 if word == RATES else 4 + BY_RANK.index(word))
+                for word, said in rows
+            ),
+        ]
+
+    return Fitted(parts, Text(note, style="bold red" if is_old else "dim"), is_whole)
 
 
-def _head(now: Snapshot) -> RenderableType:
-    grid = Table.grid(expand=True)
-    grid.add_column()
-    grid.add_column(justify="right")
-    at = datetime.fromtimestamp(now.at_ms / 1000, UTC)
-    state = Text(now.binder.state, style="bold green" if now.binder.is_bound else "bold red")
-    grid.add_row(
-        Text.assemble(("smsfleet ", "bold"), (now.account, "bold"), "  ", state, "  ", now.binder.gateway),
-        Text(f"{at:%Y-%m-%d %H:%M:%S} UTC", style="dim"),
+def _head(now: Snapshot, width: int) -> Text:
+    """The account, whether it is bound and sends, and when: a long name is cut, the rest never."""
+    binder, standing = now.binder, now.standing
+    is_wide = width >= WIDE
+    time = format(datetime.fromtimestamp(now.at_ms / 1000, UTC), f"{'%Y-%m-%d ' * is_wide}%H:%M:%S UTC")
+    is_paused = standing.gateway is not None or ACCOUNT in standing.paused
+    style = "bold red" if not binder.is_bound else "bold yellow" if is_paused else "bold green"
+    state = Text(f"  {binder.state}{', paused' * is_paused}", style=style)
+    name = Text(f"{'smsfleet ' * is_wide}{now.account}", style="bold")
+    gateway = Text(f"  {binder.gateway}" if is_wide and binder.gateway else "")
+    room = max(0, width - state.cell_len - cell_len(time) - 2)
+    name.truncate(max(1, room), overflow="ellipsis")
+    if name.cell_len + gateway.cell_len > room:
+        gateway = Text()
+    space = max(2, width - name.cell_len - state.cell_len - gateway.cell_len - cell_len(time))
+    return Text.assemble(name, state, gateway, " " * space, (time, "dim"), no_wrap=True, overflow="crop")
+
+
+def _lanes(now: Snapshot, width: int, *, is_low: bool) -> Table:
+    """Each lane by its name, how much is where, and for how long."""
+    is_wide = width >= WIDE
+    table = Table(
+        box=box.SIMPLE if is_wide and not is_low else None,
+        padding=(0, 1) if is_wide else (0, 1, 0, 0),
+        pad_edge=False,
+        expand=True,
+        header_style="bold",
     )
+    table.add_column("lane", no_wrap=True, min_width=max(map(len, now.lanes)))
+    titles = ("queue", "oldest", "outbound", "oldest", "in flight", "oldest")
+    for title in titles if is_wide else ("queue", "outbound", "in flight", "oldest"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, lane in now.lanes.items():
+        style = "yellow" if name in now.standing.paused else ""
+        paused = "paused" if style else ""
+        if is_wide:
+            table.add_row(Text(f"{name} {paused}", style=style), *_stages(lane, units=1 + (width >= WIDEST)))
+        else:
+            stages = (lane.queue, lane.outbound, lane.in_flight)
+            label = Text(f"{name}\n{paused}".rstrip(), style=style)
+            table.add_row(label, *(_count(stage.count) for stage in stages), _age(lane.oldest_s or None))
+    return table
+
+
+def _stages(lane: LaneView, *, units: int) -> list[str]:
+    stages = (lane.queue, lane.outbound, lane.in_flight)
+    return [said for stage in stages for said in (_count(stage.count), _age(stage.oldest_s, units=units))]
+
+
+def _row(word: str, said: str) -> RenderableType:
+    """One line; what does not fit goes on below."""
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(width=8, style="dim", no_wrap=True)
+    grid.add_column(ratio=1)
+    grid.add_row(word, Text(said))
     return grid
 
 
-def _bind(now: Snapshot) -> RenderableType:
-    binder, lease, standing = now.binder, now.lease, now.standing
-    rows = _Rows()
-    why = f"{binder.state}: {binder.why}" if binder.why else binder.state
-    rows.add("bind", f"{why}{_since(binder.since_s)}" + (f", {binder.bind_mode}" if binder.bind_mode else ""))
-    for side in binder.sides:
-        sent, heard = side.enquire_link_s, side.enquire_link_resp_s
-        beat = (
-            f"enquire_link {_age(sent)} ago, answered {_age(heard)} ago"
-            if sent is not None
-            else "no enquire_link yet"
-        )
-        name = f"{side.mode} {side.state}, " if len(binder.sides) > 1 else ""
-        rows.add("link", f"{name}{beat}; binds {side.binds}, disconnects {side.disconnects}")
-    if lease.holder:
-        rows.add("lease", f"{lease.holder}, number {lease.number}{_since(lease.age_s)}")
-    if binder.window:
-        share = min(1.0, binder.in_flight / binder.window)
-        full = round(share * BAR)
-        rows.add(
-            "window", f"{'█' * full}{'·' * (BAR - full)} {binder.in_flight} of {binder.window} in flight"
-        )
-    if per_s := binder.per_s:
-        rows.add(
-            "a second",
-            f"{per_s.get('submitted', 0):,.1f} submitted, {per_s.get('answered', 0):,.1f} answered, "
-            f"{per_s.get('delivered', 0):,.1f} deliver_sm",
-        )
-    if waits := binder.response_ms:
-        rows.add("answers", f"half within {waits['p50']:g} ms, 99 % within {waits['p99']:g} ms")
-    if standing.rate is not None and standing.set_rate is not None:
-        lowered = f", lowered from {standing.set_rate:g}" if standing.rate < standing.set_rate else ""
-        rows.add("rate", f"{standing.rate:.4g}/s{lowered}; {standing.throttled:,} answers were throttled")
-    if binder.errors:
-        worst = sorted(binder.errors.items(), key=lambda item: -item[1])[:MOST_ERRORS]
-        rows.add("refused", ", ".join(f"{count:,} {_code(code)}" for code, count in worst))
-    return rows.grid
-
-
-def _lanes(now: Snapshot) -> RenderableType:
-    table = Table(box=box.SIMPLE, padding=(0, 1), pad_edge=False, expand=True, header_style="bold")
-    table.add_column("lane")
-    for title in ("queue", "oldest", "outbound", "oldest", "in flight", "oldest"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for name, lane in now.lanes.items():
-        paused = name in now.standing.paused
-        label = Text(name + (" paused" if paused else ""), style="yellow" if paused else "")
-        table.add_row(label, *_stages(lane))
-    return table
-
-
-def _stages(lane: LaneView) -> Iterator[str]:
-    for stage in (lane.queue, lane.outbound, lane.in_flight):
-        yield f"{stage.count:,}"
-        yield "" if stage.oldest_s is None else _age(stage.oldest_s)
-
-
-def _rest(now: Snapshot, before: Snapshot | None, seconds: float) -> Iterable[RenderableType]:
-    rows = _Rows()
-    places = [
-        f"{name.replace('_', ' ')} {_place(name, stage)}"
-        for name, stage in now.waiting.items()
-        if name in SHOWN or stage.count
-    ]
-    rows.add("waiting", " · ".join(places))
-    rows.add("kept", " · ".join(f"{name} {count:,}" for name, count in now.kept.items()))
-    known = {} if before is None else {(came.status, came.final): came.count for came in before.statuses}
-    statuses = []
-    for came in now.statuses:
-        row = APPENDIX_B.get(came.status)
-        name = row.name if row else "no status"
-        per_s = (came.count - known.get((came.status, came.final), 0)) / seconds if seconds > 0 else 0.0
-        rate = f" (+{per_s:,.1f}/s)" if per_s > 0 else ""
-        statuses.append(f"{came.status:03d} {name}{' (end)' if came.final else ''} {came.count:,}{rate}")
-    rows.add("statuses", "\n".join(statuses) or "none yet")
-    ambiguous = now.binder.ambiguous
-    if sum(ambiguous.values()):
-        rows.add("unknown", ", ".join(f"{count:,} {became}" for became, count in ambiguous.items() if count))
-    for campaign in islice(open_campaigns(now), MOST_CAMPAIGNS):
-        rows.add("campaign", campaign)
-    if now.credits is not None:
-        rows.add("credits", in_a_line(now.credits))
-    rows.add("workers", f"{now.workers}; {now.unapplied:,} facts in their hands")
-    used = f", {now.redis.used_octets / 2**20:,.0f} MiB" if now.redis.used_octets else ""
-    limit = f" of {now.redis.limit_octets / 2**20:,.0f}" if now.redis.limit_octets else ""
-    rows.add("redis", f"{now.redis.version}{used}{limit}")
-    return [rows.grid]
-
-
-def _place(name: str, stage: Stage) -> str:
-    if not stage.count:
-        return "0"
-    if name in SCHEDULES and stage.due_s is not None:
-        when = f"in {_age(stage.due_s)}" if stage.due_s > 0 else f"{_age(-stage.due_s)} late"
-        return f"{stage.count:,} ({when})"
-    return f"{stage.count:,}" + (f" ({_age(stage.oldest_s)})" if stage.oldest_s is not None else "")
-
-
-def _alerts(now: Snapshot) -> RenderableType:
+def _alerts(now: Snapshot, *, is_low: bool) -> Sequence[RenderableType]:
+    """All that is said of them, or a line for each of the worst."""
     found = alerts(now)
     if not found:
-        return Text("\nno alerts", style="green")
+        return [Text("no alerts" if is_low else "\nno alerts", style="green")]
+    return [_whole(found, is_low=is_low), *(_in_lines(found, most) for most in FEWER_ALERTS)]
+
+
+def _whole(found: Sequence[Alert], *, is_low: bool) -> Table:
     table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, width=max(map(len, COLOURS)))
     table.add_column(ratio=1)
-    table.add_row("", "")
+    if not is_low:
+        table.add_row("", "")
     for alert in found[:MOST_ALERTS]:
-        said = Text.assemble((f"{alert.name}: {alert.what}. ", ""), (alert.do, "italic"))
-        table.add_row(Text(alert.severity, style=COLOURS[alert.severity]), said)
-    if len(found) > MOST_ALERTS:
-        table.add_row("", f"and {len(found) - MOST_ALERTS} more: `smsfleet status`")
+        table.add_row(Text(alert.severity, style=COLOURS[alert.severity]), _said(alert))
+    if more := _more(found, MOST_ALERTS):
+        table.add_row("", more)
     return table
 
 
-class _Rows:
-    """Lines with a word before them."""
-
-    def __init__(self) -> None:
-        self.grid = Table.grid(padding=(0, 1), expand=True)
-        self.grid.add_column(width=8, style="dim", no_wrap=True)
-        self.grid.add_column(ratio=1)
-
-    def add(self, word: str, text: str) -> None:
-        """One line; what does not fit goes on below."""
-        self.grid.add_row(word, Text(text))
-
-
-def _code(code: str) -> str:
-    return code if code == "other" else command_status(int(code, 16)).label
+def _in_lines(found: Sequence[Alert], most: int) -> Group:
+    said = [
+        Text.assemble((f"{alert.severity:<8} ", COLOURS[alert.severity]), _said(alert))
+        for alert in found[:most]
+    ]
+    if more := _more(found, most):
+        said.append(Text(f"{'':<8} {more}"))
+    for line in said:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*said)
 
 
-def _since(seconds: float | None) -> str:
-    return "" if seconds is None else f", for {_age(seconds)}"
+def _said(alert: Alert) -> Text:
+    return Text.assemble(f"{alert.name}: {alert.what}. ", (alert.do, "italic"))
 
 
-def _age(seconds: float | None) -> str:
-    return "-" if seconds is None else span(seconds)
+def _more(found: Sequence[Alert], most: int) -> str:
+    return f"and {len(found) - most} more: `smsfleet status`" if len(found) > most else ""
+
+
+def _count(count: int) -> str:
+    """At most eight characters, for a column of a table."""
+    return f"{count:,}" if count < MILLION else f"{count / MILLION:,.1f}M"
+
+
+def _age(seconds: float | None, *, units: int = 1) -> str:
+    return "" if seconds is None else " ".join(span(seconds).split()[: 2 * units])

@@ -26,7 +26,11 @@ from rich.text import Text
 
 from smsfleet.cli.small_fleet import SmallFleet, wait_until_bound
 from smsfleet.cli.top_view import screen
+from smsfleet.config.clock import epoch_ms
 from smsfleet.ops.snapshot import Snapshot, take
+from smsfleet.store.dead import Dead
+from smsfleet.store.hooks import Hooks, Posting
+from smsfleet.store.outbox import Outbox
 from smsfleet.store.standing import Standings
 from smsfleet.tasks import send_sms, wait_for_status
 from smsfleet.tasks.app import runtime
@@ -34,6 +38,7 @@ from smsfleet.tasks.campaign import campaigns
 
 IMAGES = Path(__file__).parent / "images"
 COLUMNS = 100
+NARROW = (40, 15)
 
 
 @contextmanager
@@ -45,7 +50,6 @@ def fleet() -> Iterator[None]:
             started.start()
             wait_until_bound(started)
             os.environ.update(started.settings)  # for the commands
-            del os.environ["SMSFLEET_CREDIT_MINIMUM"]  # the pictures are those of an account that is billed
             yield
         finally:
             started.stop()
@@ -53,7 +57,7 @@ def fleet() -> Iterator[None]:
 
 def send_some() -> None:
     """Messages of every lane: more than the rate lets through at once, some refused, some for later."""
-    for number in range(400):
+    for number in range(900):
         send_sms.delay(f"2799910{number:04d}", "Sale ends today", lane="bulk")
     for number in range(40):
         send_sms.delay(f"2799920{number:04d}", "Your parcel is on its way", lane="normal")
@@ -85,12 +89,15 @@ def picture_of_top() -> None:
     now.store.run(Standings(now.keys).pause(["normal"], "the tariff changes at noon"))
     before = look()
     time.sleep(2)
-    save("top", "smsfleet top", screen(look(), before, "every 2 s; q leaves"))
+    after, note = look(), "every 2 s; q leaves"
+    save("top", "smsfleet top", screen(after, before, note))
+    save("top-narrow", "smsfleet top", screen(after, before, note, is_whole=False), *NARROW)
 
 
-def save(name: str, title: str, content: RenderableType) -> None:
+def save(name: str, title: str, content: RenderableType, columns: int = COLUMNS, lines: int = 25) -> None:
     """A picture of a terminal that shows this."""
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
+    size = {"width": columns, "height": lines}
+    console = Console(record=True, file=io.StringIO(), force_terminal=True, highlight=False, **size)
     console.print(content)
     svg = console.export_svg(title=title, theme=MONOKAI, unique_id=name)
     # No font from elsewhere: a page that shows it asks nobody else.
@@ -98,10 +105,11 @@ def save(name: str, title: str, content: RenderableType) -> None:
     (IMAGES / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
-def picture_of_command(name: str, *words: str) -> None:
+def picture_of_command(name: str, *words: str, **settings: str) -> None:
     """What a command prints, names and addresses of this machine replaced."""
     command = [sys.executable, "-m", "smsfleet.cli", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    given = {**os.environ, **settings}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=given)  # noqa: S603 - our own
     if not done.stdout:
         raise SystemExit(f"`smsfleet {' '.join(words)}` printed nothing: {done.stderr}")
     shown = " ".join(word if " " not in word else f'"{word}"' for word in words)
@@ -119,7 +127,7 @@ def pictures_of_commands() -> None:
     picture_of_command("status", "status")
     picture_of_command("job", "job", job.id)
     picture_of_command("doctor", "doctor")
-    picture_of_command("credits", "credits")
+    picture_of_command("credits", "credits", SMSFLEET_CREDIT_MINIMUM="5000")  # of an account that is billed
     now.store.run(Standings(now.keys).resume(["normal"]))
     with tempfile.TemporaryDirectory(prefix="smsfleet-") as folder:
         people = Path(folder) / "people.csv"
@@ -139,7 +147,56 @@ def wait_for_campaign(share: float, seconds: float = 30.0) -> None:
         time.sleep(0.2)
 
 
-PICTURES: tuple[Callable[[], None], ...] = (picture_of_top, pictures_of_commands)
+def pictures_of_lists() -> None:
+    """What waits for an operator: jobs that failed, what was set aside, what no webhook took."""
+    picture_of_command("jobs", "jobs", "--state", "UNDELIVERED", "--state", "REJECTED", "--limit", "6")
+    now = runtime()
+    for number in range(2):
+        job_id = f"order-{4711 + number}"
+        taken = now.jobs.take_in(
+            job_id, lane="high", destination=f"2799917000{number}", content="{}", idempotency_key=None
+        )
+        now.store.run(taken)
+        reason = "poison: 3 workers ended while they handled it"
+        now.store.run(now.lifecycle.set_aside(job_id, "high", reason))
+    now.store.run(Dead(now.keys).bury(b"\0", epoch_ms(), "short_message ends before sm_length"))
+    picture_of_command("dead-list", "dead", "list")
+    hooks = Hooks(now.keys)
+    for count, why in enumerate(("answered 500", "answered 410", "cannot connect"), 1):
+        later = epoch_ms() + 3_600_000  # no worker is to try it
+        posting = Posting(f"e{count}", "https://shop.example/sms", "shop.example:443", "{}", later, 11)
+        while now.store.run(hooks.undelivered_count()) < count:  # a worker may be faster with its event
+            now.store.run(hooks.add(posting, now.store.run(Outbox(now.keys).put("x", "{}"))))
+            now.store.run(hooks.bury(posting.failed(), why))
+    picture_of_command("callbacks-list", "callbacks", "list")
+
+
+def pictures_after_a_loss() -> None:
+    """The link breaks while answers are awaited: segments are held, and the binder waits."""
+    ctl = [sys.executable, "-m", "smsfleet.cli", "simulator", "ctl"]
+    subprocess.run([*ctl, "set", "answers_submits=0"], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    for number in range(3):
+        send_sms.delay(f"2799917001{number}", "Is it there?", lane="high", on_ambiguous="hold")
+    now = runtime()
+    wait_for(
+        lambda found: found.lanes["high"].in_flight.count >= 3,
+        lambda: take(now.store, now.settings.account),
+    )
+    subprocess.run([*ctl, "disconnect"], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    wait_for(
+        lambda found: found.waiting["held"].count >= 3 and found.binder.state == "waiting",
+        lambda: take(now.store, now.settings.account),
+    )
+    picture_of_command("held-list", "held", "list")
+    picture_of_command("bind-status", "bind", "status")
+
+
+PICTURES: tuple[Callable[[], None], ...] = (
+    picture_of_top,
+    pictures_of_commands,
+    pictures_of_lists,
+    pictures_after_a_loss,
+)
 """Each is made while the fleet runs. Those of other views join here."""
 
 

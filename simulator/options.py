@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -121,6 +122,8 @@ class SimulatorOptions:
     def __post_init__(self) -> None:
         for option in fields(self):
             _check(option.name, getattr(self, option.name), option.metadata)
+        if not _may_be_a_host(self.host):
+            raise ConfigError(f"host {self.host!r} must be a name or an address")
         password = self.password  # not shown: it may be the true one
         if not (password.isascii() and password.isprintable() and 1 <= len(password) <= PASSWORD_OCTETS):
             raise ConfigError(
@@ -156,9 +159,19 @@ class SimulatorOptions:
         return any(whims) or self.credit is not None or self.receipt_form == "any"
 
 
+def _may_be_a_host(name: str) -> bool:
+    """Whether the system can be asked for it: Python raises errors of its own for what cannot be a name."""
+    try:
+        return b"\0" not in name.encode("idna")
+    except UnicodeError:
+        return False
+
+
 def _check(name: str, value: Any, rule: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name} {value} must be a number with an end")
     least, most = rule.get("at_least", 0), rule.get("at_most")
     if name != "seed" and value < least:
         raise ConfigError(f"{name} {value} must be at least {least}")

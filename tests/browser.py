@@ -21,7 +21,10 @@ WITHIN_S = 30.0
 POLL_S = 0.05
 
 DESKTOP = (1280, 860)
-PHONE = (390, 844)
+PHONE = (360, 740)
+
+KEYS: dict[str, tuple[int, dict[str, str]]] = {"Tab": (9, {}), "Enter": (13, {"text": "\r"})}
+"""Their numbers, and what they type."""
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element's id (W3C WebDriver §11)."""
@@ -138,6 +141,15 @@ class Browser:
                 raise
             return False
         return True
+
+    def press(self, key: str) -> None:
+        """Press Tab or Enter, or type other words, wherever the focus is."""
+        if key not in KEYS:
+            self._devtools("Input.insertText", text=key)
+            return
+        given = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key][0]} | KEYS[key][1]
+        # Without its end: a question that the key has opened would be in the way of it.
+        self._devtools("Input.dispatchKeyEvent", type="keyDown", **given)
 
     def answer(self, *, yes: bool) -> str:
         """Answer the question that is asked, and what it was."""

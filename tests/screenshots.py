@@ -26,15 +26,19 @@ from smsfleet.cli.small_fleet import SmallFleet, wait_until_bound
 from smsfleet.simulator.options import SimulatorOptions
 from smsfleet.simulator.testing import Gateway
 from smsfleet.store.keys import ref
+from smsfleet.store.standing import Standings
 from smsfleet.tasks import send_sms
 from smsfleet.tasks.app import runtime
 from smsfleet.tasks.campaign_start import start_campaign
 from smsfleet.web.users import line_of
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-MOST_OCTETS = 200_000
-NARROWER = (1024, 860)
-"""For a page that is long: its picture stays small."""
+MOST_OCTETS = 150_000
+NARROWER = (1024, 900)
+LOWER = (1280, 620)
+"""For pages that have much on them: their pictures stay small."""
+FLAT, SMALL = (1280, 420), (640, 480)
+"""For pages that have little on them."""
 
 PASSWORD = "correct horse battery"
 AUTH = "operator:correct-horse"
@@ -150,15 +154,13 @@ def main(folder: Path) -> None:
         users, auth = Path(place) / "users", Path(place) / "auth"
         users.write_text(line_of("anna", "operator", PASSWORD))
         auth.write_text(AUTH)
-        # As of an account that is billed: the minimum of credits is the gateway's.
-        billed = {"SMSFLEET_WEB_USERS_FILE": str(users), "SMSFLEET_CREDIT_MINIMUM": ""}
-        web = stack.enter_context(served(fleet, "web", free_port(), **billed))
+        web = stack.enter_context(served(fleet, "web", free_port(), SMSFLEET_WEB_USERS_FILE=str(users)))
         flower = stack.enter_context(
             served(fleet, "flower", free_port(), SMSFLEET_FLOWER_BASIC_AUTH_FILE=str(auth))
         )
         browser = stack.enter_context(Browser())
         camera = Camera(browser, folder)
-        browser.look_at(DESKTOP)
+        browser.look_at(SMALL)
         camera.take("web-login", web, "Log in", whole=False)
         stopping = threading.Event()
         sending = threading.Thread(target=traffic, args=(stopping,))
@@ -178,27 +180,32 @@ def main(folder: Path) -> None:
 
 def pages_of_web(browser: Browser, camera: Camera, web: str, campaign: str) -> None:
     """The page while everything is well."""
+    browser.look_at(DESKTOP)
     log_in(browser, web)
     job = send_sms.delay(number(1), "A text of two segments. " * 8, lane="high")
     browser.open(f"{web}/jobs/{job.id}")
     browser.until("DELIVERED")
     camera.keep("web-job")
     browser.look_at(NARROWER)
-    camera.take("web-overview", web, "LANES")
-    browser.look_at(DESKTOP)
+    camera.take("web-overview", web, "LANES", whole=False)
+    browser.look_at(FLAT)
     camera.take("web-campaigns", f"{web}/campaigns", "Late notice", whole=False)
+    browser.look_at(DESKTOP)
     camera.take("web-campaign", f"{web}/campaigns/{campaign}", "REFUSED ROWS")
+    browser.look_at(LOWER)
     browser.open(f"{web}/jobs")
     browser.run("document.querySelector('[name=state]').value = 'UNDELIVERED'")
     browser.click(".search button")
     browser.until("found".upper())
     camera.keep("web-jobs", whole=False)
+    now = runtime()
+    now.store.run(Standings(now.keys).pause(["bulk"], "the tariff changes at noon"))
     browser.look_at(DESKTOP, dark=True)
-    camera.take("web-overview-dark", web, "LANES", whole=False)
+    camera.take("web-overview-dark", web, "the tariff changes at noon", whole=False)
+    now.store.run(Standings(now.keys).resume(["bulk"]))
     browser.look_at(PHONE)
     camera.take("web-overview-phone", web, "LANES", whole=False)
     camera.take("web-job-phone", f"{web}/jobs/{job.id}", "DELIVERED", whole=False)
-    camera.take("web-campaigns-phone", f"{web}/campaigns", "Late notice", whole=False)
     browser.look_at(DESKTOP)
 
 
@@ -206,7 +213,9 @@ def pages_of_flower(browser: Browser, camera: Camera, flower: str) -> None:
     """Flower."""
     with_auth = flower.replace("//", f"//{AUTH}@")
     camera.take("flower-workers", f"{with_auth}/workers", "celery@", whole=False)
+    browser.look_at(LOWER)
     camera.take("flower-tasks", f"{flower}/tasks", "sms.send_sms", whole=False)
+    browser.look_at(FLAT)
     camera.take("flower-broker", f"{flower}/broker", "sms.high", whole=False)
 
 
@@ -220,9 +229,6 @@ def pages_after_a_loss(browser: Browser, camera: Camera, web: str, gateway: Gate
     until(lambda: now.store.run(now.doubts.held_count()) >= 3, "segments are held")
     gateway.change(answers_submits=True)
     camera.take("web-held", f"{web}/held", "Send again", whole=False)
-    browser.look_at(PHONE)
-    camera.take("web-held-phone", f"{web}/held", "Send again", whole=False)
-    browser.look_at(DESKTOP)
     camera.take("web-bind", f"{web}/bind", "waiting", whole=False)
 
 

@@ -91,6 +91,19 @@ def test_metrics_and_health_of_a_whole_fleet(
         value(get(standby, "/metrics")[1], "smsfleet_bound"),
     )
 
+    fleet.redis.stop()
+    wait_until(lambda: get(standby, "/readyz")[0] == 503, "the binder is not ready without Redis")
+    wait_until(lambda: get(worker, "/readyz")[0] == 503, "the worker is not ready without Redis")
+    why = [get(place, "/readyz")[1] for place in (standby, worker)]
+    health = [get(place, "/healthz")[0] for place in (standby, worker)]
+    fleet.redis.start()
+    wait_until(lambda: get(standby, "/readyz")[0] == 200, "the binder is ready again")
+    wait_until(lambda: get(worker, "/readyz")[0] == 200, "the worker is ready again")
+
+    assert "bound, and submits nothing: the lease cannot be renewed; is Redis away, or full?\n" == why[0]
+    assert "no facts are applied: Redis is away, or this worker only starts\n" == why[1]
+    assert [200, 200] == health  # nobody has to restart them
+
     scraped = [
         one for place in (leader, worker) for one in series(told[place], MINUTES, instance=place, rising=True)
     ]

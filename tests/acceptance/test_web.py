@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 from tests.acceptance.fleet import Fleet, number, wait_until
+from tests.accessible import complaints
 from tests.browser import DESKTOP, PHONE, Browser, missing
 from tests.documents import ROOT
 from tests.unit import yaml_subset
@@ -93,6 +95,28 @@ def logged_in(browser: Browser, site: Site, name: str = "operator", password: st
     browser.type("[name=name]", name)
     browser.type("[name=password]", password)
     browser.click("button")
+
+
+LONG = "Überraschendgroßerweihnachtsräumungsverkaufinallenfilialenzwischenkölnundgörlitz ÄÖÜ ßẞ"
+
+FOCUSED = """
+const one = document.activeElement, style = getComputedStyle(one);
+if (style.outlineStyle === "none") return `${one.outerHTML} is not seen to be chosen`;
+return (one.getAttribute("aria-label") || one.innerText || one.name || "").trim();
+"""
+"""What has the focus, by its name, if one sees that it has."""
+
+
+@pytest.fixture
+def long_names(fleet: Fleet) -> Iterator[list[str]]:
+    """The paths of a job and a campaign with the longest names; a lane is paused for a long reason."""
+    fleet.use()
+    job = send_sms.delay(number(11), TEXT * 10, idempotency_key="k" * 64)
+    campaign = start_campaign([number(12), "0800-SALE"], TEXT, name=LONG, idempotency_key="c" * 64)
+    wait_until(lambda: job_status(job.id).final, "the job is final")
+    fleet.run("pause", "--lane", "bulk", "--reason", (LONG.replace(" ", "") * 3)[:200])
+    yield [f"/jobs/{job.id}", f"/campaigns/{campaign.id}"]
+    fleet.run("resume", "--lane", "bulk")
 
 
 # --- by HTTP ------------------------------------------------------------------------------------------
@@ -261,24 +285,50 @@ def test_a_campaign_with_a_hostile_name_is_cancelled_and_nothing_of_it_runs(
     fleet.run("resume", "--lane", "bulk")
 
 
-def test_every_page_fits_on_a_phone(browser: Browser, fleet: Fleet, site: Site) -> None:
-    job = send_sms.delay(number(11), TEXT * 10)
-    wait_until(lambda: job_status(job.id).final, "the job is final")
-    fleet.run(
-        "pause", "--lane", "bulk", "--reason", "a reason that is rather long, and tells the whole story " * 2
-    )
-    browser.look_at(PHONE, dark=True)
+@pytest.mark.parametrize(
+    "look", [{"size": PHONE}, {"size": PHONE, "dark": True}, {"size": DESKTOP, "dark": True}]
+)
+def test_every_page_fits_and_is_for_those_too_who_hear_it_or_see_little(
+    browser: Browser, site: Site, long_names: list[str], look: Any
+) -> None:
+    browser.look_at(**look)
     browser.open(site.url)
-    beyond = {"/login": browser.wide()}
+    beyond, found = {"/login": browser.wide()}, {"/login": complaints(browser)}
     logged_in(browser, site)
     browser.until("Log out")
 
-    for path in (*PATHS, f"/jobs/{job.id}"):
+    for path in (*PATHS, *long_names):
         browser.open(site.url + path)
-        beyond[path] = browser.wide()
+        beyond[path], found[path] = browser.wide(), complaints(browser)
+    browser.open(f"{site.url}/jobs")
+    browser.click(".search button")
+    browser.until("FOUND")
+    beyond["found"], found["found"] = browser.wide(), complaints(browser)
 
     assert dict.fromkeys(beyond, 0) == beyond
+    assert {path: [] for path in found} == found
     assert [] == browser.complaints()
+
+
+def test_everything_is_done_with_the_keyboard_alone(browser: Browser, fleet: Fleet, site: Site) -> None:
+    browser.open(site.url)
+    for key in ("operator", "Tab", PASSWORD, "Enter"):
+        browser.press(key)
+    browser.until("Log out")
+
+    reached: list[str] = []
+    while "Pause lane bulk" not in reached:
+        assert len(reached) < 40, reached
+        browser.press("Tab")
+        reached.append(browser.run(FOCUSED))
+    browser.press("Enter")
+    assert "Pause lane bulk?" in browser.answer(yes=True)
+    browser.until("paused", ".lanes")
+
+    pages = ["Overview", "Jobs", "Campaigns", "Held", "Bind"]
+    assert pages == [name for name in reached if name in pages]
+    assert reached.index("Bind") < reached.index("Log out") < reached.index("Pause lane bulk")
+    assert "" not in reached
     fleet.run("resume", "--lane", "bulk")
 
 
@@ -295,9 +345,12 @@ def test_a_page_that_is_open_says_that_redis_is_away_and_recovers_by_itself(
     fleet.redis.stop()
     browser.until("Redis cannot be used now", "#trouble")
     browser.until("not live", "#pulse")
+    health = httpx.get(f"{site.url}/healthz", trust_env=False)
     fleet.redis.start()
 
     browser.wait(lambda: "live" == browser.text("#pulse"), "it is live again")
+    assert 503 == health.status_code
+    assert httpx.get(f"{site.url}/healthz", trust_env=False).is_success
     assert port == fleet.redis.port
     assert browser.run("return document.getElementById('trouble').hidden")
 

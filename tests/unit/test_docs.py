@@ -107,6 +107,31 @@ def test_a_link_leads_somewhere(page: Path, target: str) -> None:
     assert not anchor or anchor in anchors(place)
 
 
+PICTURES = {path.name for path in (DOCS / "images").iterdir()}
+
+
+def test_every_picture_is_shown_by_a_page() -> None:
+    shown = {Path(name).name for page in PAGES for name in re.findall(r"images/[\w.-]+", text_of(page))}
+
+    assert PICTURES == shown
+
+
+def test_every_picture_is_made_by_a_script() -> None:
+    terminal = re.findall(r'(?:save|picture_of_command)\(\s*"([\w-]+)"', text_of(DOCS / "screenshots.py"))
+    browser = re.findall(r'camera\.(?:take|keep)\(\s*"([\w-]+)"', text_of(ROOT / "tests/screenshots.py"))
+
+    assert PICTURES == {f"{name}.svg" for name in terminal} | {f"{name}.png" for name in browser}
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_a_picture_is_small_and_asks_nobody_else(name: str) -> None:
+    octets = (DOCS / "images" / name).read_bytes()
+
+    assert len(octets) < 150_000
+    if name.endswith(".svg"):
+        assert not re.search(rb"@font-face|<script|href=|/tmp/", octets)
+
+
 def test_the_settings_that_a_reload_changes_are_listed_where_one_looks_for_them() -> None:
     section = text_of(DOCS / "operations.md").partition("### Change a rate")[2].partition("\n### ")[0]
 

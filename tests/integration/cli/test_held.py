@@ -68,6 +68,17 @@ def test_the_list_for_programs_is_json_and_says_since_when(here: Here, fleet: Fl
     assert row["since"] < row["until"]
 
 
+def test_a_page_that_is_empty_ends_the_list_whatever_limit_was_given(here: Here, fleet: Fleet) -> None:
+    for number in range(100):  # a whole batch: the next one is empty
+        held(fleet, f"j{number}")
+
+    rows = here("held", "list", "--limit", "100000").stdout.splitlines()
+    some = here("held", "list", "--limit", "99").stdout.splitlines()
+
+    assert (101, "100 held") == (len(rows), rows[-1])
+    assert (100, "100 held, 1 not shown") == (len(some), some[-1])
+
+
 def test_a_segment_is_sent_again(here: Here, fleet: Fleet) -> None:
     (ref,) = held(fleet)
     held(fleet, "j2")

@@ -3,20 +3,64 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from tests.unit.cli.conftest import Smsfleet
 
 from smsfleet.cli import optout_file
+from smsfleet.cli.main import cli
 from smsfleet.cli.optout_file import LONGEST_LINE, lines_of
 from smsfleet.config.errors import ConfigError, InvalidArgument, TextTooLong
 from smsfleet.config.files import LOGINS_OCTETS, TooLong, read_bounded
 from smsfleet.config.flower_settings import load_flower
 from smsfleet.web.users import Users
 from smsfleet.workers.segments import LONGEST_TEXT, segment
+
+
+def lists() -> Iterator[tuple[str, click.IntRange]]:
+    """Every command that lists, and the bounds of how much."""
+    todo: list[tuple[str, click.Command]] = [("", cli)]
+    for words, command in todo:
+        if isinstance(command, click.Group):
+            found = [
+                (name, command.get_command(click.Context(command), name))
+                for name in command.list_commands(click.Context(command))
+            ]
+            todo += [(f"{words} {name}".strip(), one) for name, one in found if one is not None]
+        for option in command.params:
+            if option.name in ("limit", "last"):
+                assert isinstance(option.type, click.IntRange), words
+                yield words, option.type
+
+
+LISTS = dict(lists())
+
+
+def test_the_commands_that_list_are_known() -> None:
+    assert {
+        "jobs", "held list", "dead list", "callbacks list", "optout list", "receipts", "campaign list",
+        "campaign plan", "capture",
+    } == set(LISTS)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", LISTS)
+def test_how_much_is_listed_has_bounds(smsfleet: Smsfleet, words: str) -> None:
+    bounds = LISTS[words]
+    assert bounds.min is not None
+    assert bounds.max is not None
+    option = "--last" if words == "capture" else "--limit"
+    more = ("file", "--text", "x") if words == "campaign plan" else ()
+
+    for beyond in (bounds.min - 1, bounds.max + 1, 10**30, "1.5", "all", ""):
+        result = smsfleet(*words.split(), *more, f"{option}={beyond}")
+
+        assert (2, "") == (result.exit_code, result.stdout)
+        assert f"'{option}'" in result.stderr
 
 
 class Endless(StringIO):
