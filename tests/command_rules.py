@@ -12,15 +12,7 @@ from tests.documents import ROOT
 
 from smsfleet.cli.main import cli
 
-ELSEWHERE = {
-    "apt-get", "docker", "git", "journalctl", "make", "npm", "pip", "sudo", "systemctl", "useradd",
-}  # fmt: skip
-"""Programs that change the machine, need the network, or run these tests: never run, only held to their rule."""
-
-WHERE_FOUND = {"curl", "jq", "promtool", "systemd-analyze", "tshark"}
-"""Programs that are not everywhere: run where they are installed."""
-
-PARTS = [["binder"], ["flower"], ["server"], ["simulator"], ["top"], ["web"], ["worker"]]
+PARTS = ("binder", "flower", "server", "simulator", "top", "web", "worker")
 """Commands that go on; with a word behind them they are others (`smsfleet simulator ctl`)."""
 
 OPERATORS = ("|", "||", "&&", ";", ">", ">>", "<", "&")
@@ -41,8 +33,14 @@ def program_of(command: str) -> str:
 
 def goes_on(command: str) -> bool:
     """Whether it is a part of the fleet that goes on until it is told to end."""
-    words = words_of(command)
-    return words[:1] == ["smsfleet"] and words[1:2] in PARTS and not (words[2:] and words[2][0] != "-")
+    match words_of(command):
+        case ["smsfleet" | "make", "demo", *rest]:
+            return "--keep" in rest or "KEEP=1" in rest
+        case ["smsfleet", part, *rest]:
+            return part in PARTS and not (rest and rest[0][0] != "-") and "--once" not in rest
+        case ["celery", *rest]:
+            return "worker" in rest
+    return False
 
 
 def held_to_its_rule(command: str, where: str) -> None:

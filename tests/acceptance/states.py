@@ -6,7 +6,6 @@ Each returns the words of the page (JOB_ID, ...) with what they are here.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 
 from tests.acceptance.fleet import Fleet, number, wait_until
@@ -90,8 +89,7 @@ def undelivered(fleet: Fleet) -> dict[str, str]:
         posting = Posting(event_id, "https://billing.example/sms", "billing.example:443", "{}", 1)
         fleet.store.run(hooks.add(posting, fleet.store.run(outbox.put("x", "{}"))))
         fleet.store.run(hooks.bury(posting.failed(), "answered 500"))
-    rows = fleet.run("callbacks", "list", "--json").stdout
-    return {"EVENT_ID": re.findall(r'"id": "([^"]+)"', rows)[0]}
+    return {"EVENT_ID": fleet.store.run(hooks.undelivered("-", 1))[0].entry_id}
 
 
 GIVEN: dict[str, Callable[[Fleet], dict[str, str]]] = {
