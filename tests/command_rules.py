@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 from tests.documents import ROOT
+from tests.not_run import WHERE_FOUND
 
 from smsfleet.cli.main import cli
 
@@ -31,6 +33,22 @@ def program_of(command: str) -> str:
     return next(iter(words_of(command)), "")
 
 
+def parts_of(command: str) -> Iterator[list[str]]:
+    """The words of each program of a pipeline, or of a line with `&&`; what is redirected to comes as one too."""
+    words = words_of(command)
+    while words:
+        end = next((at for at, word in enumerate(words) if word in OPERATORS), len(words))
+        if words[:end]:
+            yield words[:end]
+        words = words[end + 1 :]
+
+
+def is_found(command: str) -> bool:
+    """Whether those of its programs are here that are not everywhere."""
+    asked_for = {part[0] for part in parts_of(command)} & WHERE_FOUND
+    return all(shutil.which(program) is not None for program in asked_for)
+
+
 def goes_on(command: str) -> bool:
     """Whether it is a part of the fleet that goes on until it is told to end."""
     match words_of(command):
@@ -47,12 +65,8 @@ def held_to_its_rule(command: str, where: str) -> None:
     """Fail when the shell cannot read the command, or one of its programs would not understand it."""
     read = subprocess.run(["bash", "-n", "-c", command], capture_output=True, text=True, check=False)
     assert 0 == read.returncode, f"{where}: {command}: {read.stderr}"
-    words = words_of(command)
-    while words:
-        end = next((at for at, word in enumerate(words) if word in OPERATORS), len(words))
-        part, words = words[:end], words[end + 1 :]
-        rule = RULES.get(part[0]) if part else None
-        if rule is not None:
+    for part in parts_of(command):
+        if rule := RULES.get(part[0]):
             rule(part[1:], where)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from tests.acceptance import states
 from tests.acceptance.examples import SLOW
 from tests.acceptance.fleet import Fleet, wait_until
 from tests.acceptance.shell import Served, Shell
-from tests.command_rules import goes_on, held_to_its_rule, program_of, words_of
+from tests.command_rules import goes_on, held_to_its_rule, is_found, program_of, words_of
 from tests.documents import MARKERS, Block, plain
-from tests.not_run import NOT_RUN, WHERE_FOUND
+from tests.not_run import NOT_RUN
 
 from smsfleet.cli.embedded import free_port
 
@@ -132,9 +131,7 @@ class Reader:
     def _runs_here(self, block: Block, command: str) -> bool:
         """Whether it is run now: SLOW is by test_reference.py, NOT_RUN has its reasons."""
         held_to_its_rule(command, block.name)
-        program = program_of(command)
-        found = program not in WHERE_FOUND or shutil.which(program) is not None
-        return found and command not in NOT_RUN and command not in SLOW
+        return is_found(command) and command not in NOT_RUN and command not in SLOW
 
     def _run(self, block: Block, script: str, *, code: int = 0) -> str:
         return "".join(self._shell.run(block.name, script, code=code))

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,16 +23,14 @@ from tests.acceptance.examples import AS, EXAMPLES, SLOW, Example
 from tests.acceptance.fleet import PASSWORD, Fleet, wait_until
 from tests.acceptance.reader import FILES
 from tests.acceptance.shell import Served, Shell, port_of
-from tests.command_rules import goes_on, program_of
+from tests.command_rules import goes_on, is_found
 from tests.documents import DOCS, ROOT, Block, blocks_of, plain
 from tests.integration.test_simulator_control import Esme
-from tests.not_run import NOT_RUN, WHERE_FOUND
+from tests.not_run import NOT_RUN
 
 from smsfleet.cli.embedded import free_port
 
 pytestmark = pytest.mark.server
-
-BLOCKS = [block for block in blocks_of(DOCS / "cli.md") if block.language == "console"]
 
 PEOPLE = "Mobile;First name;name\n+27 99 910 0001;Ann;Ann Smith\n27999100002;Ben;Ben Jones\n"
 
@@ -40,6 +39,19 @@ def heading(block: Block) -> str:
     """The command that a block has the examples of."""
     above = block.page.read_text(encoding="utf-8").splitlines()[: block.line]
     return next(line.strip("# ") for line in reversed(above) if line.startswith("#"))
+
+
+def run_here(block: Block) -> list[str]:
+    """The commands of a block that are run one after the other."""
+    commands = map(plain, block.commands)
+    return [
+        command
+        for command in commands
+        if is_found(command) and command not in NOT_RUN and AS.get(command, command) not in SLOW
+    ]
+
+
+BLOCKS = [block for block in blocks_of(DOCS / "cli.md") if block.language == "console" and run_here(block)]
 
 
 class Examples:
@@ -126,9 +138,8 @@ class Examples:
 
     def _judge(self, shell: Shell, command: str, here: str, example: Example, where: str) -> None:
         if goes_on(command):
-            self.interrupt(
-                shell.serve(here.replace(f"--control {self.toy_control}", "--control 0")), example, where
-            )
+            own = here.replace(f"--control {self.toy_control}", "--control 0")  # another's port is taken
+            self.interrupt(shell.serve(own), example, where)
             return
         said, complained = shell.run(where, here, code=example.code, typed=example.typed)
         told = said + complained
@@ -149,11 +160,6 @@ class Examples:
         assert "Traceback" not in served.said, f"{where}: {served.command}\n{served.said}"
 
 
-def is_found(command: str) -> bool:
-    """Whether the program is here, if it is one that is not everywhere."""
-    return program_of(command) not in WHERE_FOUND or shutil.which(program_of(command)) is not None
-
-
 def is_json(text: str) -> bool:
     """One document, or one in each line."""
     try:
@@ -164,32 +170,28 @@ def is_json(text: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def examples(surroundings: tuple[Fleet, Path], tmp_path_factory: pytest.TempPathFactory) -> Examples:
+def examples(
+    surroundings: tuple[Fleet, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Examples]:
     """What runs them, on the fleet."""
     fleet, binaries = surroundings
-    return Examples(fleet, binaries, tmp_path_factory.mktemp("reference"))
+    started = Examples(fleet, binaries, tmp_path_factory.mktemp("reference"))
+    yield started
+    for slow in started.slow.values():
+        if not slow.ended:
+            slow.end(signal.SIGINT)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=heading)
 def test_every_example_does_what_its_help_says(block: Block, examples: Examples) -> None:
     shell = examples.shell(heading(block))
-    ran = 0
 
     with contextlib.ExitStack() as bound:
         if heading(block).startswith("smsfleet simulator ctl"):
             reference_states.reading(examples.toy_control)
             bound.callback(Esme(examples.toy_port).socket.close)
-        for command in map(plain, block.commands):
-            if command in NOT_RUN or AS.get(command, command) in SLOW:
-                continue
-            if is_found(command):
-                examples.run(shell, command, EXAMPLES[command], f"{block.name} ({heading(block)})")
-                ran += 1
-
-    elsewhere = sum(
-        c in NOT_RUN or AS.get(c, c) in SLOW or not is_found(c) for c in map(plain, block.commands)
-    )
-    assert len(block.commands) == ran + elsewhere
+        for command in run_here(block):
+            examples.run(shell, command, EXAMPLES[command], f"{block.name} ({heading(block)})")
 
 
 @pytest.mark.parametrize(("command", "by"), AS.items())
@@ -199,13 +201,14 @@ def test_the_recipe_of_the_makefile_is_the_command(command: str, by: str) -> Non
     assert recipe.stdout.rstrip().endswith(f"/{command}")
 
 
-@pytest.mark.parametrize("command", SLOW)
+@pytest.mark.parametrize("command", [command for command in SLOW if is_found(command)])
 def test_what_takes_long_does_what_it_says(command: str, examples: Examples) -> None:
-    slow = examples.slow[command]
+    slow, example = examples.slow[command], SLOW[command]
 
     if goes_on(command):
-        examples.interrupt(slow, SLOW[command], command)
+        examples.interrupt(slow, example, command)
     else:
-        wait_until(lambda: slow.ended, f"{command} ends")
-        assert SLOW[command].code == slow.process.returncode, slow.said
-    assert re.search(SLOW[command].shows, slow.said, re.MULTILINE), slow.said
+        wait_until(lambda: slow.ended, f"{command} ends", within_s=240)
+        assert example.code == slow.process.returncode, slow.said
+
+    assert re.search(example.shows, slow.said, re.MULTILINE), slow.said
