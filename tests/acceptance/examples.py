@@ -132,8 +132,8 @@ EXAMPLES = {
     "smsfleet reload": Example("."),
     "SMSFLEET_RATE=50 smsfleet reload": Example("(?i)rate.*50"),
     "smsfleet reload --clear": Example("."),
-    "smsfleet compliance": Example("FAIL +1 bound for 48 hours", code=1),
-    "smsfleet compliance --since 20h --json | jq .verdict": Example('"FAIL"', code=1),
+    "smsfleet compliance": Example("FAIL +1 bound for 48 hours", "restarted", code=1),
+    "smsfleet compliance --since 20h --json | jq .verdict": Example('"FAIL"', "restarted", code=1),
     "smsfleet capture --last 50": Example('"command": "submit_sm"'),
     "smsfleet capture --format pcap --output bind.pcap": Example(r"^\d+ PDUs in bind.pcap"),
     "tshark -r bind.pcap -d tcp.port==2775,smpp": Example("SMPP .*Submit_sm"),
@@ -198,6 +198,8 @@ EXAMPLES = {
     # --- users and browsers
     "smsfleet acl --passwords /srv/smsfleet/passwords > users.acl": Example("^user main-worker .*#[0-9a-f]{64}"),
     "smsfleet acl --passwords /srv/smsfleet/passwords --role worker --role binder": Example("^user main-binder "),
+    "SMSFLEET_ACCOUNT=second SMSFLEET_REDIS_URL=redis://redis:6379/1 smsfleet acl \\\n"
+    "  --passwords /srv/smsfleet/passwords --keep-default >> users.acl": Example("^user second-worker "),
     "SMSFLEET_FLOWER_BASIC_AUTH_FILE=/run/secrets/flower_basic_auth smsfleet flower": Example("Connected to"),
     "smsfleet flower --port 8555 --natural-time=True": Example("Connected to"),
     "smsfleet web user anna --role operator >> .run/secrets/web_users":

@@ -172,6 +172,14 @@ def _said(fleet: Fleet) -> dict[str, object]:
     return dict(json.loads(fleet.command("GET", fleet.keys.binder) or "{}"))
 
 
+def restarted(fleet: Fleet) -> dict[str, str]:
+    """An operator has ended a binder, and started another."""
+    if all(process.running for process in fleet.processes if process.role == "binder"):
+        fleet.end("binder")
+        fleet.start("binder")
+    return {}
+
+
 def without_binder(fleet: Fleet) -> dict[str, str]:
     """The fleet's binder has ended."""
     assert 0 == fleet.end("binder")
@@ -217,6 +225,7 @@ STATES: dict[str, Callable[[Fleet], dict[str, str]]] = {
     "opted out": opted_out,
     "paused": lane_paused,
     "refused login": states.refused_login,
+    "restarted": restarted,
     "running": running,
     "scheduled": scheduled,
     "to unbind": lambda _: {},

@@ -15,6 +15,8 @@ from tests.acceptance.fleet import CLEAN_EXIT_S, Fleet, Process, wait_until
 from tests.command_rules import words_of
 from tests.documents import ROOT, plain
 
+from smsfleet.cli.embedded import free_port
+
 WITHIN_S = 60
 
 TYPED = "a long password\n"
@@ -74,6 +76,8 @@ class Shell:
             "HOME": str(folder),
             "SMSFLEET_RUN_DIR": str(folder / "run"),
             "SMSFLEET_SIMULATOR_CONTROL": str(control_port(fleet)),
+            "SMSFLEET_FLOWER_PORT": str(free_port()),
+            "SMSFLEET_WEB_PORT": str(free_port()),
             **environment,
         }
         (folder / "run").mkdir()

@@ -109,13 +109,12 @@ class Examples:
             SMSFLEET_SMPP_PASSWORD_FILE=str(self._secrets / "smpp"),
             SMSFLEET_SIMULATOR_CONTROL=str(self.toy_control),
             SMSFLEET_FLOWER_BASIC_AUTH_FILE=str(self._secrets / "flower_basic_auth"),
-            SMSFLEET_FLOWER_PORT=str(free_port()),
-            SMSFLEET_WEB_PORT=str(free_port()),
         )
         del shell.environment["SMSFLEET_SMPP_PASSWORD"]
         soon = (datetime.now(UTC) + timedelta(days=20)).isoformat(timespec="minutes")
         shell.words |= {
             "redis://redis:6379/0": self._fleet.redis.url,
+            "redis://redis:6379/1": self._fleet.redis.url.removesuffix("0") + "1",
             "/run/secrets/": f"{self._secrets}/",
             "--control 2776": f"--control {self.toy_control}",
             "--port 6379": f"--port {free_port()}",
