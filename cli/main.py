@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import click
 
+from smsfleet.cli.checkup import REDIS_PAGE
 from smsfleet.config.errors import (
     BinderSilent,
     ConfigError,
@@ -116,7 +117,8 @@ def main(arguments: list[str] | None = None) -> Any:
         color = False if os.environ.get("NO_COLOR") else None  # no-color.org; None: as the terminal can
         return cli.main(args=arguments, prog_name="smsfleet", standalone_mode=True, color=color)
     except SmsfleetError as error:
-        click.echo(f"smsfleet: {error}", err=True)
+        where = f" ({REDIS_PAGE})" if isinstance(error, StoreUnavailable) else ""
+        click.echo(f"smsfleet: {error}{where}", err=True)
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
     except UnicodeEncodeError:
         # Octets of the command line that are no UTF-8 come as surrogates: no server takes them.
