@@ -79,7 +79,7 @@ def _check_files(options: dict[str, Any]) -> None:
         path = options.get(name)
         if path:
             try:
-                os.close(os.open(path, os.O_RDONLY))
+                os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))  # of a pipe nobody may hold the end
             except (OSError, ValueError) as error:
                 raise ValueError(f"{name}={path!r} cannot be read: {error.__class__.__name__}") from None
 

@@ -87,6 +87,8 @@ def test_redis_that_is_away_is_an_error_of_each_check_that_needs_it(look: Look, 
     assert {"redis", "broker", "workers", "binder", "logins", "pauses", "waiting"} == failed
     assert 1 == sum("Connection refused" in finding["found"] for finding in found["findings"])
     assert "error" == said(found, "Redis cannot be used now")
+    (broker,) = [finding for finding in found["findings"] if finding["check"] == "broker"]
+    assert "it is the store's server: see check `redis`" == broker["todo"]
     assert "ok" == said(found, "settings are given")
 
 

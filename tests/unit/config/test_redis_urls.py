@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -77,6 +78,12 @@ def test_a_missing_file_of_tls_is_named_with_its_option(scheme: str, option: str
 
     assert SECRET not in str(caught.value)
     assert url == check_url(url)
+
+
+def test_a_pipe_that_nobody_writes_to_does_not_keep_the_start(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    assert check_url(f"rediss://one/0?ssl_keyfile={tmp_path}/pipe")
 
 
 TLS = "rediss+sentinel://us:pw@one/3?master_name=fleet&ssl_ca_certs=/ca.pem;rediss+sentinel://two:26380"
