@@ -264,6 +264,11 @@ def no_authority(night: Night) -> Iterator[None]:
     yield
 
 
+def no_broker(night: Night) -> Iterator[None]:
+    night.environment["SMSFLEET_BROKER_URL"] = f"redis://127.0.0.1:{free_port()}/0"
+    yield
+
+
 def no_redis(night: Night) -> Iterator[None]:
     night.environment["SMSFLEET_REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
     yield
@@ -326,6 +331,7 @@ TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
     "Is Redis full?": full_redis,
     "Is Redis frozen?": frozen_redis,
     "Does Redis keep what it is given?": forgetful_redis,
+    "Is a broker of its own away?": no_broker,
     "Which file of TLS is missing?": no_authority,
     "Is a clock wrong?": none,
     "Who paused it, and why?": paused,
