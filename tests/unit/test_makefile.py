@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def make(repository: Path, tmp_path: Path):
         done = subprocess.run(
             ["make", "--no-print-directory", f"VENV={venv}", *variables, f"{venv}/{target}"],
             cwd=repository,
+            env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
             capture_output=True,
             text=True,
             check=False,
