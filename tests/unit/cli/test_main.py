@@ -136,7 +136,7 @@ def test_wrong_usage_exits_with_2(smsfleet: Smsfleet, arguments: tuple[str, ...]
 def test_an_error_is_one_line_on_stderr_and_its_exit_code(
     smsfleet: Smsfleet, arguments: tuple[str, ...], settings: dict[str, str], code: int, named: str
 ) -> None:
-    result = smsfleet(*arguments, **settings)
+    result = smsfleet(*arguments, **{"redis_url": NOBODY} | settings)
 
     lines = [line for line in result.stderr.splitlines() if not line.startswith("{")]  # a process' log
     assert (code, "", 1) == (result.exit_code, result.stdout, len(lines))
