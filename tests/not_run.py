@@ -11,6 +11,7 @@ RELEASE = "needs a package index; `make release-check` installs wheel and sdist 
 SUITE = "runs this suite"
 DEVELOPER = "a developer's tool that changes the checkout, or takes minutes"
 MACHINE = "changes the machine: users, files of root, units of systemd. test_systemd.py reads the units"
+UNITS = "needs the files of root and the user that the commands above it make"
 DOCKER = "needs docker and the images; test_compose.py reads the compose file"
 
 NOT_RUN = {
@@ -41,6 +42,11 @@ NOT_RUN = {
     "sudo systemctl daemon-reload": MACHINE,
     "sudo systemctl enable --now smsfleet-binder smsfleet-worker@1 smsfleet-worker@2": MACHINE,
     "journalctl --unit smsfleet-binder --follow": MACHINE,
+    "sudo -u smsfleet sh -c 'set -a; . /etc/smsfleet/smsfleet.env; /opt/smsfleet/bin/smsfleet status'": UNITS,
+    (
+        "sudo sh -c 'set -a; . /etc/smsfleet/smsfleet.env; SMSFLEET_RUN_DIR=/var/lib/smsfleet "
+        "SMSFLEET_SMPP_PASSWORD_FILE=/etc/smsfleet/secrets/smpp_password /opt/smsfleet/bin/smsfleet doctor'"
+    ): UNITS,
     "sudo /opt/smsfleet/bin/pip install 'smsfleet[web,flower] @ file:///srv/dist/smsfleet-0.1.0-py3-none-any.whl'": MACHINE,
     "sudo install -m 0600 web_users /etc/smsfleet/secrets/web_users": MACHINE,
     "sudo install -m 0600 /dev/stdin /etc/smsfleet/secrets/flower_basic_auth": MACHINE,
