@@ -225,14 +225,20 @@ def _expired(job_ttl_s: int) -> dict[str, str]:
     return {"e": "expired", "m": f"it was no job within {within} and is kept no longer"}
 
 
-def duties(runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None], *, limit: int = 100) -> None:
-    """What of campaigns is due: chunks to give out, first or again, and segments of resumed campaigns.
+def release(runtime: Runtime, *, limit: int = 100) -> None:
+    """Let segments of resumed campaigns go on. Raises StoreUnavailable."""
+    while runtime.store.run(runtime.campaigns.release(limit)) == limit:
+        pass
+
+
+def give_out(
+    runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None], *, limit: int = 100
+) -> None:
+    """Give out chunks that are due, first or again.
 
     `publish` takes a campaign, its lane and numbers of chunks. Raises StoreUnavailable.
     """
     store, calls = runtime.store, runtime.campaigns
-    while store.run(calls.release(limit)) == limit:
-        pass
     live, chunks = store.run(calls.due(limit))
     for campaign_id in live:
         lane, numbers = store.run(calls.next_chunks(campaign_id))

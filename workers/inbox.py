@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from smsfleet.config.clock import epoch_ms
-from smsfleet.config.errors import InvalidDestination
+from smsfleet.config.errors import InvalidDestination, RecordError
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import STREAM, target_of
 from smsfleet.config.opt_out import Wish, wish_of
@@ -73,7 +73,11 @@ class Inbox:
         for _ in range(MOST_BATCHES):
             names = store.run(mo.overdue(BATCH))
             for name in names:
-                collected = store.run(mo.collected(name))
+                try:
+                    collected = store.run(mo.collected(name))
+                except RecordError as error:
+                    self._log.error("parts of a message are lost: their record is damaged", error=error)
+                    collected = None
                 if collected is None:
                     store.run(mo.forget(name))
                 elif self._keep(collected) not in {"stale", "repeated"}:

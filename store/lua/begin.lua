@@ -12,7 +12,7 @@
 --   -1 it is in flight already: leave it; -2 its lane or the account is paused: leave it
 -- An operator's pause lets nothing through. The gateway's (it refuses the whole account) lets one segment through
 -- when its time has come: the probe. Segments of a paused campaign make room: they are parked (campaign_release.lua).
--- uses: lib_time lib_tally lib_job lib_outbound lib_opt_out lib_campaign
+-- uses: lib_form lib_time lib_tally lib_job lib_outbound lib_opt_out lib_campaign
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results, intents = {}, {}

@@ -5,7 +5,7 @@
 -- ARGV[4] ms until an idle one is given out again  ARGV[5] ms until it is looked at again  ARGV[6] ttl in seconds
 -- returns {lane letter, number...}: publish the numbered chunks | {''}: no such campaign, or all of it is admitted or
 --   cancelled: it is not looked at any more
--- uses: lib_time lib_campaign
+-- uses: lib_form lib_time lib_campaign
 local now = server_ms(ARGV[2])
 local v = redis.call('HMGET', KEYS[1], 'l', 'n', 'g', 'i', 'd')
 local over = not v[1] or (v[5] and v[2] == v[3] and v[4] == '0') or stopped_as(KEYS[3], ARGV[1]) == 'c'

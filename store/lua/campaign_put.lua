@@ -8,7 +8,7 @@
 -- ARGV[12..] for a retry: row, number of its try ...
 -- returns {word, number...}: taken (publish the numbered chunks) | known (taken before) | full (too many wait: later) |
 --   cancelled | gone (no such campaign) | early (a chunk before it is missing)
--- uses: lib_time lib_campaign
+-- uses: lib_form lib_time lib_campaign
 local now = server_ms(ARGV[2])
 local v = redis.call('HMGET', KEYS[1], 'n', 'g', 'd', 'a')
 if not v[1] then return { 'gone' } end

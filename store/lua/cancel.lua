@@ -9,7 +9,7 @@
 --   c cancelled, now or before, x closed otherwise | else the letter of each segment's state after it: C will never be
 --   sent, S A with the gateway or on the way there, F may have been delivered, R E ended before
 -- An outbound entry stays for begin.lua, which drops it.
--- uses: lib_time lib_tally lib_job
+-- uses: lib_form lib_time lib_tally lib_job
 local id, now = ARGV[1], server_ms(ARGV[2])
 local v = redis.call('HMGET', KEYS[1], 'c', '1', 'e', 'n', 'h', '=')
 if not v[1] then return v[6] and '=' .. v[6] or '' end

@@ -3,7 +3,7 @@
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] how long they must be at 003 (ms)
 -- then for each segment: ref, number
 -- returns how many were closed
--- uses: lib_time lib_tally lib_job
+-- uses: lib_form lib_time lib_tally lib_job
 local now = server_ms(ARGV[1])
 local closed = 0
 local k = 4

@@ -3,6 +3,7 @@
 --   ended with it; `cursor` the last entry that was counted
 -- ARGV[1] entries of one run at most
 -- returns how many were counted; fewer than ARGV[1]: there are no more
+-- uses: lib_form
 local cursor = redis.call('HGET', KEYS[2], 'cursor')
 local start = cursor and ('(' .. cursor) or '-'
 local counts, last, counted = {}, nil, 0

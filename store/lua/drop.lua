@@ -3,7 +3,7 @@
 -- ARGV[1] job id  ARGV[2] now_ms (0: the server's clock)  ARGV[3] reason, `code: message`
 -- ARGV[4] status to show  ARGV[5] text ttl in seconds  ARGV[6] who is called about it, '' for nobody
 -- returns 1 closed, 0 it is not set aside (any more)
--- uses: lib_time lib_tally lib_job
+-- uses: lib_form lib_time lib_tally lib_job
 if redis.call('ZREM', KEYS[3], ARGV[1]) == 0 then return 0 end
 local v = redis.call('HMGET', KEYS[1], 'c', 'e', 'h')
 if not v[1] or not string.find(v[2] or '', '^aside:') then return 0 end

@@ -4,7 +4,7 @@
 -- ARGV[4] the message as JSON, without its last brace  ARGV[5] targets, a line each ('' = the stream only)
 -- ARGV[6] for how many seconds the same octets again are called a duplicate
 -- returns the id in `mo`, '' when another relay has kept it
--- uses: lib_time lib_mo
+-- uses: lib_form lib_time lib_mo
 if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return '' end
 local duplicate = redis.call('EXISTS', KEYS[4]) == 1
 redis.call('SET', KEYS[4], '1', 'EX', ARGV[6])

@@ -7,7 +7,7 @@
 -- then three for each part that was collected: number, digest, entry id
 -- returns the id in `mo` | 'stale' (kept by another, or another part came: nothing done) | 'repeated' (parts of a
 --   message that was kept before, and not all of them: dropped, because nothing is new)
--- uses: lib_time lib_mo
+-- uses: lib_form lib_time lib_mo
 local parts = {}
 for a = 9, #ARGV, 3 do parts[#parts + 1] = { number = ARGV[a], digest = ARGV[a + 1], entry = ARGV[a + 2] } end
 if redis.call('HGET', KEYS[4], 'g') ~= ARGV[6] then return 'stale' end

@@ -5,7 +5,7 @@
 --   member of the recent ones by which the number is found (`number`, or `number|` when it is of one sender),
 --   and 1 when an older entry stays as it is
 -- returns an integer for each: 1 new, 0 opted out before
--- uses: lib_time
+-- uses: lib_form lib_time
 local now = server_ms(ARGV[1])
 local results = {}
 local k = 3

@@ -4,7 +4,7 @@
 -- ARGV[1] job id  ARGV[2] now_ms (0: the server's clock)  ARGV[3] reason, `code: message`
 -- ARGV[4] status to show  ARGV[5] text ttl in seconds  ARGV[6] who is called about it, '' for nobody
 -- returns 1 refused, 0 already refused or admitted, -1 no such job
--- uses: lib_time lib_tally lib_job
+-- uses: lib_form lib_time lib_tally lib_job
 local found = redis.call('HMGET', KEYS[1], 'c', '1', 'e', 'h')
 if not found[1] then return -1 end
 redis.call('ZREM', KEYS[3], ARGV[1])

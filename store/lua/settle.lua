@@ -4,7 +4,7 @@
 -- ARGV for each answer: ref, attempt, command_status (decimal), message_id
 -- returns the number of segments that were taken out of flight; an answer of another attempt than the one in
 --   flight is persisted, and changes nothing else
--- uses: lib_outbound
+-- uses: lib_form lib_outbound
 local refs = {}
 for a = 1, #ARGV, 4 do refs[#refs + 1] = ARGV[a] end
 local intents = redis.call('HMGET', KEYS[1], unpack(refs))

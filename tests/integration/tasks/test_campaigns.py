@@ -625,12 +625,12 @@ def test_the_duties_give_out_what_is_due_and_forget_what_is_gone(runtime: Runtim
     fleet.redis("ZADD", fleet.keys.campaign_chunks, 1, f"{campaign.id}.1")
     published: list[Any] = []
 
-    chunks.duties(runtime, lambda *words: published.append(words))
+    chunks.give_out(runtime, lambda *words: published.append(words))
     chunks.forget(runtime)
     kept = len(campaigns())
     fleet.redis("DEL", fleet.keys.campaign(campaign.id))
     fleet.redis("ZADD", fleet.keys.campaign_chunks, 1, f"{campaign.id}.1")
-    chunks.duties(runtime, lambda *words: published.append(words))
+    chunks.give_out(runtime, lambda *words: published.append(words))
     chunks.forget(runtime)
 
     assert [(campaign.id, "bulk", [1])] == published
