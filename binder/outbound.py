@@ -20,7 +20,7 @@ from smsfleet.config.logs import logger
 from smsfleet.config.timing import Timing
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
-from smsfleet.store.wire import PAUSED, Answer, Entry, Unanswered, Wire
+from smsfleet.store.wire import DAMAGED, PAUSED, Answer, Entry, Unanswered, Wire
 
 BATCH = 200
 """Segments of one begin."""
@@ -197,6 +197,9 @@ class Outbound:
                     self._ready.append((entry, attempt))
                 elif attempt == PAUSED:
                     self._brake.hold_back(entry.lane)
+                elif attempt == DAMAGED:
+                    job_id = entry.ref.rpartition(b"#")[0].decode("utf-8", "replace")
+                    self._log.error("a damaged job is not sent: `smsfleet job` says why", job_id=job_id)
             self._brake.spend(sum(attempt > 0 for attempt in attempts))
             self._doubtful -= refs
         self._counts.begun(entries[0].lane, entries[0].entry_id)

@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import hiredis
@@ -19,7 +19,13 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from smsfleet.config.errors import StoreError, StoreForbidden, StoreMisconfigured, StoreUnavailable
+from smsfleet.config.errors import (
+    RecordError,
+    StoreError,
+    StoreForbidden,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
 from smsfleet.store import forms, servers
 from smsfleet.store.calls import Call
 
@@ -160,6 +166,18 @@ class Store:
         with translated():
             replies = self._replies(calls) if calls else ()
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def run_each(self, calls: Sequence[Call[T]]) -> list[T | None]:
+        """As `run_all`, for calls that only read: None for a record that is damaged, which hides no other."""
+        with suppress(RecordError):
+            return [*self.run_all(calls)]
+        found: list[T | None] = []
+        for call in calls:
+            try:
+                found.append(self.run(call))
+            except RecordError:
+                found.append(None)
+        return found
 
     @contextmanager
     def listening(self, channels: Sequence[bytes]) -> Iterator[Listener]:

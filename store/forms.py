@@ -52,6 +52,11 @@ TODO: Final = (
     " (docs/operations.md)"
 )
 
+TODO_OF_A_JOB: Final = (
+    "something else than this version of smsfleet wrote it, and nothing more of it is sent: look at the"
+    " record, DEL it, and send the text under another id (docs/operations.md)"
+)
+
 MOST_ASKED = 2000
 """Keys of one refused command that are looked at."""
 
@@ -100,16 +105,19 @@ def misfits(keys: Sequence[bytes], replies: Sequence[Any]) -> Iterator[tuple[byt
 def refusal(keys: Sequence[bytes], replies: Sequence[Any]) -> StoreError:
     """The error of a command that the server refused as of the wrong type."""
     for key, found in misfits(keys, replies):
-        error = WrongType if is_of_the_account(key) else RecordError
-        return error(advice(key, found))
+        if is_of_the_account(key):
+            return WrongType(f"{told(key, found)}: {TODO}")
+        if (name := _name(key)).startswith("job:"):
+            return damaged_job(name.removeprefix("job:"), told(key, found))
+        return RecordError(f"{told(key, found)}: {TODO}")
     # Mended meanwhile, or this user may not ask.
     among = ", ".join(shown(key) for key in keys[:5])
     return WrongType(f"a key holds another type than smsfleet keeps in it; among these: {among}; {TODO}")
 
 
-def advice(key: bytes, found: str) -> str:
-    """What is wrong with a key of another type, and what to do."""
-    return f"{told(key, found)}: {TODO}"
+def damaged_job(job_id: str, why: str) -> RecordError:
+    """The error of a job whose record cannot be read: what is wrong with it, and what to do."""
+    return RecordError(f"job {job_id!r} is damaged: {why}; {TODO_OF_A_JOB}")
 
 
 def told(key: bytes, found: str) -> str:

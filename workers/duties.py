@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from smsfleet.config.clock import epoch_ms
-from smsfleet.config.errors import InvalidArgument, RecordError, StoreError, StoreUnavailable, WrongType
+from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable, WrongType
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import WEBHOOK
 from smsfleet.config.repeats import Repeats
@@ -168,17 +167,11 @@ class Duties:
         return published
 
     def _kept(self, due: Sequence[str]) -> Sequence[Kept | None]:
-        """How they are to be published; one that is damaged is not, and keeps no other from it."""
-        store, lifecycle = self._runtime.store, self._runtime.lifecycle
-        with suppress(RecordError):
-            return store.run_all([lifecycle.kept(job_id) for job_id in due])
-        found: list[Kept | None] = []
-        for job_id in due:
-            try:
-                found.append(store.run(lifecycle.kept(job_id)))
-            except RecordError as error:
-                self._log.error("a scheduled job is damaged: it is not sent", job_id=job_id, error=error)
-                found.append(None)
+        """How they are to be published; one that is gone or damaged is not, and keeps no other from it."""
+        found = self._runtime.store.run_each([self._runtime.lifecycle.kept(job_id) for job_id in due])
+        for job_id, job in zip(due, found, strict=True):
+            if job is None:
+                self._log.error("a scheduled job is gone, or damaged: it is not sent", job_id=job_id)
         return found
 
     def _publish(self, jobs: list[Kept]) -> int:

@@ -56,7 +56,7 @@ while a <= #ARGV do
     end
     tokens = tokens - n
     lengths[outbound] = queued + n
-    local history = (found[4] or '') .. string.format('%dQ;', math.max(0, now - tonumber(found[1])))
+    local history = (found[4] or '') .. string.format('%dQ;', math.max(0, now - (tonumber(found[1]) or now)))
     local fields = { 'l', lane_and_policy, 'h', history }
     if client then
       fields[#fields + 1] = 'g'; fields[#fields + 1] = client

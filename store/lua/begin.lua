@@ -10,6 +10,7 @@
 --   0 it is not queued any more (accepted late, expired, cancelled, gone, its campaign is cancelled or paused): its
 --   entry was dropped;
 --   -1 it is in flight already: leave it; -2 its lane or the account is paused: leave it
+--   -3 its job is damaged: its entry was dropped, and the job has the reason if it can have one
 -- An operator's pause lets nothing through. The gateway's (it refuses the whole account) lets one segment through
 -- when its time has come: the probe. Segments of a paused campaign make room: they are parked (campaign_release.lua).
 -- uses: lib_form lib_time lib_tally lib_job lib_outbound lib_opt_out lib_campaign
@@ -73,10 +74,11 @@ for a = 5, #ARGV, 4 do
   local campaign = campaign_state(ref)
   local held_back = paused and not is_unwanted and not campaign and is_held_back(tonumber(ARGV[a + 2]))
   local attempt = not held_back and not is_unwanted and not campaign and mark_at_once(KEYS[k], ARGV[a + 1])
-  local state
+  local state, damaged
   if not attempt and not held_back then
     local job = load_job(KEYS[k], ref, ARGV[a + 1])
     state = job and job.segment.state
+    damaged = not job and redis.call('EXISTS', KEYS[k]) == 1
     if state == 'Q' and lapse(job, now) then
       save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[9], ARGV[3])
       state = job.segment.state
@@ -117,7 +119,8 @@ for a = 5, #ARGV, 4 do
   else
     local lane = tonumber(ARGV[a + 2])
     drop_entry(KEYS[3 + lane], entry)
-    results[#results + 1] = 0
+    if damaged then redis.pcall('HSET', KEYS[k], 'e', 'damaged: segment ' .. ARGV[a + 1] .. ' was not sent') end
+    results[#results + 1] = damaged and -3 or 0
   end
   k = k + 2
 end

@@ -7,7 +7,8 @@
 if redis.call('ZREM', KEYS[3], ARGV[1]) == 0 then return 0 end
 local v = redis.call('HMGET', KEYS[1], 'c', 'e', 'h')
 if not v[1] or not string.find(v[2] or '', '^aside:') then return 0 end
-local line = string.format('%dY;', math.max(0, server_ms(ARGV[2]) - tonumber(v[1])))
+local now = server_ms(ARGV[2])
+local line = string.format('%dY;', math.max(0, now - (tonumber(v[1]) or now)))
 redis.call('HSET', KEYS[1], 'e', ARGV[3], 's', ARGV[4], 'h', (v[3] or '') .. line)
 redis.call('EXPIRE', KEYS[2], ARGV[5])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'b', ARGV[6]) end

@@ -8,7 +8,7 @@ if not v[1] then return -1 end
 redis.call('ZREM', KEYS[2], ARGV[1])
 if v[2] or v[3] then return 0 end
 local now = server_ms(ARGV[2])
-local line = string.format('%dB;', math.max(0, now - tonumber(v[1])))
+local line = string.format('%dB;', math.max(0, now - (tonumber(v[1]) or now)))
 redis.call('HSET', KEYS[1], 'e', ARGV[3], 'h', (v[4] or '') .. line)
 redis.call('ZADD', KEYS[3], string.format('%d', now), ARGV[1])
 return 1

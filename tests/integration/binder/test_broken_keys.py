@@ -111,6 +111,20 @@ async def test_it_leads_when_what_stands_for_the_lease_is_gone(
     await eventually(lambda: binder.state is State.BOUND)
 
 
+async def test_a_damaged_job_is_named_when_it_is_left_out(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    message = account.send()
+    account.store.run(Call(("HSET", account.keys.job(message.job_id), "1", "garbage"), int))
+    with capture_logs() as said:
+        binders.start(account, simulator.port)
+
+        await eventually(lambda: [line for line in said if "a damaged job is not sent" in line["event"]])
+
+    assert [message.job_id] == [line["job_id"] for line in said if "damaged" in line["event"]]
+    assert 0 == times_accepted(simulator, message)
+
+
 async def test_an_intent_of_another_form_is_taken_out_of_flight(
     account: Account, simulator: Simulator, binders: Binders
 ) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.integration.store.steps import TO, Fleet, admission
+from tests.integration.store.steps import NOW_MS, TO, Fleet, admission
 
+from smsfleet.config.errors import RecordError
 from smsfleet.store.facts import UNREADABLE
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.store.outbox import Outbox, Ready, Unreadable
-from smsfleet.store.wire import DROPPED
+from smsfleet.store.wire import DAMAGED, DROPPED
 
 
 def as_a_string(fleet: Fleet) -> None:
@@ -33,8 +34,88 @@ def test_a_damaged_job_is_dropped_and_its_neighbours_begin(
         fleet.take_in_and_admit(job_id)
     damage(fleet)
 
-    assert [1, DROPPED, 1] == fleet.take_and_begin()
+    assert [1, DAMAGED, 1] == fleet.take_and_begin()
     assert [b"before#1", b"behind#1"] == fleet.outbound()
+
+
+def test_a_damaged_job_that_begin_leaves_out_has_the_reason(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("bad")
+    without_a_segment(fleet)
+
+    fleet.take_and_begin()
+
+    assert b"damaged: segment 1 was not sent" == fleet.redis("HGET", fleet.keys.job("bad"), "e")
+
+
+def test_a_job_that_is_gone_is_dropped_and_not_made_anew(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("gone")
+    fleet.redis("DEL", fleet.keys.job("gone"))
+
+    assert [DROPPED] == fleet.take_and_begin()
+    assert 0 == fleet.redis("EXISTS", fleet.keys.job("gone"))
+
+
+@DAMAGES
+def test_a_damaged_job_says_what_is_wrong_and_what_to_do(
+    fleet: Fleet, damage: Callable[[Fleet], None]
+) -> None:
+    fleet.take_in_and_admit("bad")
+    damage(fleet)
+    wrong = r"job 'bad' is damaged: .*(is a string, not a hash|cannot be read).*; .*DEL it.*another id"
+
+    with pytest.raises(RecordError, match=wrong):
+        fleet.job("bad")
+    with pytest.raises(RecordError, match=wrong):
+        fleet.cancel("bad")
+
+
+def test_what_waits_of_a_damaged_text_is_cancelled_as_far_as_it_can_be_read(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("bad", segments=3)
+    fleet.redis("HSET", fleet.keys.job("bad"), "2", "garbage")
+
+    with pytest.raises(RecordError, match="segment 2 cannot be read"):
+        fleet.cancel("bad")
+
+    assert [DROPPED, DAMAGED, DROPPED] == fleet.take_and_begin()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("c", "soon"), ("c", "9" * 20), ("l", "x"), ("l", "nZ"), ("n", "many"), ("n", "2"), ("1", "Z0,,,,,,"),
+        (b"\xff", "x", "c", "x"), ("s", "x"),
+    ],
+)  # fmt: skip
+def test_every_field_that_cannot_be_read_is_a_damage(fleet: Fleet, fields: tuple[str | bytes, ...]) -> None:
+    fleet.take_in_and_admit("bad")
+    fleet.redis("HSET", fleet.keys.job("bad"), *fields)
+
+    with pytest.raises(RecordError, match="job 'bad' is damaged: "):
+        fleet.job("bad")
+
+
+@pytest.mark.parametrize("step", ["admit", "refuse", "set aside", "publish"])
+def test_a_job_of_no_date_does_not_end_a_script(fleet: Fleet, step: str) -> None:
+    fleet.take_in_later("bad", NOW_MS) if step == "publish" else fleet.take_in("bad")
+    fleet.redis("HSET", fleet.keys.job("bad"), "c", "soon")
+    calls = {
+        "admit": lambda: fleet.admit(admission("bad", "normal", "hold", 1, None, 1)).results[0],
+        "refuse": lambda: fleet.run(fleet.jobs.refuse("bad", "normal", "x: y", 5)),
+        "set aside": lambda: fleet.run(fleet.lifecycle.set_aside("bad", "normal", "x")),
+        "publish": lambda: fleet.run(fleet.lifecycle.publish_due("bad", "normal", None)),
+    }
+
+    assert 1 == calls[step]()
+
+
+def test_each_record_that_can_be_read_is_read(fleet: Fleet) -> None:
+    for job_id in ("good", "bad"):
+        fleet.take_in(job_id)
+    as_a_string(fleet)
+
+    found = fleet.store.run_each([fleet.jobs.read(job_id) for job_id in ("bad", "good", "never")])
+
+    assert [None, "good", None] == [record and getattr(record, "job_id", None) for record in found]
 
 
 @DAMAGES

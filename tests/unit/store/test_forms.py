@@ -92,7 +92,7 @@ def test_a_refusal_is_of_the_account_or_of_a_record(key: bytes, error: type[Stor
     raised = refusal([KEYS.pause, key], [b"hash", b"list"])
 
     assert error is type(raised)
-    assert f"the key {key.decode()} is a list, not a hash: " in str(raised)
+    assert f"the key {key.decode()} is a list, not a hash" in str(raised)
 
 
 def test_who_may_not_ask_for_types_is_told_the_keys() -> None:
