@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call
-from smsfleet.store.campaign_records import CLASSES
+from smsfleet.store.campaign_records import CLASSES, OPEN_CLASSES
 from smsfleet.store.jobs import QUOTA_TTL_S, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.records import LANE_LETTER, LANE_OF_LETTER, pack_policy
@@ -285,10 +285,11 @@ class Campaigns:
     # --- control -------------------------------------------------------------------------------
 
     def stop(self, campaign_id: str, letter: str) -> Call[int]:
-        """P pause, c cancel, r resume: 1 done, 0 nothing to do, -1 no such campaign."""
+        """P pause, c cancel, r resume: 1 done, 0 nothing to do, or it is finished, -1 no such campaign."""
         keys = self._keys
-        script_keys = [keys.campaign(campaign_id), keys.campaigns_stopped]
-        return eval_call(script("campaign_stop"), script_keys, (campaign_id, self._now_ms, letter), int)
+        script_keys = [keys.campaign(campaign_id), keys.campaigns_stopped, keys.campaigns_tally]
+        arguments = (campaign_id, self._now_ms, letter, *OPEN_CLASSES)
+        return eval_call(script("campaign_stop"), script_keys, arguments, int)
 
     def set_rate(self, campaign_id: str, rate: float | None) -> Call[int]:
         """Segments a second of a campaign, None for no rate of its own; 0: no such campaign."""

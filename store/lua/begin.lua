@@ -119,7 +119,7 @@ for a = 5, #ARGV, 4 do
   else
     local lane = tonumber(ARGV[a + 2])
     drop_entry(KEYS[3 + lane], entry)
-    if damaged then redis.pcall('HSET', KEYS[k], 'e', 'damaged: segment ' .. ARGV[a + 1] .. ' was not sent') end
+    if damaged then redis.pcall('HSET', KEYS[k], 'e', string.format('damaged: segment %s was not sent', ARGV[a + 1])) end
     results[#results + 1] = damaged and -3 or 0
   end
   k = k + 2

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.store.steps import NOW_MS, TEMPORARY, TO, Fleet, admission
 
 from smsfleet.config.errors import Fenced, RecordError, StoreError, WrongType
+from smsfleet.store.checkup import Checkup
 from smsfleet.store.keys import Keys
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.store.snapshot import Snapshots
@@ -125,6 +126,15 @@ def test_what_operators_see_names_it(fleet: Fleet) -> None:
 
     with pytest.raises(WrongType, match=":held is a set, not a sorted set"):
         fleet.run(Snapshots(fleet.keys).read())
+
+
+def test_the_doctor_is_told_of_each(fleet: Fleet) -> None:  # types.lua
+    spoil(fleet, fleet.keys.held)
+    spoil(fleet, fleet.keys.watermark["bulk"])
+
+    assert {
+        "the key {main}:held is a set, not a sorted set", "the key {main}:watermark:bulk is a set, not a string"
+    } == set(fleet.run(Checkup(fleet.keys).misfits()))  # fmt: skip
 
 
 def test_a_lease_of_another_type_is_no_other_binder(fleet: Fleet) -> None:
