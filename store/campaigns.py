@@ -219,6 +219,15 @@ class Campaigns:
             lambda reply: Handled(reply[0].decode(), reply[1], reply[2], reply[3], reply[4:]),
         )
 
+    def retried_of(self, campaign_id: str, number: int) -> Call[list[str]]:
+        """The rows of a chunk of a retry, `row.try`, though it is kept no more; none for another chunk."""
+        command = ("HGET", self._keys.retried_rows(campaign_id), f"={number}")
+        return Call(command, lambda reply: (reply or b"").decode().split())
+
+    def forget_retried_of(self, campaign_id: str, number: int) -> Call[int]:
+        """They are jobs, or refused."""
+        return Call(("HDEL", self._keys.retried_rows(campaign_id), f"={number}"), int)
+
     def put_back(self, campaign_id: str, number: int, wait_ms: int) -> Call[int]:
         """Leave a chunk: it is given out again after `wait_ms`."""
         arguments = (f"{campaign_id}.{number}", self._now_ms, wait_ms)
@@ -249,16 +258,26 @@ class Campaigns:
         """The lane of a campaign; None: there is no such."""
         return Call(
             ("HGET", self._keys.campaign(campaign_id), "l"),
-            lambda reply: None if reply is None else LANE_OF_LETTER[reply.decode()],
+            lambda reply: None if reply is None else LANE_OF_LETTER.get(reply.decode("latin-1")),
         )
 
-    def next_chunks(self, campaign_id: str) -> Call[tuple[str, list[int]]]:
-        """Give out what may be handled: the lane (empty: nothing any more) and the chunks to publish."""
+    def key(self, campaign_id: str) -> Call[str]:
+        """The idempotency key of a campaign; empty when it has none."""
+        command = ("HGET", self._keys.campaign(campaign_id), "key")
+        return Call(command, lambda reply: (reply or b"").decode("ascii", "replace"))
+
+    def next_chunks(self, campaign_id: str, idempotency_key: str = "") -> Call[tuple[str, list[int]]]:
+        """Give out what may be handled: the lane (empty: nothing any more) and the chunks to publish.
+
+        The idempotency key that is given is kept as long as the campaign.
+        """
         keys = self._keys
         script_keys = [
             keys.campaign(campaign_id), keys.campaign_chunks, keys.campaigns_stopped, keys.campaigns_live,
-            keys.content(campaign_id),
+            keys.content(campaign_id), keys.refused_rows(campaign_id), keys.retried_rows(campaign_id),
         ]  # fmt: skip
+        if idempotency_key:
+            script_keys.append(keys.campaign_key(idempotency_key))
         arguments = (campaign_id, self._now_ms, IN_PLAY, self._margin_ms, LOOK_MS, self._job_ttl_s)
         return eval_call(
             script("campaign_next"),

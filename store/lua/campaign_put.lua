@@ -27,6 +27,10 @@ redis.call('HINCRBY', KEYS[1], retry and 'y' or 'r', ARGV[4])
 if ARGV[11] == 'last' then redis.call('HSET', KEYS[1], 'd', 1) end
 if #ARGV > 11 then
   redis.call('HSET', KEYS[7], unpack(ARGV, 12))
+  -- which rows these are, for when the chunk is kept no longer than its campaign is paused
+  local names = {}
+  for a = 12, #ARGV, 2 do names[#names + 1] = ARGV[a] .. '.' .. ARGV[a + 1] end
+  redis.call('HSET', KEYS[7], string.format('=%d', number), table.concat(names, ' '))
   redis.call('EXPIRE', KEYS[7], ttl)
 end
 redis.call('EXPIRE', KEYS[1], ttl)

@@ -750,3 +750,35 @@ def test_an_expired_campaign_leaves_the_lists(fleet: Fleet) -> None:
     )
     assert fleet.redis("EXISTS", *left) == 0
     assert fleet.run(calls(fleet).begun(0, 10)) == []
+
+
+def test_the_key_of_a_campaign_lives_as_long_as_it(fleet: Fleet) -> None:
+    begin(fleet, idempotency_key="autumn")
+    put(fleet, 1, kind="last")
+    key = fleet.keys.campaign_key("autumn")
+    fleet.redis("EXPIRE", key, 60)
+    assert "autumn" == fleet.run(calls(fleet).key(ID))
+
+    fleet.run(calls(fleet).next_chunks(ID, "autumn"))
+    while_it_waits = fleet.ttl_s(key)
+    admit(fleet, [row(1), row(2)])
+    fleet.redis("EXPIRE", key, 60)
+    fleet.run(calls(fleet).next_chunks(ID, "autumn"))
+
+    assert [JOB_TTL_S] * 3 == [while_it_waits, fleet.ttl_s(key), fleet.ttl_s(fleet.keys.campaign(ID))]
+
+
+def test_the_lists_of_a_campaign_live_as_long_as_rows_wait(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1)
+    admit(fleet, [refused(1), refused(2)])
+    put(fleet, 2, kind="last")
+    put(fleet, 3, kind="retry", tries=[(1, 2), (2, 2)])
+    kept = (fleet.keys.refused_rows(ID), fleet.keys.retried_rows(ID))
+    for key in kept:
+        fleet.redis("EXPIRE", key, 60)
+
+    fleet.run(calls(fleet).next_chunks(ID))
+
+    assert [JOB_TTL_S] * 2 == [fleet.ttl_s(key) for key in kept]
+    assert ["1.2", "2.2"] == fleet.run(calls(fleet).retried_of(ID, 3))
