@@ -168,7 +168,7 @@ class Store:
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
 
     def run_each(self, calls: Sequence[Call[T]]) -> list[T | None]:
-        """As `run_all`, for calls that only read: None for a record that is damaged, which hides no other."""
+        """As `run_all`, for calls that may run twice: None for a damaged record, which hides no other."""
         with suppress(RecordError):
             return [*self.run_all(calls)]
         found: list[T | None] = []

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.codes import command_status
-from smsfleet.config.errors import InvalidDestination, PduError, WrongType
+from smsfleet.config.errors import InvalidDestination, PduError, StoreError, StoreUnavailable, WrongType
 from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.pdu import DeliverSm
@@ -144,7 +144,31 @@ class Relay:
         """
         by_day = self._runtime.facts.by_day
         for of_a_day in zip_longest(by_day(responses), by_day(deliveries), fillvalue=()):
-            self._apply(*of_a_day)
+            try:
+                self._apply(*of_a_day)
+            except StoreUnavailable:
+                raise
+            except StoreError as error:
+                self._apply_one_by_one(*of_a_day, error)
+
+    def _apply_one_by_one(
+        self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact], error: StoreError
+    ) -> None:
+        """A fact that the store refuses, as its record is damaged, must not hold up its batch, nor end us."""
+        if len(responses) + len(deliveries) > 1:
+            for response in responses:
+                self.apply([response], [])
+            for delivery in deliveries:
+                self.apply([], [delivery])
+            return
+        if (left_out := self._lines.ask("refused", time.monotonic())) is not None:
+            self._log.error(
+                "a fact cannot be applied: an answer is tried again, a deliver_sm is kept in `dead`",
+                error=error,
+                left_out=left_out,
+            )
+        for delivery in deliveries:
+            self._runtime.store.run(self._runtime.facts.bury(delivery, f"cannot be applied: {error}"))
 
     def _apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
         receipts, dead = self._receipts(deliveries)

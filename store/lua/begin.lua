@@ -19,7 +19,9 @@ local now = server_ms(ARGV[2])
 local results, intents = {}, {}
 local orders = redis.call('HMGET', KEYS[7], 'high', 'normal', 'bulk', 'all', 'gateway', 'probe', 'every')
 local paused = orders[1] or orders[2] or orders[3] or orders[4] or orders[5]
-local probing = orders[5] and now >= (tonumber(orders[6] or 0) or 0)
+local probe_at = tonumber(orders[6] or 0) or 0
+-- later than the next one can be: the clock was set back
+local probing = orders[5] and (now >= probe_at or probe_at > now + (tonumber(orders[7] or 0) or 0))
 
 local function is_held_back(lane)
   return orders[4] or orders[lane] or (orders[5] and not probing)

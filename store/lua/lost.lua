@@ -17,7 +17,7 @@ for a = 5, #ARGV, 4 do
   local ref = ARGV[a]
   local intent = redis.call('HGET', KEYS[2], ref)
   local attempt, lane, entry
-  if intent then attempt, lane, entry = string.match(intent, '^(%d+),(%d),([^,]+),') end
+  if intent then attempt, lane, entry = string.match(intent, '^(%d+),([123]),([^,]+),') end
   if intent and not entry then -- not of our form: nobody's
     redis.call('HDEL', KEYS[2], ref)
     results[#results + 1] = '-'

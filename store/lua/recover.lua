@@ -16,7 +16,7 @@ for a = 5, #ARGV, 2 do
   local ref = ARGV[a]
   local intent = redis.call('HGET', KEYS[2], ref)
   local attempt, lane, entry, token
-  if intent then attempt, lane, entry, token = string.match(intent, '^(%d+),(%d),([^,]+),(.*)$') end
+  if intent then attempt, lane, entry, token = string.match(intent, '^(%d+),([123]),([^,]+),(.*)$') end
   if intent and not entry then -- not of our form: nobody's
     redis.call('HDEL', KEYS[2], ref)
     results[#results + 1] = '-'

@@ -14,7 +14,7 @@ for i = 1, #refs do
   local ref, attempt, code = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   local body
   local of, lane, entry
-  if intents[i] then of, lane, entry = string.match(intents[i], '^(%d+),(%d),([^,]+),') end
+  if intents[i] then of, lane, entry = string.match(intents[i], '^(%d+),([123]),([^,]+),') end
   if of == attempt then
     lane = tonumber(lane)
     if code ~= '0' then body = body_of(KEYS[2 + lane], entry) end

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tests.integration.store.steps import NOW_MS, TEMPORARY, Fleet
+from tests.integration.store.steps import DAY, NOW_MS, TEMPORARY, Fleet
 from tests.integration.workers.conftest import Outage
 from tests.integration.workers.test_duties import Recorder
 from tests.integration.workers.test_inbox import kept, parts, waits_no_longer
@@ -165,3 +165,28 @@ def test_receipts_are_applied_while_the_rate_is_broken_and_answers_wait(
 
     assert (4, "S") == (fleet.job("j1").status, fleet.states("j2"))
     assert 1 == fleet.redis("XLEN", fleet.keys.responses)
+
+
+@pytest.mark.parametrize("what", ["orphan", "index"])
+def test_a_fact_whose_record_is_damaged_holds_up_no_other(
+    runtime: Runtime, fleet: Fleet, said: list[Any], what: str
+) -> None:
+    (good,) = fleet.send("good")
+    fleet.answer(good, message_id=b"M2")
+    if what == "orphan":
+        fleet.redis("SET", fleet.keys.orphan(b"M1"), "no list")
+        arrive(fleet, receipt("M1"), receipt("M2"))
+    else:
+        (bad,) = fleet.send("bad")
+        fleet.redis("SET", fleet.keys.index(b"M1", DAY), "no hash")
+        fleet.settle(bad, message_id=b"M1")
+        arrive(fleet, receipt("M2"))
+
+    relay(runtime).step(1)
+
+    assert 4 == fleet.job("good").status
+    left = [
+        fleet.redis("XLEN", key) for key in (fleet.keys.responses, fleet.keys.deliveries, fleet.keys.dead)
+    ]
+    assert ([0, 0, 1] if what == "orphan" else [1, 0, 0]) == left
+    assert any("M1 is a string, not a list" in e or ":index:" in e for e in errors(said))
