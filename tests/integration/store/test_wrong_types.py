@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from tests.integration.store.steps import NOW_MS, TEMPORARY, TO, Fleet, admission
 
+from smsfleet.cli.embedded import EmbeddedServer
 from smsfleet.config.errors import Fenced, RecordError, StoreError, WrongType
 from smsfleet.store.checkup import Checkup
+from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.store.snapshot import Snapshots
@@ -176,3 +178,20 @@ def test_keys_of_another_account_are_not_asked_for(fleet: Fleet) -> None:
     spoil(fleet, other.rate)
 
     assert fleet.standing.set_rate is None
+
+
+@pytest.mark.server
+def test_a_user_who_may_not_ask_for_types_works_as_before(server: EmbeddedServer, real_store: Store) -> None:
+    Fleet(real_store).redis("ACL SETUSER", "before", "on", ">pw", "~*", "&*", "+@all", "-type")
+    store = Store.connect(server.url.replace("redis://", "redis://before:pw@"))
+    fleet = Fleet(store)
+    fleet.lead("A")
+
+    (ref,) = fleet.send()
+    assert 1 == fleet.settle(ref)
+    fleet.redis("DEL", fleet.keys.pause)
+    fleet.redis("SET", fleet.keys.pause, "x")
+    with pytest.raises(WrongType, match="among these: .*:pause"):
+        fleet.run(fleet.standings.read())
+    store.close()
+    Fleet(real_store).redis("ACL DELUSER", "before")
