@@ -41,8 +41,8 @@ FORMS: Final = {
 }  # fmt: skip
 """By the name behind the account; one that ends in a colon is of many keys. The longest that fits counts."""
 
-OF_LANES: Final = ("outbound:", "intake:", "watermark:")
-"""There is one for each lane: the whole account needs it, as it needs the keys that are alone."""
+OF_ALL: Final = ("outbound:", "intake:", "watermark:", "credits:", "quota:")
+"""There is one for each lane, or day: the whole account needs it, as it needs the keys that are alone."""
 
 OF_A_CAMPAIGN: Final = {"chunk": STRING, "refused": SORTED_SET, "retried": HASH, "numbers": SET}
 """By the word behind `campaign:<id>:`."""
@@ -72,7 +72,7 @@ def form_of(key: bytes) -> str:
 def is_of_the_account(key: bytes) -> bool:
     """Whether the whole account needs this key; else it is one record of many."""
     name = _name(key)
-    return name in FORMS or _sort(name) in OF_LANES
+    return name in FORMS or _sort(name) in OF_ALL
 
 
 def shown(key: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.codes import command_status
-from smsfleet.config.errors import InvalidDestination, PduError, StoreError, StoreUnavailable, WrongType
+from smsfleet.config.errors import InvalidDestination, PduError, RecordError, WrongType
 from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.pdu import DeliverSm
@@ -146,13 +146,11 @@ class Relay:
         for of_a_day in zip_longest(by_day(responses), by_day(deliveries), fillvalue=()):
             try:
                 self._apply(*of_a_day)
-            except StoreUnavailable:
-                raise
-            except StoreError as error:
+            except RecordError as error:
                 self._apply_one_by_one(*of_a_day, error)
 
     def _apply_one_by_one(
-        self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact], error: StoreError
+        self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact], error: RecordError
     ) -> None:
         """A fact that the store refuses, as its record is damaged, must not hold up its batch, nor end us."""
         if len(responses) + len(deliveries) > 1:

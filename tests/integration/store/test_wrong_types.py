@@ -191,7 +191,7 @@ def test_a_user_who_may_not_ask_for_types_works_as_before(server: EmbeddedServer
     assert 1 == fleet.settle(ref)
     fleet.redis("DEL", fleet.keys.pause)
     fleet.redis("SET", fleet.keys.pause, "x")
-    with pytest.raises(WrongType, match="among these: .*:pause"):
+    with pytest.raises(WrongType, match=r"among these: .*:pause"):
         fleet.run(fleet.standings.read())
     store.close()
     Fleet(real_store).redis("ACL DELUSER", "before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -165,6 +166,20 @@ def test_receipts_are_applied_while_the_rate_is_broken_and_answers_wait(
 
     assert (4, "S") == (fleet.job("j1").status, fleet.states("j2"))
     assert 1 == fleet.redis("XLEN", fleet.keys.responses)
+
+
+def test_receipts_wait_while_the_book_of_the_day_is_broken(runtime: Runtime, fleet: Fleet) -> None:
+    (ref,) = fleet.send()
+    fleet.answer(ref)
+    arrive(fleet, receipt())
+    ((entry_id, _),) = fleet.redis("XRANGE", fleet.keys.deliveries, "-", "+")
+    day = time.strftime("%Y%m%d", time.gmtime(int(entry_id.partition(b"-")[0]) / 1000))
+    spoil(fleet, f"credits:{day}")
+
+    with pytest.raises(StoreUnavailable, match=f":credits:{day} is a set, not a hash"):
+        relay(runtime).step(1)
+
+    assert [1, 0] == [fleet.redis("XLEN", key) for key in (fleet.keys.deliveries, fleet.keys.dead)]
 
 
 @pytest.mark.parametrize("what", ["orphan", "index"])

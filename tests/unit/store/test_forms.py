@@ -68,9 +68,12 @@ def test_a_script_that_looks_at_its_keys_knows_the_type_of_each(name: str) -> No
 
 
 def test_a_record_of_many_is_not_the_account() -> None:
-    assert [True, True, True] == [
-        is_of_the_account(key) for key in (KEYS.rate, KEYS.outbound["high"], KEYS.opted_out_recently)
-    ]
+    assert [True] * 5 == [
+        is_of_the_account(key)
+        for key in (
+            KEYS.rate, KEYS.outbound["high"], KEYS.opted_out_recently, KEYS.quota(7), KEYS.credits_of("20261128")
+        )
+    ]  # fmt: skip
     assert [False] * 4 == [
         is_of_the_account(key)
         for key in (KEYS.job("rate"), KEYS.parts("x"), KEYS.opted_out_bucket(1), KEYS.chunk("Cabcdefghij", 1))
