@@ -185,8 +185,9 @@ class Relay:
         try:
             replies = self._runtime.store.run_all(calls)
         except WrongType:  # the facts stay where they are, and come again; receipts may need other keys
-            if responses:
-                self._apply_all(receipts, [b""] * len(receipts), day)
+            if responses:  # without a flag it may be of an id that one of these answers gives
+                flagged = [read for read in receipts if read.receipt.flagged]
+                self._apply_all(flagged, [b""] * len(flagged), day)
             raise
         for fact in responses:
             if fact.ref == UNREADABLE:

@@ -157,7 +157,7 @@ def test_receipts_are_applied_while_the_rate_is_broken_and_answers_wait(
     (first,), (second,) = fleet.send("j1"), fleet.send("j2")
     fleet.answer(first, message_id=b"M1")
     fleet.settle(second, message_id=b"M2")
-    arrive(fleet, receipt("M1"))
+    arrive(fleet, receipt("M1"), receipt("M2", esm_class=0))
     spoil(fleet, "rate")
     one = relay(runtime)
 
@@ -165,7 +165,8 @@ def test_receipts_are_applied_while_the_rate_is_broken_and_answers_wait(
         one.step(1)
 
     assert (4, "S") == (fleet.job("j1").status, fleet.states("j2"))
-    assert 1 == fleet.redis("XLEN", fleet.keys.responses)
+    assert [1, 1] == [fleet.redis("XLEN", key) for key in (fleet.keys.responses, fleet.keys.deliveries)]
+    assert 0 == fleet.redis("XLEN", fleet.keys.mo), "a receipt without a flag is no message"
 
 
 def test_receipts_wait_while_the_book_of_the_day_is_broken(runtime: Runtime, fleet: Fleet) -> None:
