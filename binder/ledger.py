@@ -18,7 +18,7 @@ from typing import Any, Self, TypeAlias
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.logins import LoginFile
 from smsfleet.binder.refusals import MEND, Stop, advice, advice_of_stop
-from smsfleet.config.errors import StoreUnavailable
+from smsfleet.config.errors import StoreUnavailable, WrongType
 from smsfleet.config.logs import logger
 from smsfleet.config.timing import Timing
 from smsfleet.store.calls import Call
@@ -231,9 +231,18 @@ class BindLedger:
 
     async def run(self) -> None:
         """Tell Redis outcomes, and look what has changed there, for ever."""
+        said = ""
         while True:
-            with contextlib.suppress(StoreUnavailable):
+            try:
                 await self._compare()
+            except WrongType as error:
+                if said != str(error):
+                    self._log.error("the bind ledger cannot be read: no login is tried", error=error)
+                said = str(error)
+            except StoreUnavailable:
+                pass
+            else:
+                said = ""
             self._told.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_s):

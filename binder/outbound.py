@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +15,12 @@ from smsfleet.binder.leadership import Leadership
 from smsfleet.binder.places import Places
 from smsfleet.binder.transport import Link, Token
 from smsfleet.config.codes import ESME_ROPTPARNOTALLWD
-from smsfleet.config.errors import EncodeError, PduError, SessionError, StoreUnavailable
+from smsfleet.config.errors import EncodeError, PduError, SessionError, StoreUnavailable, WrongType
 from smsfleet.config.logs import logger
 from smsfleet.config.timing import Timing
 from smsfleet.store.calls import Call
 from smsfleet.store.client import AsyncStore
-from smsfleet.store.wire import PAUSED, Answer, Entry, Unanswered, Wire
+from smsfleet.store.wire import DAMAGED, PAUSED, Answer, Entry, Unanswered, Wire
 
 BATCH = 200
 """Segments of one begin."""
@@ -78,6 +77,8 @@ class Outbound:
         self._doubtful: set[bytes] = set()
         self._strangers: dict[bytes, bytes] = {}
         self._compare_due = False
+        self._is_blind = False
+        """whether it was said that the account's standing cannot be read"""
         self.room = asyncio.Event()
         """set at every event of the link and when answers are persisted: there may be room, or no link"""
         self.submitting = asyncio.Lock()
@@ -196,6 +197,9 @@ class Outbound:
                     self._ready.append((entry, attempt))
                 elif attempt == PAUSED:
                     self._brake.hold_back(entry.lane)
+                elif attempt == DAMAGED:
+                    job_id = entry.ref.rpartition(b"#")[0].decode("utf-8", "replace")
+                    self._log.error("a damaged job is not sent: `smsfleet job` says why", job_id=job_id)
             self._brake.spend(sum(attempt > 0 for attempt in attempts))
             self._doubtful -= refs
         self._counts.begun(entries[0].lane, entries[0].entry_id)
@@ -252,8 +256,16 @@ class Outbound:
             await self._look_at_standing()
 
     async def _look_at_standing(self) -> None:
-        with contextlib.suppress(StoreUnavailable):  # `begin` looks itself; the rate stays as it was
+        try:
             self._brake.heed(await self._store.run(self._wire.standing()))
+        except WrongType as error:
+            if not self._is_blind:
+                self._log.error("the rate and the pauses cannot be read: they stay as they were", error=error)
+            self._is_blind = True
+        except StoreUnavailable:  # `begin` looks itself; the rate stays as it was
+            return
+        else:
+            self._is_blind = False
 
     # --- Redis' picture and ours ---------------------------------------------------------------
 

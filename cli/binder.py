@@ -123,6 +123,20 @@ def make_binder(  # noqa: PLR0913 - what tests and the rehearsal give their own
     )
 
 
+class Reloads:
+    """The reloads by SIGHUP that have not ended: the loop itself keeps no hold of a task."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+        self.running: set[asyncio.Task[None]] = set()
+
+    def begin(self) -> None:
+        """Begin one."""
+        task = asyncio.create_task(reload_for_all(self._store))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+
+
 def check_version(settings: Settings, smpp: SmppSettings) -> None:
     """Raise ConfigError when long messages are to travel in TLVs, which the bind's version does not have."""
     if smpp.interface_version == "3.3" and settings.long_messages != "udh":
@@ -151,6 +165,7 @@ async def run_binder() -> None:
     )
     journal, capture = Journal(store, JournalLog(keys)), Capture(smpp.capture_pdus)
     helpers: list[asyncio.Task[None]] = []
+    reloads = Reloads(store)
     try:
         binder = make_binder(settings, smpp, store, journal=journal, tap=capture.tap)
         if not settings.allow_volatile_redis:
@@ -158,10 +173,7 @@ async def run_binder() -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, binder.stop)
-        reloads: set[asyncio.Task[None]] = set()  # the loop itself keeps no hold of a task
-        loop.add_signal_handler(
-            signal.SIGHUP, lambda: reloads.add(asyncio.create_task(reload_for_all(store)))
-        )
+        loop.add_signal_handler(signal.SIGHUP, reloads.begin)
         logger(__name__).info("binder starts", account=settings.account, gateway=f"{smpp.host}:{smpp.port}")
         desk = CaptureDesk(store, CaptureBox(keys), capture, leading=lambda: binder.leads)
         health, watchdog = Health(binder), Watchdog(settings.watchdog_s)
@@ -170,6 +182,6 @@ async def run_binder() -> None:
         with binder_exporter(settings, binder, health):
             await binder.run()
     finally:
-        await quell(*helpers)
+        await quell(*helpers, *reloads.running)
         await journal.close(JOURNAL_S)
         await store.close()

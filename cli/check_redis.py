@@ -12,6 +12,8 @@ from smsfleet.config.spans import span
 from smsfleet.store import checkup
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
+from smsfleet.store.forms import TODO
+from smsfleet.store.keys import Keys
 from smsfleet.store.server import findings, server_info, server_time_ms
 
 ROUNDS = 9
@@ -27,7 +29,9 @@ SLOW_COMMAND_US = 100_000
 Info = dict[str, str]
 
 
-def check_redis(store: Store, *, allow_volatile: bool, wall_ms: Callable[[], int]) -> Iterator[Finding]:
+def check_redis(
+    store: Store, *, allow_volatile: bool, wall_ms: Callable[[], int], keys: Keys | None = None
+) -> Iterator[Finding]:
     """Everything about the server, by one connection; the first check that finds it away ends the rest."""
     info = store.run(server_info())
     version = info.get("valkey_version") or info.get("redis_version", "?")
@@ -48,6 +52,14 @@ def check_redis(store: Store, *, allow_volatile: bool, wall_ms: Callable[[], int
     )
     yield from _where_allowed(store, checkup.slowest(16), _slow)
     yield from _keyspace(info)
+    if keys is not None:
+        yield from _types(store, keys)
+
+
+def _types(store: Store, keys: Keys) -> Iterator[Finding]:
+    """Whether the keys that the whole account needs hold what smsfleet keeps in them."""
+    for found in store.run(checkup.Checkup(keys).misfits()):
+        yield error(found, TODO)
 
 
 def _role(info: Info) -> Iterator[Finding]:

@@ -142,7 +142,11 @@ def _of_the_fleet(settings: Settings, timeout_s: float) -> dict[str, Check]:
     use_runtime(now)
     return {
         "redis": partial(
-            check_redis.check_redis, now.store, allow_volatile=settings.allow_volatile_redis, wall_ms=wall_ms
+            check_redis.check_redis,
+            now.store,
+            allow_volatile=settings.allow_volatile_redis,
+            wall_ms=wall_ms,
+            keys=now.keys,
         ),
         "broker": partial(check_broker.check_broker, app, settings),
         "workers": partial(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from smsfleet.config.errors import ConfigError, StoreUnavailable
+from smsfleet.config.errors import ConfigError, StoreError
 from smsfleet.config.logs import logger
 from smsfleet.config.settings import LIVE, load
 from smsfleet.store.client import AsyncStore, Store
@@ -61,7 +61,7 @@ async def reload_for_all(store: AsyncStore) -> None:
         settings = load()
         values: dict[str, Any] = settings.live()
         await store.run(Live(Keys(settings.account)).publish(values))
-    except (ConfigError, StoreUnavailable) as error:
+    except (ConfigError, StoreError) as error:
         logger(__name__).error("settings not reloaded: the former stay", error=error)
     else:
         logger(__name__).info("settings reloaded", **values)

@@ -133,6 +133,12 @@ class StoreUnavailable(StoreError):
     code = "store-unavailable"
 
 
+class WrongType(StoreUnavailable):
+    """A key that the account needs holds another type than smsfleet's: nothing goes on until it is mended."""
+
+    code = "wrong-type"
+
+
 class StoreForbidden(StoreError):
     """The Redis user of this process may not do this: `smsfleet acl` says what each role may."""
 

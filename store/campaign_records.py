@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from smsfleet.config.statuses import message_status
 from smsfleet.store.records import LANE_OF_LETTER
 
 CLASSES = (
@@ -13,6 +14,11 @@ CLASSES = (
     *(f"{letter}{status}" for letter in "AR" for status in ("", *range(1, 15))),
 )  # fmt: skip
 """What a tally has fields for; see lib_tally.lua."""
+
+OPEN_CLASSES = (
+    "Q", "H", "A", *(f"A{number}" for number in range(1, 15) if not message_status(number).final),
+)  # fmt: skip
+"""Those of which something is still expected."""
 
 
 @dataclass(frozen=True, slots=True)

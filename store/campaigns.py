@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call
-from smsfleet.store.campaign_records import CLASSES
+from smsfleet.store.campaign_records import CLASSES, OPEN_CLASSES
 from smsfleet.store.jobs import QUOTA_TTL_S, Pace
 from smsfleet.store.keys import Keys
 from smsfleet.store.records import LANE_LETTER, LANE_OF_LETTER, pack_policy
@@ -219,6 +219,15 @@ class Campaigns:
             lambda reply: Handled(reply[0].decode(), reply[1], reply[2], reply[3], reply[4:]),
         )
 
+    def retried_of(self, campaign_id: str, number: int) -> Call[list[str]]:
+        """The rows of a chunk of a retry, `row.try`, though it is kept no more; none for another chunk."""
+        command = ("HGET", self._keys.retried_rows(campaign_id), f"={number}")
+        return Call(command, lambda reply: (reply or b"").decode().split())
+
+    def forget_retried_of(self, campaign_id: str, number: int) -> Call[int]:
+        """They are jobs, or refused."""
+        return Call(("HDEL", self._keys.retried_rows(campaign_id), f"={number}"), int)
+
     def put_back(self, campaign_id: str, number: int, wait_ms: int) -> Call[int]:
         """Leave a chunk: it is given out again after `wait_ms`."""
         arguments = (f"{campaign_id}.{number}", self._now_ms, wait_ms)
@@ -249,16 +258,26 @@ class Campaigns:
         """The lane of a campaign; None: there is no such."""
         return Call(
             ("HGET", self._keys.campaign(campaign_id), "l"),
-            lambda reply: None if reply is None else LANE_OF_LETTER[reply.decode()],
+            lambda reply: None if reply is None else LANE_OF_LETTER.get(reply.decode("latin-1")),
         )
 
-    def next_chunks(self, campaign_id: str) -> Call[tuple[str, list[int]]]:
-        """Give out what may be handled: the lane (empty: nothing any more) and the chunks to publish."""
+    def key(self, campaign_id: str) -> Call[str]:
+        """The idempotency key of a campaign; empty when it has none."""
+        command = ("HGET", self._keys.campaign(campaign_id), "key")
+        return Call(command, lambda reply: (reply or b"").decode("ascii", "replace"))
+
+    def next_chunks(self, campaign_id: str, idempotency_key: str = "") -> Call[tuple[str, list[int]]]:
+        """Give out what may be handled: the lane (empty: nothing any more) and the chunks to publish.
+
+        The idempotency key that is given is kept as long as the campaign.
+        """
         keys = self._keys
         script_keys = [
             keys.campaign(campaign_id), keys.campaign_chunks, keys.campaigns_stopped, keys.campaigns_live,
-            keys.content(campaign_id),
+            keys.content(campaign_id), keys.refused_rows(campaign_id), keys.retried_rows(campaign_id),
         ]  # fmt: skip
+        if idempotency_key:
+            script_keys.append(keys.campaign_key(idempotency_key))
         arguments = (campaign_id, self._now_ms, IN_PLAY, self._margin_ms, LOOK_MS, self._job_ttl_s)
         return eval_call(
             script("campaign_next"),
@@ -285,10 +304,11 @@ class Campaigns:
     # --- control -------------------------------------------------------------------------------
 
     def stop(self, campaign_id: str, letter: str) -> Call[int]:
-        """P pause, c cancel, r resume: 1 done, 0 nothing to do, -1 no such campaign."""
+        """P pause, c cancel, r resume: 1 done, 0 nothing to do, or it is finished, -1 no such campaign."""
         keys = self._keys
-        script_keys = [keys.campaign(campaign_id), keys.campaigns_stopped]
-        return eval_call(script("campaign_stop"), script_keys, (campaign_id, self._now_ms, letter), int)
+        script_keys = [keys.campaign(campaign_id), keys.campaigns_stopped, keys.campaigns_tally]
+        arguments = (campaign_id, self._now_ms, letter, *OPEN_CLASSES)
+        return eval_call(script("campaign_stop"), script_keys, arguments, int)
 
     def set_rate(self, campaign_id: str, rate: float | None) -> Call[int]:
         """Segments a second of a campaign, None for no rate of its own; 0: no such campaign."""

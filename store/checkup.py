@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from smsfleet.store.calls import Call
+from smsfleet.store import forms
+from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import Keys
+from smsfleet.store.scripts import script
 
 CLIENT_PREFIX = "smsfleet-"
 """What the names of our own connections begin with."""
@@ -64,3 +66,14 @@ class Checkup:
             Call(("GET", self._keys.lease), lambda reply: reply.decode() if reply else None),
             Call(("PTTL", self._keys.lease), int),
         ]
+
+    def misfits(self) -> Call[list[str]]:
+        """What is wrong with the keys that the whole account needs: one line for each of another type."""
+        held = vars(self._keys).values()
+        keys = [key for key in held if isinstance(key, bytes) and forms.form_of(key)]
+        keys += [key for by_lane in held if isinstance(by_lane, dict) for key in by_lane.values()]
+
+        def read(reply: Any) -> list[str]:
+            return [forms.told(key, found) for key, found in forms.misfits(keys, reply)]
+
+        return eval_call(script("types"), keys, (), read)

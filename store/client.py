@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import hiredis
@@ -19,8 +19,14 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from smsfleet.config.errors import StoreError, StoreForbidden, StoreMisconfigured, StoreUnavailable
-from smsfleet.store import servers
+from smsfleet.config.errors import (
+    RecordError,
+    StoreError,
+    StoreForbidden,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
+from smsfleet.store import forms, servers
 from smsfleet.store.calls import Call
 
 T = TypeVar("T")
@@ -174,6 +180,18 @@ class Store:
             replies = self._replies(calls) if calls else ()
         return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
 
+    def run_each(self, calls: Sequence[Call[T]]) -> list[T | None]:
+        """As `run_all`, for calls that may run twice: None for a damaged record, which hides no other."""
+        with suppress(RecordError):
+            return [*self.run_all(calls)]
+        found: list[T | None] = []
+        for call in calls:
+            try:
+                found.append(self.run(call))
+            except RecordError:
+                found.append(None)
+        return found
+
     @contextmanager
     def listening(self, channels: Sequence[bytes]) -> Iterator[Listener]:
         """Hear what is published in channels, from now on until the block ends, on a connection of its own.
@@ -197,6 +215,7 @@ class Store:
 
     def _replies(self, calls: Sequence[Call[Any]]) -> list[Any]:
         connection = self._take_connection()
+        types: list[Any] = []
         try:
             replies = _exchange(connection, [_command(call) for call in calls])
             for number, reply in enumerate(replies):
@@ -205,14 +224,14 @@ class Store:
                 if script is not None and isinstance(reply, redis.exceptions.NoScriptError):
                     loaded = ("SCRIPT LOAD", script.source)
                     replies[number] = _exchange(connection, [loaded, _command(calls[number])])[1]
+            if keys := _of_the_wrong_type(calls, replies):
+                types = _exchange(connection, forms.questions(keys))
         except BaseException:  # a signal's, too: a reply that nobody read would be taken for the next
             connection.disconnect()
             raise
         finally:
             self._idle.append(connection)
-        for reply in replies:
-            if isinstance(reply, redis.ResponseError):
-                raise reply
+        _raise_refusal(replies, keys, types)
         return replies
 
     def _take_connection(self) -> Any:
@@ -314,6 +333,7 @@ class AsyncStore:
 
     async def _replies(self, calls: Sequence[Call[Any]]) -> list[Any]:
         commands = [_command(call) for call in calls]
+        types: list[Any] = []
         async with asyncio.timeout(self.timeout_s):
             connection = self._idle.pop() if self._idle else self._make_connection()
             try:
@@ -325,13 +345,13 @@ class AsyncStore:
                     if script is not None and isinstance(reply, redis.exceptions.NoScriptError):
                         loaded = ("SCRIPT LOAD", script.source)
                         replies[number] = (await _exchange_async(connection, [loaded, commands[number]]))[1]
+                if keys := _of_the_wrong_type(calls, replies):
+                    types = await _exchange_async(connection, forms.questions(keys))
             except BaseException:  # when cancelled, too: a reply that nobody read would be taken for the next
                 await connection.disconnect(nowait=True)
                 raise
             self._idle.append(connection)
-        for reply in replies:
-            if isinstance(reply, redis.ResponseError):
-                raise reply
+        _raise_refusal(replies, keys, types)
         return replies
 
     def _make_connection(self) -> Any:
@@ -352,6 +372,23 @@ async def _exchange_async(connection: Any, commands: Sequence[Sequence[Any]]) ->
         except redis.ResponseError as error:
             replies.append(error)
     return replies
+
+
+def _of_the_wrong_type(calls: Sequence[Call[Any]], replies: Sequence[Any]) -> list[bytes]:
+    """The keys of the first call that was refused because one of them has another type; mostly none."""
+    for call, reply in zip(calls, replies, strict=True):
+        if isinstance(reply, redis.ResponseError) and str(reply).startswith("WRONGTYPE"):
+            return forms.keys_of(call)
+    return []
+
+
+def _raise_refusal(replies: Sequence[Any], keys: Sequence[bytes], types: Sequence[Any]) -> None:
+    """Raise the first error among replies; one of the wrong type with the name of the key."""
+    for reply in replies:
+        if isinstance(reply, redis.ResponseError):
+            if keys and str(reply).startswith("WRONGTYPE"):
+                raise forms.refusal(keys, types) from reply
+            raise reply
 
 
 def _command(call: Call[Any]) -> Sequence[Any]:

@@ -118,16 +118,22 @@ class Facts:
         """Make the streams of facts and their group, from the beginning of each stream."""
         return [create_group(key, RELAY_GROUP) for key in (self._keys.responses, self._keys.deliveries)]
 
+    @property
+    def streams(self) -> tuple[bytes, bytes]:
+        """The streams of facts: answers to submit_sm, deliver_sm."""
+        return self._keys.responses, self._keys.deliveries
+
     def read(
-        self, consumer: str, count: int, block_ms: int
+        self, consumer: str, count: int, block_ms: int, streams: Sequence[bytes] = ()
     ) -> Call[tuple[list[ResponseFact], list[DeliveryFact]]]:
-        """Up to `count` new facts of each stream for this consumer; waits up to `block_ms`.
+        """Up to `count` new facts of each stream, or of some, for this consumer; waits up to `block_ms`.
 
         Without a list of what is pending: a fact stays in its stream until it is applied, see `left_over`.
         """
+        streams = streams or self.streams
         command = (
             b"XREADGROUP", b"GROUP", RELAY_GROUP, consumer, b"COUNT", count, b"BLOCK", block_ms, b"NOACK",
-            b"STREAMS", self._keys.responses, self._keys.deliveries, b">", b">",
+            b"STREAMS", *streams, *(b">" for _ in streams),
         )  # fmt: skip
         return Call(command, self._facts)
 

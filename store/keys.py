@@ -198,7 +198,7 @@ class Keys:
         return self.campaign(campaign_id) + b":refused"
 
     def retried_rows(self, campaign_id: str) -> bytes:
-        """hash: row -> the number of its last try, for those that were tried again."""
+        """hash: row -> the number of its last try, for those tried again; `=chunk` -> which rows it has."""
         return self.campaign(campaign_id) + b":retried"
 
     def campaign_numbers(self, campaign_id: str, bucket: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call
+from smsfleet.store.forms import damaged_job
 from smsfleet.store.jobs import Envelope
 from smsfleet.store.keys import LANES, Keys
 from smsfleet.store.records import LANE_OF_LETTER
@@ -73,6 +74,8 @@ class Lifecycle:
     def cancel(self, job_id: str, reason: str, callback: str = "") -> Call[str]:
         """Send nothing more of a job; reply: empty for no job, `=` and the first job's id, or the letters of
         cancel.lua. `callback`: who is called about a job without segments, as in `Admission`.
+
+        Raises RecordError for a damaged job: what waits of the segments that can be read is cancelled then.
         """
         keys = self._keys
         script_keys = [
@@ -81,7 +84,15 @@ class Lifecycle:
             keys.outbox, keys.campaigns_tally, keys.campaigns_parked,
         ]  # fmt: skip
         arguments = (job_id, self._now_ms, self._text_ttl_s, f"cancelled: {reason}", callback)
-        return eval_call(script("cancel"), script_keys, arguments, lambda reply: reply.decode())
+
+        def read(reply: bytes) -> str:
+            states = reply.decode()
+            if "!" in states and not states.startswith("="):
+                places = [str(at) for at, state in enumerate(states, start=1) if state == "!"]
+                raise damaged_job(job_id, f"segment {', '.join(places)} cannot be read")
+            return states
+
+        return eval_call(script("cancel"), script_keys, arguments, read)
 
     def set_aside(self, job_id: str, lane: str, reason: str) -> Call[int]:
         """Keep a job from workers until an operator decides: 1 done, 0 too late, -1 unknown."""

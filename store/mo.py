@@ -12,6 +12,7 @@ from smsfleet.config.errors import RecordError
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.keys import DAY_MS, Keys
+from smsfleet.store.opt_out import Granting
 from smsfleet.store.scripts import script
 
 KEPT_MO = 100_000
@@ -92,27 +93,48 @@ class Mo:
         return Call(("ZREM", self._keys.collecting, name), int)
 
     def keep_parts(
-        self, collected: Collected, values: dict[str, Any], targets: Sequence[str], *, partial: bool
+        self,
+        collected: Collected,
+        values: dict[str, Any],
+        targets: Sequence[str],
+        wish: Granting | None = None,
+        *,
+        partial: bool,
     ) -> Call[str]:
-        """Put a collected message into the stream; reply: its id, `stale` or `repeated`."""
+        """Put a collected message into the stream; reply: its id, `stale` or `repeated`.
+
+        `wish` as for `keep`.
+        """
         keys = self._keys
         script_keys = [keys.deliveries, keys.mo, keys.routing, keys.parts(collected.name), keys.collecting]
         arguments: list[Any] = [
             KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets), collected.name,
             collected.generation, max(1, round(self._parts_ttl_s)), int(partial),
+            wish.to_json() if wish else "",
         ]  # fmt: skip
+        script_keys += wish.keys(keys) if wish else []
         for mark in collected.marks:
             arguments += mark
         return eval_call(script("keep_parts"), script_keys, arguments, bytes.decode)
 
-    def keep(self, fact: DeliveryFact, values: dict[str, Any], targets: Sequence[str]) -> Call[str]:
-        """Put a message of one deliver_sm into the stream; reply: its id, empty when another relay did."""
+    def keep(
+        self,
+        fact: DeliveryFact,
+        values: dict[str, Any],
+        targets: Sequence[str],
+        wish: Granting | None = None,
+    ) -> Call[str]:
+        """Put a message of one deliver_sm into the stream; reply: its id, empty when another relay did.
+
+        A `wish` is granted with it; then the value `opt_out` is what that has changed.
+        """
         keys = self._keys
         script_keys = [keys.deliveries, keys.mo, keys.routing, keys.seen(_digest(fact.body))]
         arguments = (
             fact.entry_id, KEPT_MO, self._now_ms, _open_json(values), "\n".join(targets),
-            max(1, round(self._duplicate_s)),
+            max(1, round(self._duplicate_s)), wish.to_json() if wish else "",
         )  # fmt: skip
+        script_keys += wish.keys(keys) if wish else []
         return eval_call(script("keep_mo"), script_keys, arguments, bytes.decode)
 
     def remember(self, sent: Sequence[tuple[str, str]], day: int, ttl_s: float) -> Call[int]:

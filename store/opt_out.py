@@ -7,6 +7,7 @@ looks at.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -34,6 +35,37 @@ class OptedOut(NamedTuple):
         """How the entry is named in its hash."""
         return f"{self.number}|{self.sender.lower()}" if self.sender else self.number
 
+    @property
+    def marker(self) -> str:
+        """By what its number is found among the recent ones."""
+        return f"{self.number}|" if self.sender else self.number
+
+
+class Granting(NamedTuple):
+    """What whoever wrote a message wishes of the list; it is done by the script that keeps the message."""
+
+    word: str
+    """`out` or `in`"""
+    entries: tuple[OptedOut, ...]
+    """of one number: to be put into the list, or taken off"""
+    target: str
+    """where the message goes besides when that changes the list; empty: nowhere"""
+    recent_ms: int
+    """for how long a segment may be on its way"""
+
+    def keys(self, keys: Keys) -> list[bytes]:
+        """The keys that it needs."""
+        return [keys.opted_out, keys.opted_out_recently, keys.opted_out_of(self.entries[0].number)]
+
+    def to_json(self) -> str:
+        """As lib_wish.lua reads it."""
+        fields = [entry.field for entry in self.entries]
+        markers = [entry.marker for entry in self.entries]
+        return json.dumps({
+            "word": self.word, "fields": fields, "markers": markers, "target": self.target,
+            "recent_ms": self.recent_ms,
+        })  # fmt: skip
+
 
 class OptOuts:
     """The calls about the opt-out list of one account."""
@@ -49,8 +81,7 @@ class OptOuts:
         arguments: list[Any] = [self._now_ms, self._recent_ms]
         for entry in entries:
             keys.append(self._keys.opted_out_of(entry.number))
-            marker = f"{entry.number}|" if entry.sender else entry.number
-            arguments += (entry.field, f"{entry.since_ms} {entry.why}", marker, int(keep_older))
+            arguments += (entry.field, f"{entry.since_ms} {entry.why}", entry.marker, int(keep_older))
         return eval_call(script("opt_out"), keys, arguments, _flags)
 
     def remove(self, entries: Sequence[OptedOut]) -> Call[list[bool]]:

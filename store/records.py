@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smsfleet.config.errors import RecordError
+from smsfleet.store.forms import damaged_job
 from smsfleet.store.packed import unpack_id, unpack_said
 
 LANE_LETTER = {"high": "h", "normal": "n", "bulk": "b"}
@@ -21,7 +22,10 @@ def pack_policy(on_ambiguous: str, max_ambiguous: int) -> str:
     return POLICY_LETTER[on_ambiguous] + (str(max_ambiguous) if max_ambiguous != 1 else "")
 
 
-_SEGMENT = re.compile(r"([A-Z])(\d*),(\d*),(\d*),(\d*),(\d*),(\d*),(.*)", re.DOTALL)
+LATEST_MS = 253_402_300_799_000
+"""The end of the year 9999: no date is behind it."""
+
+_SEGMENT = re.compile(r"([QWSHARFECN])(\d*),(\d*),(\d*),(\d*),(\d*),(\d*),(.*)", re.DOTALL)
 _EVENT = re.compile(r"(~)?(\d+)(?:#(\d+))?([A-Z])(\d*)(.*)", re.DOTALL)
 
 
@@ -91,7 +95,8 @@ def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
     Raises RecordError when the hash is not of this version's form.
     """
     fields: dict[str, str] = {
-        name.decode(): value.decode("latin-1") for name, value in zip(reply[::2], reply[1::2], strict=True)
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in zip(reply[::2], reply[1::2], strict=True)
     }
     if not fields:
         return None
@@ -100,6 +105,8 @@ def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
     try:
         count = int(fields.get("n", "1")) if "1" in fields else 0
         created_ms = int(fields["c"])
+        if not 0 <= created_ms <= LATEST_MS:
+            raise ValueError(f"it was taken in at {created_ms} ms, which is no date")  # noqa: TRY301
         lane, policy = fields["l"][:1], fields["l"][1:2]
         return JobRecord(
             job_id=job_id,
@@ -117,8 +124,10 @@ def read_job(job_id: str, reply: Any) -> JobRecord | str | None:
             client=fields.get("g"),
             due_ms=_number(fields.get("a", "")),
         )
-    except (KeyError, ValueError) as error:
-        raise RecordError(f"job {job_id} is not readable by this version: {error!r}") from error
+    except KeyError as error:
+        raise damaged_job(job_id, f"its field {error} is missing or of no meaning") from error
+    except (ValueError, RecordError) as error:
+        raise damaged_job(job_id, str(error)) from error
 
 
 def reply_text(latin: str | None) -> str | None:
@@ -130,7 +139,7 @@ def read_segment(number: int, packed: str) -> SegmentRecord:
     """Read one packed segment; raises RecordError."""
     match = _SEGMENT.fullmatch(packed)
     if match is None:
-        raise RecordError(f"segment {number} is not readable by this version: {packed[:80]!r}")
+        raise RecordError(f"segment {number} cannot be read: {packed[:80]!r}")
     state, attempt, status, error, tries, ambiguous, duplicates, message_id = match.groups()
     return SegmentRecord(
         number=number,

@@ -9,10 +9,14 @@ from functools import cache
 from pathlib import Path
 
 from smsfleet.config.statuses import APPENDIX_B, RANK
+from smsfleet.store.forms import WORDS
 
 FOLDER = Path(__file__).parent / "lua"
 
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+_HEADER = re.compile(r"(?:--.*\n)+")
+_KEYS = re.compile(r"KEYS\[(\d+)(?:\.\.(\d+))?\]")
+_KINDS = re.compile(rf"\b({'|'.join(sorted(WORDS, key=len, reverse=True))})s?\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,32 @@ def script(name: str) -> Script:
     uses = _USES.search(text)
     libraries = uses[1].split() if uses else []
     parts = [_library(library) for library in libraries]
+    if "lib_form" in libraries:
+        parts.insert(0, _as_lua(forms(text)))
     return Script.of(name, "\n".join([*parts, text]))
+
+
+def forms(text: str) -> dict[int, str]:
+    """The server's type of each key that a script's header names by its number.
+
+    Not of a job and its content: anybody who may send writes those, so scripts look at each (lib_job.lua).
+    """
+    header = _HEADER.match(text)
+    said = header[0].partition("ARGV[")[0] if header else ""
+    named = list(_KEYS.finditer(said))
+    found = {}
+    for key, following in zip(named, [*named[1:], None], strict=True):
+        kind = _KINDS.search(said, key.end(), following.start() if following else len(said))
+        if kind and not said[key.end() :].lstrip().startswith(("job ", "content ")):
+            for number in range(int(key[1]), int(key[2] or key[1]) + 1):
+                found[number] = WORDS[kind[1]]
+    return found
+
+
+def _as_lua(kinds: dict[int, str]) -> str:
+    return "local FORMS = {{ {} }}\n".format(
+        ", ".join(f"[{number}] = '{kind}'" for number, kind in kinds.items())
+    )
 
 
 @cache

@@ -38,7 +38,9 @@ class Search:
         command = ("SCAN", cursor, "MATCH", self._prefix + b"*", "COUNT", count)
 
         def parse(reply: Any) -> tuple[int, list[str]]:
-            return int(reply[0]), [key.removeprefix(self._prefix).decode() for key in reply[1]]
+            return int(reply[0]), [
+                key.removeprefix(self._prefix).decode() for key in reply[1] if key.isascii()
+            ]
 
         return Call(command, parse)
 

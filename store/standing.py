@@ -127,9 +127,10 @@ def _standing(reply: Any) -> Standing:
     gateway = None
     if "gateway" in fields:
         since_ms, _, status = fields["gateway"].partition(",")
-        gateway = GatewayPause(
-            age_s(since_ms), int(status), -age_s(fields["probe"]), int(fields.get("probes", "0"))
-        )
+        next_s, every_s = -age_s(fields["probe"]), int(fields.get("every", "0")) / 1000
+        if next_s > every_s:  # later than it can be: the clock was set back, and begin.lua lets it out now
+            next_s = 0.0
+        gateway = GatewayPause(age_s(since_ms), int(status), next_s, int(fields.get("probes", "0")))
     return Standing(
         float(set_rate) if set_rate else None, float(rate) if rate else None, int(throttled), paused, gateway
     )

@@ -21,6 +21,9 @@ IN_FLIGHT = -1
 PAUSED = -2
 """`begin` left the segment where it is: its lane or the account is paused."""
 
+DAMAGED = -3
+"""`begin` could not read the job of the segment and dropped its entry."""
+
 DROPPED = 0
 """`begin` found the segment not queued any more and dropped its entry."""
 
@@ -103,7 +106,7 @@ class Wire:
     def begin(self, token: str, entries: Sequence[Entry]) -> Call[list[int]]:
         """Mark segments SENDING before their octets are written.
 
-        Reply, for each entry: the attempt (write it), DROPPED, IN_FLIGHT or PAUSED. Raises Fenced.
+        Reply, for each entry: the attempt (write it), DROPPED, DAMAGED, IN_FLIGHT or PAUSED. Raises Fenced.
         """
         keys = self._keys
         script_keys = [keys.fence, keys.inflight, keys.status, *self._outbounds]

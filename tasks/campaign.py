@@ -118,7 +118,7 @@ class Campaign:
 
         False: it was paused or cancelled before, or it is finished.
         """
-        return not self._is_finished() and self._stop("p")
+        return self._stop("p")
 
     def resume(self) -> bool:
         """Let it go on after a pause; False: it was not paused, or it is cancelled."""
@@ -137,10 +137,10 @@ class Campaign:
         False: it was cancelled before, or it is finished. Called again after a failure it goes on with what
         was left.
         """
-        if self._is_finished():
-            return False
         done = self._stop("c")
         now, found = runtime(), self._record()
+        if found.stopped != "c":
+            return False
         for first in range(1, found.chunks + 1, BATCH):
             numbers = range(first, min(first + BATCH, found.chunks + 1))
             now.store.run(now.campaigns.drop_chunks(self.id, numbers))
@@ -190,9 +190,6 @@ class Campaign:
         if found is None:
             raise unknown(self.id)
         return found
-
-    def _is_finished(self) -> bool:
-        return progress_of(self._record()).state == "finished"
 
     def _stop(self, letter: str) -> bool:
         now = runtime()

@@ -55,7 +55,7 @@ def records(found: CampaignRecord) -> Iterator[tuple[JobRecord | None, Result]]:
         rows = range(first, min(first + BATCH, found.rows + 1))
         tries = now.store.run(now.campaigns.tries(found.campaign_id, rows))
         ids = [job_id_of(found.campaign_id, row, tried) for row, tried in zip(rows, tries, strict=True)]
-        jobs = now.store.run_all([now.jobs.read(job_id) for job_id in ids])
+        jobs = now.store.run_each([now.jobs.read(job_id) for job_id in ids])
         refused = _refused(found, rows) if any(job is None for job in jobs) else {}
         for row, job_id, job in zip(rows, ids, jobs, strict=True):
             if isinstance(job, JobRecord):

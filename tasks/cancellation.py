@@ -38,7 +38,8 @@ def cancel(job_id: str) -> Cancellation:
 
     A job that is not admitted yet, or scheduled, becomes CANCELLED at once. So do its segments that wait; one
     that may have been delivered already becomes FAILED_UNKNOWN. What the gateway has cannot be called back:
-    its API has no such operation (guide §8). Raises UnknownJob and StoreUnavailable.
+    its API has no such operation (guide §8). Raises UnknownJob, StoreUnavailable, and
+    RecordError for a damaged job, of which what waits and can be read is cancelled all the same.
     """
     from smsfleet.workers.outgoing import cancel_job  # noqa: PLC0415 - senders that never cancel need it not
 

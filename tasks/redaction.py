@@ -2,7 +2,7 @@
 
 Messages of `send_sms.delay` have no arguments. A task published by name with plain arguments has a number
 and a text in them, and its sender may have put their repr into the headers too. So have Celery's own tasks,
-such as the `celery.starmap` of `send_sms.starmap(...)`.
+such as a `celery.starmap` that an application asks for by name.
 """
 
 from __future__ import annotations

@@ -55,13 +55,13 @@ def find_jobs(
     seen: set[str] = set()
     while True:
         cursor, job_ids = now.store.run(search.scan(cursor, BATCH))
-        outlines = now.store.run_all([search.outline(job_id) for job_id in job_ids])
+        outlines = now.store.run_each([search.outline(job_id) for job_id in job_ids])
         fitting = [job for job in outlines if job and job.job_id not in seen and criteria.may_be(job)]
         before = len(seen)
         if len(newest) == limit and not criteria.states:  # of the older ones only their number is wanted
             seen |= {job.job_id for job in fitting}
             fitting = [job for job in fitting if job.created_ms > newest[0][0]]
-        for record in now.store.run_all([now.jobs.read(job.job_id) for job in fitting]):
+        for record in now.store.run_each([now.jobs.read(job.job_id) for job in fitting]):
             if not isinstance(record, JobRecord):
                 continue
             if criteria.states and of_record(record).state not in criteria.states:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from celery import Task
 from celery.result import AsyncResult
@@ -126,6 +126,18 @@ class SendSms(Task):  # type: ignore[misc]
 
         return await asyncio.to_thread(self.delay, *args, **kwargs)
 
+    def map(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: one message would carry all numbers and texts, and come again whole."""
+        raise InvalidArgument(refused_as_one("map"))
+
+    def starmap(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused, as `map`."""
+        raise InvalidArgument(refused_as_one("starmap"))
+
+    def chunks(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused, as `map`."""
+        raise InvalidArgument(refused_as_one("chunks"))
+
     def _publish_with_intake(self, job_id: str, asked: Asked, options: dict[str, Any]) -> str:
         """Broker and store are one server: intake and publish in one script; the (first) job's id."""
         request = asked.request
@@ -161,6 +173,14 @@ class SendSms(Task):  # type: ignore[misc]
     def _publish(self, job_id: str, **options: Any) -> Any:
         """Celery's own publishing of a job: its id, no arguments."""
         return super().apply_async((), {}, task_id=job_id, **options)
+
+
+def refused_as_one(how: str) -> str:
+    """Why many jobs cannot be one task of Celery's, and what does it."""
+    return (
+        f"send_sms.{how} is refused: all its numbers and texts would be one message of the broker;"
+        " use group(send_sms.s(...), ...) or, for many, start_campaign"
+    )
 
 
 class Asked(NamedTuple):
@@ -300,8 +320,10 @@ def new_job_id() -> str:
 
 
 def _work(self: SendSms, *args: Any, **kwargs: Any) -> str:
-    from smsfleet.tasks.work import work  # noqa: PLC0415 - the worker's side: applications never need it
+    from smsfleet.tasks.work import refuse_called, work  # noqa: PLC0415 - applications never need it
 
+    if self.request.called_directly:
+        refuse_called(app.current_worker_task, kwargs)
     eta = self.request.get(ETA)
     if eta is not None and (args or kwargs):
         kwargs.setdefault("at", eta)

@@ -127,7 +127,8 @@ class JobStatus:
 def job_status(job_id: str) -> JobStatus:
     """What became of a job, by the id of `send_sms.delay(...)` or by its idempotency key.
 
-    Raises UnknownJob when there is no such job (any more), StoreUnavailable when Redis does not answer.
+    Raises UnknownJob when there is no such job (any more), StoreUnavailable when Redis does not answer,
+    RecordError when the job is damaged.
     """
     steps = reading(job_id)
     try:

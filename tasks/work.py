@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from celery.exceptions import Reject
 
@@ -12,7 +12,7 @@ from smsfleet.config.logs import logger
 from smsfleet.config.masking import mask_reason
 from smsfleet.config.targets import parse_target
 from smsfleet.tasks.app import runtime
-from smsfleet.tasks.sms import bind, take_in, take_in_later
+from smsfleet.tasks.sms import bind, refused_as_one, take_in, take_in_later
 from smsfleet.workers.admissions import called_about
 from smsfleet.workers.outgoing import REFUSED_STATUS, Outcome, Outgoing
 from smsfleet.workers.request import checked_key, is_key
@@ -39,6 +39,20 @@ def work(job_id: str, *args: Any, **kwargs: Any) -> str:
     if outcome is Outcome.GIVEN_BACK:
         raise Reject("not admitted in time, or this worker is stopping", requeue=True)
     return outcome
+
+
+def refuse_called(within: Any, asked: dict[str, Any]) -> NoReturn:
+    """A plain call, without a job: by an application, or `within` a task of Celery's that a worker runs.
+
+    The second is told to whoever has the id of that task, by a job of this id. Raises InvalidArgument.
+    """
+    if within is None:
+        raise InvalidArgument("send_sms(...) is refused: it would send from here; use send_sms.delay(...)")
+    job_id, how = within.request.id, within.name.rpartition(".")[2]
+    error = InvalidArgument(refused_as_one(how))
+    _refuse(job_id, error, asked)
+    _counted(Outcome.REFUSED)
+    raise error
 
 
 def _counted(outcome: Outcome) -> Outcome:

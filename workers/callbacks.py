@@ -109,7 +109,8 @@ class Callbacks:
                 "events are dropped: no SMSFLEET_CALLBACK (any more), or unreadable", events=len(nobody)
             )
         store = self._runtime.store
-        store.run_all(hooks)
+        if waiting := store.run_each(hooks).count(None):
+            self._log.error("events wait: the schedule of their webhook's host is damaged", events=waiting)
         if nobody:
             store.run_all(self._outbox.done(nobody))
         if tasks:

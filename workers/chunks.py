@@ -111,8 +111,10 @@ class Chunks:
         maker = RowMaker(campaign_id, request, runtime.settings, runtime.rules, now_ms=self._clock_ms())
         before = (number - 1) * chunk_rows
         if chunk is None:
-            rows["r"] = [_expired(runtime.settings.job_ttl_s)] * min(chunk_rows, submitted - before)
-        work = _Work(maker, calls, number, _rows(rows, before), "d" in rows, {})
+            names = runtime.store.run(calls.retried_of(campaign_id, number))  # of a chunk of a retry alone
+            gone = len(names) or max(0, min(chunk_rows, submitted - before))
+            rows = {"r": [_expired(runtime.settings.job_ttl_s)] * gone, "i": names}
+        work = _Work(maker, calls, number, _rows(rows, before), "d" in rows, {}, "i" in rows)
         while True:
             reply = self._slice(work, handled)
             if reply.word == "done":
@@ -143,6 +145,8 @@ class Chunks:
         call = work.calls.admit(common, work.number, handled, rows, runtime.pace, day, last=last)
         runtime.counts.admitted(len(rows))
         reply = runtime.store.run(call)
+        if reply.word == "done" and work.is_retry:
+            runtime.store.run(work.calls.forget_retried_of(common.campaign_id, work.number))
         if reply.word != "moved":  # else its rows are those that somebody else handled
             sent = _sent(rows, reply)
             if reply.rows:
@@ -203,6 +207,7 @@ class _Work(NamedTuple):
     unique: bool
     ready: dict[str, tuple[int, Sequence[Row]]]
     """`rows`: those that are made ready, and how many of the chunk are before them"""
+    is_retry: bool
 
 
 def _sent(rows: Sequence[Row], reply: Handled) -> list[Row]:
@@ -225,21 +230,32 @@ def _expired(job_ttl_s: int) -> dict[str, str]:
     return {"e": "expired", "m": f"it was no job within {within} and is kept no longer"}
 
 
-def duties(runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None], *, limit: int = 100) -> None:
-    """What of campaigns is due: chunks to give out, first or again, and segments of resumed campaigns.
+def release(runtime: Runtime, *, limit: int = 100) -> None:
+    """Let segments of resumed campaigns go on. Raises StoreUnavailable."""
+    while runtime.store.run(runtime.campaigns.release(limit)) == limit:
+        pass
+
+
+def give_out(
+    runtime: Runtime, publish: Callable[[str, str, Sequence[int]], None], *, limit: int = 100
+) -> None:
+    """Give out chunks that are due, first or again.
 
     `publish` takes a campaign, its lane and numbers of chunks. Raises StoreUnavailable.
     """
     store, calls = runtime.store, runtime.campaigns
-    while store.run(calls.release(limit)) == limit:
-        pass
     live, chunks = store.run(calls.due(limit))
-    for campaign_id in live:
-        lane, numbers = store.run(calls.next_chunks(campaign_id))
+    keys = store.run_each([calls.key(campaign_id) for campaign_id in live])
+    for campaign_id, key in zip(live, keys, strict=True):
+        try:
+            lane, numbers = store.run(calls.next_chunks(campaign_id, key or ""))
+        except RecordError as error:  # it holds up no other
+            logger(__name__).error("a campaign is damaged", campaign=campaign_id, error=error)
+            continue
         if numbers:
             publish(campaign_id, lane, numbers)
     lanes: list[Call[str | None]] = [calls.lane(campaign_id) for campaign_id, _ in chunks]
-    for (campaign_id, number), its_lane in zip(chunks, store.run_all(lanes), strict=True):
+    for (campaign_id, number), its_lane in zip(chunks, store.run_each(lanes), strict=True):
         if its_lane:
             publish(campaign_id, its_lane, [number])
         else:

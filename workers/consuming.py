@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.config.errors import StoreError, StoreUnavailable, WrongType
 from smsfleet.store.calls import Call
 from smsfleet.workers.runtime import Runtime
 
@@ -49,7 +49,7 @@ def consume(  # noqa: PLR0913 - what tells one consumer from another
         each_round()
         try:
             if not ready:
-                store.run_all(groups)
+                _make(runtime, log, groups)
                 ready = True
             if step(BLOCK_MS) in small:
                 stopping.wait(PACE_S)
@@ -66,3 +66,12 @@ def consume(  # noqa: PLR0913 - what tells one consumer from another
         store.run_all(leave)
     except StoreError as error:
         log.warning("left as a consumer", error=error)
+
+
+def _make(runtime: Runtime, log: structlog.stdlib.BoundLogger, groups: Sequence[Call[bool]]) -> None:
+    """Make the groups; a stream that is none keeps the others from nobody."""
+    for group in groups:
+        try:
+            runtime.store.run(group)
+        except WrongType as error:
+            log.warning("a consumer group cannot be made", error=error)

@@ -9,11 +9,11 @@ asked for receipts that do not come; operators are told of credits that run low.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from smsfleet.config.clock import epoch_ms
-from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable
+from smsfleet.config.errors import InvalidArgument, StoreError, StoreUnavailable, WrongType
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import WEBHOOK
 from smsfleet.config.repeats import Repeats
@@ -38,6 +38,9 @@ TICK_S = 0.5
 
 SAID_EVERY_S = 3600.0
 """How often it is said that nothing can be matched, as long as it is so."""
+
+REFUSED_EVERY_S = 60.0
+"""How often it is said that a duty fails, as long as it does."""
 
 BATCH = 100
 MOST_BATCHES = 50
@@ -79,6 +82,7 @@ class Duties:
         self._sweeping = Every()
         self._inbox = Inbox(runtime, clock_ms=clock_ms)
         self._lines = Repeats(1, SAID_EVERY_S)
+        self._refused = Repeats(1, REFUSED_EVERY_S)
         self._log = logger(__name__)
 
     def run(self) -> None:
@@ -90,25 +94,53 @@ class Duties:
                 self.step()
             except StoreUnavailable as error:
                 self._log.warning("duties wait for the store", error=error)
-            except StoreError as error:
-                self._log.error("a duty failed", error=error)
 
     def step(self) -> None:
-        """One round."""
-        self.publish_due()
-        self.promote()
-        self.match()  # before a hold ends: what is matched is not sent again
-        self.release_held()
-        now_ms = self._clock_ms()
-        self._inbox.keep_overdue()
-        self.route()
-        chunks.duties(self._runtime, self._publisher.publish_chunks)
-        if self._sweeping.is_over(round(self._runtime.settings.sweep_s * 1000), now_ms):
-            self.sweep()
-            chunks.forget(self._runtime)
-        self._reconciliation.step()
-        self._credits.step()
-        self.count_statuses()
+        """One round. A duty that meets a broken key or record is said to, and those behind it are done.
+
+        Raises StoreUnavailable when the store is away: no other duty would be served either.
+        """
+        for duty in self._round():
+            try:
+                duty()
+            except StoreError as error:
+                if isinstance(error, StoreUnavailable) and not isinstance(error, WrongType):
+                    raise
+                self._say_that_it_failed(duty.__qualname__, error)
+
+    def _round(self) -> Iterator[Callable[[], object]]:
+        """What is to be done now, in its order."""
+        yield self.publish_due
+        yield self.promote
+        yield self.match  # before a hold ends: what is matched is not sent again
+        yield self.release_held
+        yield self._inbox.keep_overdue
+        yield self.route
+        yield self.release_parked
+        yield self.give_chunks_out
+        if self._sweeping.is_over(round(self._runtime.settings.sweep_s * 1000), self._clock_ms()):
+            yield self.sweep
+            yield self.forget_campaigns
+        yield from self._reconciliation.steps
+        yield self._credits.step
+        yield self.count_statuses
+
+    def _say_that_it_failed(self, duty: str, error: StoreError) -> None:
+        left_out = self._refused.ask(duty, self._clock_ms() / 1000)
+        if left_out is not None:
+            self._log.error("a duty failed: the others are done", duty=duty, error=error, left_out=left_out)
+
+    def release_parked(self) -> None:
+        """Let segments of campaigns that were resumed go on."""
+        chunks.release(self._runtime)
+
+    def give_chunks_out(self) -> None:
+        """Publish chunks of campaigns that are due, first or again."""
+        chunks.give_out(self._runtime, self._publisher.publish_chunks)
+
+    def forget_campaigns(self) -> None:
+        """Take campaigns that have expired from the lists."""
+        chunks.forget(self._runtime)
 
     def count_statuses(self) -> None:
         """Count the statuses that jobs came to; whichever worker is first counts them."""
@@ -125,12 +157,22 @@ class Duties:
             due = store.run(lifecycle.due(BATCH))
             if not due:
                 break
-            kept = store.run_all([lifecycle.kept(job_id) for job_id in due])
+            kept = self._kept(due)
             # What is gone is forgotten by the same script: it is in no lane any more.
             published += self._publish(
                 [job or Kept(job_id, LANES[0], "") for job_id, job in zip(due, kept, strict=True)]
             )
+            if len(due) < BATCH:
+                break
         return published
+
+    def _kept(self, due: Sequence[str]) -> Sequence[Kept | None]:
+        """How they are to be published; one that is gone or damaged is not, and keeps no other from it."""
+        found = self._runtime.store.run_each([self._runtime.lifecycle.kept(job_id) for job_id in due])
+        for job_id, job in zip(due, found, strict=True):
+            if job is None:
+                self._log.error("a scheduled job is gone, or damaged: it is not sent", job_id=job_id)
+        return found
 
     def _publish(self, jobs: list[Kept]) -> int:
         store, lifecycle, publisher = self._runtime.store, self._runtime.lifecycle, self._publisher

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from smsfleet.config.clock import epoch_ms
-from smsfleet.config.errors import InvalidDestination
+from smsfleet.config.errors import InvalidDestination, RecordError
 from smsfleet.config.logs import logger
 from smsfleet.config.mo_routes import STREAM, target_of
 from smsfleet.config.opt_out import Wish, wish_of
@@ -15,7 +15,7 @@ from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.facts import DeliveryFact
 from smsfleet.store.keys import DAY_MS
 from smsfleet.store.mo import Collected, name_of
-from smsfleet.store.opt_out import OptedOut
+from smsfleet.store.opt_out import Granting, OptedOut
 from smsfleet.workers.addresses import destination
 from smsfleet.workers.incoming import Decoded, Piece, decode, is_acknowledgement, keyword, piece_of
 from smsfleet.workers.runtime import Runtime
@@ -47,7 +47,7 @@ class Inbox:
         }
         if piece.part is None:
             values = self._values(known, [piece])
-            self._runtime.store.run(self._runtime.mo.keep(fact, values, self._targets(values)))
+            self._runtime.store.run(self._runtime.mo.keep(fact, values, *self._targets(values)))
         else:
             self._collect(fact, piece, known)
 
@@ -73,7 +73,11 @@ class Inbox:
         for _ in range(MOST_BATCHES):
             names = store.run(mo.overdue(BATCH))
             for name in names:
-                collected = store.run(mo.collected(name))
+                try:
+                    collected = store.run(mo.collected(name))
+                except RecordError as error:
+                    self._log.error("parts of a message are lost: their record is damaged", error=error)
+                    collected = None
                 if collected is None:
                     store.run(mo.forget(name))
                 elif self._keep(collected) not in {"stale", "repeated"}:
@@ -92,7 +96,7 @@ class Inbox:
         values = self._values(collected.known, pieces)
         missing = [number for number in range(1, values["parts"] + 1) if number not in collected.parts]
         values |= {"partial": bool(missing), "missing": missing}
-        call = self._runtime.mo.keep_parts(collected, values, self._targets(values), partial=bool(missing))
+        call = self._runtime.mo.keep_parts(collected, values, *self._targets(values), partial=bool(missing))
         return self._runtime.store.run(call)
 
     def _values(self, known: dict[str, Any], pieces: list[Piece]) -> dict[str, Any]:
@@ -124,20 +128,18 @@ class Inbox:
             "opt_out": None,
         }
 
-    def _targets(self, values: dict[str, Any]) -> list[str]:
-        """Where it goes beside the stream; what it wishes of the opt-out list is done and noted in it."""
+    def _targets(self, values: dict[str, Any]) -> tuple[list[str], Granting | None]:
+        """Where it goes beside the stream, and what it wishes of the opt-out list."""
         values["reply_to"] = self._last_job(str(values["from"]))
         if values["kind"] != "message":
-            return []
+            return [], None
         settings, number = self._runtime.settings, str(values["to"]).removeprefix("+")
-        targets = []
         wish = wish_of(self._runtime.opt_out_words, number, values["text"], settings.opt_out_match)
-        if wish and self._grant(wish, str(values["from"]), number):
-            values["opt_out"] = wish
-            if settings.opt_out_reply if wish == "out" else settings.opt_in_reply:
-                targets.append(REPLY + wish)
+        granting = self._granting(wish, str(values["from"]), number) if wish else None
+        if granting:
+            del values["opt_out"]  # the script that grants it says what it has changed
         target = target_of(self._runtime.routes, number, keyword(values["text"]))
-        return targets if target == STREAM else [*targets, target]
+        return [] if target == STREAM else [target], granting
 
     def _last_job(self, person: str) -> str | None:
         """The last job to a person, where that is remembered."""
@@ -151,22 +153,20 @@ class Inbox:
         calls = self._runtime.mo.last_jobs(number, self._clock_ms() // DAY_MS, ttl_s)
         return next(filter(None, self._runtime.store.run_all(calls)), None)
 
-    def _grant(self, wish: Wish, person: str, number: str) -> bool:
-        """Whether it changes the list. Before the message is kept, because it may be done twice."""
+    def _granting(self, wish: Wish, person: str, number: str) -> Granting | None:
+        """What a wish changes; None for whom nothing can be sent to."""
+        settings = self._runtime.settings
         try:
             person = destination(person)
-        except InvalidDestination:  # a short code, or a name: nothing can be sent there
-            return False
-        sender = number if self._runtime.settings.opt_out_scope == "sender" else ""
-        opt_outs = self._runtime.opt_outs
-        entries = [OptedOut(person, sender, why="reply")]
+        except InvalidDestination:  # a short code, or a name
+            return None
         if wish == "out":
-            (changed,) = self._runtime.store.run(opt_outs.add(entries, keep_older=True))
-            return changed
-        # Whoever opts in wants this sender's messages, by whatever entry they were stopped.
-        entries = [OptedOut(person), OptedOut(person, number)]
-        removed = self._runtime.store.run(opt_outs.remove(entries))
-        return any(removed)
+            sender = number if settings.opt_out_scope == "sender" else ""
+            entries: tuple[OptedOut, ...] = (OptedOut(person, sender),)
+        else:  # whoever opts in wants this sender's messages, by whatever entry they were stopped
+            entries = (OptedOut(person), OptedOut(person, number))
+        is_told = settings.opt_out_reply if wish == "out" else settings.opt_in_reply
+        return Granting(wish, entries, REPLY + wish if is_told else "", settings.job_ttl_s * 1000)
 
 
 def _address(octets: bytes) -> str:

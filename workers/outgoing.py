@@ -76,8 +76,9 @@ class Outcome(StrEnum):
 
 
 _ABOVE_QUOTA = -3
+_NO_JOB = -1
 
-_RESULTS = {1: Outcome.ADMITTED, 0: Outcome.KNOWN, -1: Outcome.UNKNOWN, -2: Outcome.CLOSED}
+_RESULTS = {1: Outcome.ADMITTED, 0: Outcome.KNOWN, _NO_JOB: Outcome.UNKNOWN, -2: Outcome.CLOSED}
 
 
 class Outgoing:
@@ -246,6 +247,10 @@ class Outgoing:
             return self._stopping.wait(wait_ms / 1000)
 
     def _outcome(self, admission: Admission, result: int, day: int) -> Outcome:
+        if result == _NO_JOB:
+            self._log.warning(
+                "a job is not sent: it expired meanwhile, or its record is damaged", job_id=admission.job_id
+            )
         if result == _ABOVE_QUOTA:
             return self._refuse_above_quota(admission, day)
         return self._expire(admission) if result == TOO_LATE else _RESULTS[result]
@@ -319,9 +324,13 @@ class Outgoing:
 
     def _close(self, job_id: str, error: SmsfleetError) -> Outcome:
         """Refuse a job for what is wrong with it. The record says its lane: the content may be unreadable."""
-        record = self._runtime.store.run(self._runtime.jobs.read(job_id))
-        lane = record.lane if isinstance(record, JobRecord) else "normal"
-        self._refuse_with_warning(job_id, lane, f"{error.code}: {mask_reason(str(error))}")
+        try:
+            record = self._runtime.store.run(self._runtime.jobs.read(job_id))
+            lane = record.lane if isinstance(record, JobRecord) else "normal"
+            self._refuse_with_warning(job_id, lane, f"{error.code}: {mask_reason(str(error))}")
+        except RecordError as damage:  # nothing can be stored with it
+            self._log.error("a damaged job is not sent", job_id=job_id, error=damage)
+            return Outcome.UNKNOWN
         return Outcome.REFUSED
 
     def _expire(self, admission: Admission) -> Outcome:

@@ -6,7 +6,7 @@ nothing is asked any more. Segments that stay at 003 are closed after `SMSFLEET_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from smsfleet.config.codes import ESME_RINVCMDID, ESME_ROK, command_status
@@ -43,14 +43,22 @@ class Reconciliation:
         self._pause_ms = pause_ms
         self._log = logger(__name__)
 
-    def step(self) -> None:
+    @property
+    def steps(self) -> tuple[Callable[[], object], ...]:
         """One round: apply what was answered, look a little further for what to ask and what to close."""
-        self.apply()
-        settings = self._runtime.settings
-        ages = settings.query_ages_ms
+        return self.apply, self._look_for_queries, self._look_what_to_settle
+
+    def step(self) -> None:
+        """Take each of them."""
+        for step in self.steps:
+            step()
+
+    def _look_for_queries(self) -> None:
         if self._may_ask():
-            self._walk_for_queries(ages)
-        self._walk_to_settle(round(settings.settle_after_s * 1000))
+            self._walk_for_queries(self._runtime.settings.query_ages_ms)
+
+    def _look_what_to_settle(self) -> None:
+        self._walk_to_settle(round(self._runtime.settings.settle_after_s * 1000))
 
     # --- answers -------------------------------------------------------------------------------
 

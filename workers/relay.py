@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.codes import command_status
-from smsfleet.config.errors import InvalidDestination, PduError
+from smsfleet.config.errors import InvalidDestination, PduError, RecordError, WrongType
 from smsfleet.config.logs import logger
 from smsfleet.config.repeats import Repeats
 from smsfleet.smpp.pdu import DeliverSm
@@ -84,11 +85,31 @@ class Relay:
         """Read one batch of each stream, waiting up to `block_ms`, and apply it; how many facts it had."""
         self._runtime.follow()
         self._take_over()
-        store, facts = self._runtime.store, self._runtime.facts
-        responses, deliveries = store.run(facts.read(self._consumer, BATCH, block_ms))
+        responses, deliveries = self._read(block_ms)
         self._runtime.counts.asked()
         self.apply(responses, deliveries)
         return len(responses) + len(deliveries)
+
+    def _read(self, block_ms: int) -> tuple[Sequence[ResponseFact], Sequence[DeliveryFact]]:
+        """New facts of both streams; of the other one while something else stands in the place of one."""
+        store, facts = self._runtime.store, self._runtime.facts
+        try:
+            return store.run(facts.read(self._consumer, BATCH, block_ms))
+        except WrongType as error:
+            self._say_that_it_is_broken(error)
+        responses: Sequence[ResponseFact] = ()
+        deliveries: Sequence[DeliveryFact] = ()
+        for number, stream in enumerate(facts.streams):
+            with suppress(WrongType):
+                found = store.run(facts.read(self._consumer, BATCH, block_ms, [stream]))
+                responses, deliveries = (found[0], deliveries) if number == 0 else (responses, found[1])
+        if not (responses or deliveries):
+            self._runtime.stopping.wait(block_ms / 1000)  # what is refused is refused at once
+        return responses, deliveries
+
+    def _say_that_it_is_broken(self, error: WrongType) -> None:
+        if (left_out := self._lines.ask(str(error), time.monotonic())) is not None:
+            self._log.error("a key is broken: what does not need it goes on", error=error, left_out=left_out)
 
     def _take_over(self) -> None:
         now = time.monotonic()
@@ -96,7 +117,8 @@ class Relay:
             return
         self._look_at = now + CLAIM_EVERY_S
         store, facts = self._runtime.store, self._runtime.facts
-        store.run(facts.seen(self._consumer))
+        with suppress(WrongType):  # whoever reads it says so
+            store.run(facts.seen(self._consumer))
         responses = self._responses.overdue(self._left(facts.left_responses))
         deliveries = self._deliveries.overdue(self._left(facts.left_deliveries))
         if not (responses or deliveries) or not store.run(facts.take_over(self._consumer, TAKEN_OVER_MS)):
@@ -122,7 +144,29 @@ class Relay:
         """
         by_day = self._runtime.facts.by_day
         for of_a_day in zip_longest(by_day(responses), by_day(deliveries), fillvalue=()):
-            self._apply(*of_a_day)
+            try:
+                self._apply(*of_a_day)
+            except RecordError as error:
+                self._apply_one_by_one(*of_a_day, error)
+
+    def _apply_one_by_one(
+        self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact], error: RecordError
+    ) -> None:
+        """A fact that the store refuses, as its record is damaged, must not hold up its batch, nor end us."""
+        if len(responses) + len(deliveries) > 1:
+            for response in responses:
+                self.apply([response], [])
+            for delivery in deliveries:
+                self.apply([], [delivery])
+            return
+        if (left_out := self._lines.ask("refused", time.monotonic())) is not None:
+            self._log.error(
+                "a fact cannot be applied: an answer is tried again, a deliver_sm is kept in `dead`",
+                error=error,
+                left_out=left_out,
+            )
+        for delivery in deliveries:
+            self._runtime.store.run(self._runtime.facts.bury(delivery, f"cannot be applied: {error}"))
 
     def _apply(self, responses: Sequence[ResponseFact], deliveries: Sequence[DeliveryFact]) -> None:
         receipts, dead = self._receipts(deliveries)
@@ -138,7 +182,13 @@ class Relay:
         if receipts:
             # Nearly all are of today: the other days are asked for the rest only.
             calls.append(self._runtime.facts.find([read.applied.message_id for read in receipts], [day]))
-        replies = self._runtime.store.run_all(calls)
+        try:
+            replies = self._runtime.store.run_all(calls)
+        except WrongType:  # the facts stay where they are, and come again; receipts may need other keys
+            if responses:  # without a flag it may be of an id that one of these answers gives
+                flagged = [read for read in receipts if read.receipt.flagged]
+                self._apply_all(flagged, [b""] * len(flagged), day)
+            raise
         for fact in responses:
             if fact.ref == UNREADABLE:
                 self._log.error("an answer cannot be read: dropped", entry_id=fact.entry_id.decode())
@@ -148,7 +198,9 @@ class Relay:
                 )
         if responses:
             self._tell_of_the_account(responses, replies[0])
-        refs = replies[-1] if receipts else []
+        self._apply_all(receipts, replies[-1] if receipts else [], day)
+
+    def _apply_all(self, receipts: list[_Read], refs: Sequence[bytes], day: int) -> None:
         for _ in range(LOOK_AGAIN):
             if not receipts:
                 return

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from smsfleet.config.clock import epoch_ms
-from smsfleet.config.errors import HookRefused, StoreError, StoreUnavailable
+from smsfleet.config.errors import HookRefused, RecordError, StoreError, StoreUnavailable
 from smsfleet.config.logs import logger
 from smsfleet.config.webhook_settings import WebhookSettings
 from smsfleet.store.calls import Call
@@ -149,7 +149,11 @@ class Webhooks:
 
     async def _begin(self, client: httpx.AsyncClient, host: str, room: int) -> int:
         claim_ms = round((self._settings.timeout_s + CLAIM_MARGIN_S) * 1000)
-        postings = await self._store(self._hooks.claim(host, self._clock_ms(), claim_ms, room))
+        try:
+            postings = await self._store(self._hooks.claim(host, self._clock_ms(), claim_ms, room))
+        except RecordError as error:  # the schedule of this host alone
+            self._log.error("webhooks of a host wait", host=host, error=error)
+            return 0
         for posting in postings:
             self._at[host] += 1
             task = asyncio.create_task(self._deliver(client, posting))

@@ -11,7 +11,7 @@
 --   and may be asked again after wait_ms. Results: 1 admitted, 0 known already, -1 no such job, -2 refused or closed,
 --   -3 it would exceed the quota of its client: nothing done, -4 its deadline is over: nothing done
 -- The rate, the burst and the outbound limit are lower while the gateway throttles: lib_rate.lua.
--- uses: lib_time lib_rate lib_admit
+-- uses: lib_form lib_time lib_rate lib_admit
 local now = server_ms(ARGV[1])
 local bucket = open_bucket(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), now)
 local tokens, rate, limit, floor_share = bucket.tokens, bucket.rate, bucket.limit, bucket.floor_share
@@ -56,7 +56,7 @@ while a <= #ARGV do
     end
     tokens = tokens - n
     lengths[outbound] = queued + n
-    local history = (found[4] or '') .. string.format('%dQ;', math.max(0, now - tonumber(found[1])))
+    local history = (found[4] or '') .. string.format('%dQ;', math.max(0, now - (tonumber(found[1]) or now)))
     local fields = { 'l', lane_and_policy, 'h', history }
     if client then
       fields[#fields + 1] = 'g'; fields[#fields + 1] = client

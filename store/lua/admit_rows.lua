@@ -23,7 +23,7 @@
 --   numbered chunks) | on (all were handled) | wait (the account's rate or a full stream: ask again after wait_ms) |
 --   slow (the rate of the campaign: it is given out again after wait_ms) | paused | cancelled |
 --   moved (handled is how many rows of the chunk were before) | gone (no such campaign, or the chunk has ended)
--- uses: lib_time lib_rate lib_admit lib_tally lib_campaign
+-- uses: lib_form lib_time lib_rate lib_admit lib_tally lib_campaign
 local now = server_ms(ARGV[1])
 local campaign, chunk = ARGV[6], ARGV[6] .. '.' .. ARGV[7]
 local v = redis.call('HMGET', KEYS[3], 'l', 'o' .. ARGV[7], 'v', 'u', 't')

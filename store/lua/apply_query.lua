@@ -8,7 +8,7 @@
 --   is noted once), 1 when a command waits for the reply
 -- returns a word for each answer: applied (the status rose) | unchanged | other (the segment is not accepted) |
 --   unknown (the job is gone) | done (another worker has applied this answer)
--- uses: lib_time lib_tally lib_job lib_credit
+-- uses: lib_form lib_time lib_tally lib_job lib_credit
 local now = server_ms(ARGV[1])
 local results = {}
 local k = 7

@@ -12,7 +12,7 @@
 --   from ('' = none)
 -- returns a word for each receipt: applied (the status rose) | unchanged | parked (no response yet: kept) |
 --   again (the response came since the look-up: nothing done, look up again) | unknown (the job is gone)
--- uses: lib_time lib_tally lib_job lib_credit lib_doubt
+-- uses: lib_form lib_time lib_tally lib_job lib_credit lib_doubt
 local now = server_ms(ARGV[1])
 local results, entries = {}, {}
 

@@ -14,7 +14,7 @@
 -- returns a word for each fact: accepted | duplicate (accepted before under another message id) | known (this very
 --   fact was applied before) | retry (queued, bounded) | wait (queued, not counted) | rejected | stale | unknown |
 --   paused (wait, and by this answer the account is paused) | resumed (the probe of a paused account was accepted)
--- uses: lib_time lib_tally lib_job lib_credit lib_doubt lib_accept lib_rate
+-- uses: lib_form lib_time lib_tally lib_job lib_credit lib_doubt lib_accept lib_rate
 local now = server_ms(ARGV[1])
 local results, entries = {}, {}
 -- None, mostly: then no response needs to look for its own.

@@ -10,15 +10,18 @@
 --   0 it is not queued any more (accepted late, expired, cancelled, gone, its campaign is cancelled or paused): its
 --   entry was dropped;
 --   -1 it is in flight already: leave it; -2 its lane or the account is paused: leave it
+--   -3 its job is damaged: its entry was dropped, and the job has the reason if it can have one
 -- An operator's pause lets nothing through. The gateway's (it refuses the whole account) lets one segment through
 -- when its time has come: the probe. Segments of a paused campaign make room: they are parked (campaign_release.lua).
--- uses: lib_time lib_tally lib_job lib_outbound lib_opt_out lib_campaign
+-- uses: lib_form lib_time lib_tally lib_job lib_outbound lib_opt_out lib_campaign
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results, intents = {}, {}
 local orders = redis.call('HMGET', KEYS[7], 'high', 'normal', 'bulk', 'all', 'gateway', 'probe', 'every')
 local paused = orders[1] or orders[2] or orders[3] or orders[4] or orders[5]
-local probing = orders[5] and now >= (tonumber(orders[6] or 0) or 0)
+local probe_at = tonumber(orders[6] or 0) or 0
+-- later than the next one can be: the clock was set back
+local probing = orders[5] and (now >= probe_at or probe_at > now + (tonumber(orders[7] or 0) or 0))
 
 local function is_held_back(lane)
   return orders[4] or orders[lane] or (orders[5] and not probing)
@@ -73,10 +76,11 @@ for a = 5, #ARGV, 4 do
   local campaign = campaign_state(ref)
   local held_back = paused and not is_unwanted and not campaign and is_held_back(tonumber(ARGV[a + 2]))
   local attempt = not held_back and not is_unwanted and not campaign and mark_at_once(KEYS[k], ARGV[a + 1])
-  local state
+  local state, damaged
   if not attempt and not held_back then
     local job = load_job(KEYS[k], ref, ARGV[a + 1])
     state = job and job.segment.state
+    damaged = not job and redis.call('EXISTS', KEYS[k]) == 1
     if state == 'Q' and lapse(job, now) then
       save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[9], ARGV[3])
       state = job.segment.state
@@ -117,7 +121,8 @@ for a = 5, #ARGV, 4 do
   else
     local lane = tonumber(ARGV[a + 2])
     drop_entry(KEYS[3 + lane], entry)
-    results[#results + 1] = 0
+    if damaged then redis.pcall('HSET', KEYS[k], 'e', string.format('damaged: segment %s was not sent', ARGV[a + 1])) end
+    results[#results + 1] = damaged and -3 or 0
   end
   k = k + 2
 end

@@ -5,7 +5,7 @@
 -- ARGV[5] slack_ms: how much later the gateway may count it  ARGV[6] most logins  ARGV[7] within window_ms
 -- ARGV[8] wait_ms after 0x05  ARGV[9] epoch: a new name for a hash that has none, as after a flush
 -- returns 'FENCED' | {'paused'} | {'stopped', the stop} | {'wait', ms, 'logins' or 'already-bound'} | {'allowed'}
--- uses: lib_time
+-- uses: lib_form lib_time
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now, slack, window = server_ms(ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[7])
 redis.call('HSETNX', KEYS[2], 'epoch', ARGV[9])

@@ -3,7 +3,7 @@
 -- KEYS[1] chunks sorted set  KEYS[2] stopped hash  KEYS[3] live sorted set
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] ms until they are given out again  ARGV[3] most of them
 -- returns {campaigns, chunks}: campaigns to call campaign_next.lua for, and `campaign.chunk` to publish
--- uses: lib_time lib_campaign
+-- uses: lib_form lib_time lib_campaign
 local now = server_ms(ARGV[1])
 local until_now = string.format('%d', now)
 local chunks = {}

@@ -8,7 +8,7 @@
 -- ARGV[12..] for a retry: row, number of its try ...
 -- returns {word, number...}: taken (publish the numbered chunks) | known (taken before) | full (too many wait: later) |
 --   cancelled | gone (no such campaign) | early (a chunk before it is missing)
--- uses: lib_time lib_campaign
+-- uses: lib_form lib_time lib_campaign
 local now = server_ms(ARGV[2])
 local v = redis.call('HMGET', KEYS[1], 'n', 'g', 'd', 'a')
 if not v[1] then return { 'gone' } end
@@ -27,6 +27,10 @@ redis.call('HINCRBY', KEYS[1], retry and 'y' or 'r', ARGV[4])
 if ARGV[11] == 'last' then redis.call('HSET', KEYS[1], 'd', 1) end
 if #ARGV > 11 then
   redis.call('HSET', KEYS[7], unpack(ARGV, 12))
+  -- which rows these are, for when the chunk is kept no longer than its campaign is paused
+  local names = {}
+  for a = 12, #ARGV, 2 do names[#names + 1] = ARGV[a] .. '.' .. ARGV[a + 1] end
+  redis.call('HSET', KEYS[7], string.format('=%d', number), table.concat(names, ' '))
   redis.call('EXPIRE', KEYS[7], ttl)
 end
 redis.call('EXPIRE', KEYS[1], ttl)

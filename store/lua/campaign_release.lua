@@ -3,7 +3,7 @@
 -- KEYS[1] parked sorted set  KEYS[2] delayed sorted set  KEYS[3] stopped hash
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] most segments
 -- returns how many were released, of one campaign that is not paused; 0: there are none
--- uses: lib_time lib_campaign
+-- uses: lib_form lib_time lib_campaign
 local now, from = string.format('%d', server_ms(ARGV[1])), '-'
 while true do
   local first = redis.call('ZRANGEBYLEX', KEYS[1], from, '+', 'LIMIT', 0, 1)[1]

@@ -3,14 +3,15 @@
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds  ARGV[3] how long they must be at 003 (ms)
 -- then for each segment: ref, number
 -- returns how many were closed
--- uses: lib_time lib_tally lib_job
+-- uses: lib_form lib_time lib_tally lib_job
 local now = server_ms(ARGV[1])
 local closed = 0
 local k = 4
 for a = 4, #ARGV, 2 do
   -- most are final: they are left after one look
-  if string.find(redis.call('HGET', KEYS[k], ARGV[a + 1]) or '', '^A%d*,3,') then
-    local job = load_job(KEYS[k], ARGV[a], ARGV[a + 1])
+  local packed = redis.pcall('HGET', KEYS[k], ARGV[a + 1])
+  local job = type(packed) == 'string' and string.find(packed, '^A%d*,3,') and load_job(KEYS[k], ARGV[a], ARGV[a + 1])
+  if job then
     local mark = job.counts and '#' .. job.number or ''
     if noted_ms(job.history, mark, '[DI]3[ *;]', job.created) + tonumber(ARGV[3]) <= now then
       job.segment.state = 'N'

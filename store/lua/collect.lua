@@ -7,7 +7,7 @@
 --   relay handled it) | complete (nothing done: keep_parts is to be called) | clash (another part has this number, of
 --   an older message with the same reference: nothing done, that one is to be kept first); the parts hash follows the
 --   last two
--- uses: lib_time
+-- uses: lib_form lib_time
 -- Fields of the hash:  g entry id of the first part, a name of this collection  m what is known of the message
 --   1..n `entry id,digest,part`  d1..dn digests of what was delivered last, so that a repetition is known
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return { 'gone' } end

@@ -7,7 +7,7 @@ if v[1] ~= ARGV[1] then return 'other' end
 if not v[3] or string.find(v[3], '^aside:') then
   if not v[4] then return 'pending' end
   for number = 1, tonumber(v[2] or '1') do
-    if string.find('QWSH', string.sub(redis.call('HGET', KEYS[1], number), 1, 1), 1, true) then return 'open' end
+    if string.find('QWSH', string.sub(redis.call('HGET', KEYS[1], number) or 'x', 1, 1), 1, true) then return 'open' end
   end
 end
 redis.call('HSET', KEYS[1], 't', ARGV[2])

@@ -2,6 +2,7 @@
 -- KEYS[1] dead stream  KEYS[2] deliveries stream
 -- ARGV[1] entry id
 -- returns 1 put back, 0 no such entry (any more)
+-- uses: lib_form
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not found then return 0 end
 local values = {}

@@ -2,6 +2,7 @@
 -- KEYS[1] orphans sorted set  KEYS[2] strays stream  then the orphan list of each message id
 -- ARGV[1] how many may stay  ARGV[2] most entries of `strays`  then the message ids, oldest first
 -- returns how many were given up; none that another relay has given up, or a response has joined, meanwhile
+-- uses: lib_form
 local given_up = 0
 local excess = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[1])
 for i = 3, #KEYS do

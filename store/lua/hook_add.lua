@@ -3,7 +3,7 @@
 -- ARGV[1] event id  ARGV[2] event, packed  ARGV[3] when it is due (ms)  ARGV[4] host
 -- ARGV[5] consumer group  ARGV[6] entry id of the outbox
 -- returns 1 moved, 0 the entry is gone already (another worker moved it)
--- uses: lib_hook
+-- uses: lib_form lib_hook
 if redis.call('XDEL', KEYS[4], ARGV[6]) == 0 then return 0 end
 redis.call('XACK', KEYS[4], ARGV[5], ARGV[6])
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])

@@ -2,7 +2,7 @@
 -- KEYS[1] hooks sorted set  KEYS[2] queue of the host, sorted set  KEYS[3] hooked hash
 -- ARGV[1] now_ms  ARGV[2] length of the claim in ms  ARGV[3] most events  ARGV[4] host
 -- returns id, event, id, event ...
--- uses: lib_hook
+-- uses: lib_form lib_hook
 local claimed = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
   local event = redis.call('HGET', KEYS[3], id)

@@ -38,6 +38,7 @@ local function keep_book(account_key, ttl_s)
   for day_key, rows in pairs(BOOK) do
     for name, row in pairs(rows) do
       local client, thirds, prefix = string.match(name, '^([^|]*)|(%d*)%.?(%d*)$')
+      if not client then client, thirds, prefix = '', '', '' end -- a job that is damaged costs what most cost
       local each, place = tonumber(thirds) or 3, '|' .. client .. '|' .. prefix
       if row[1] ~= 0 then
         redis.call('HINCRBY', day_key, 'n' .. place, string.format('%d', row[1]))
@@ -61,6 +62,7 @@ local function read_messages(job)
   local packed, messages, at = redis.call('HGET', job.key, 'u') or '', {}, 1
   while at <= #packed do
     local number, status, octets, id_at = string.match(packed, '^(%d+),(%d*),(%d+):()', at)
+    if not number then break end -- not as we write it
     at = id_at + tonumber(octets)
     messages[#messages + 1] = { number = number, status = status, id = string.sub(packed, id_at, at - 1) }
   end

@@ -16,6 +16,7 @@ local function unpack_traces(packed)
   local traces, at = {}, 1
   while packed and at <= #packed do
     local kind, octets, ms, id_at = string.match(packed, '^(%u)(%d+),(%d+):()', at)
+    if not kind then return { { kind = 'X', ms = 0, id = '' } } end -- not as we write it: nothing can be told apart
     at = id_at + tonumber(octets)
     traces[#traces + 1] = { kind = kind, ms = tonumber(ms), id = string.sub(packed, id_at, at - 1) }
   end

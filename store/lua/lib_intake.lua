@@ -21,15 +21,16 @@ local function take_in(job, content, intake, alias, id, key, now, lane, destinat
     end
     return first
   end
+  -- First, because it may be refused, the only one of these that may: a job out of every line would never be sent.
+  local at = string.format('%d', now)
+  redis.call('ZADD', intake, score or at, id)
   if alias ~= job then
     redis.call('HSET', alias, '=', id)
     redis.call('EXPIRE', alias, ttl)
   end
   if fingerprint then redis.call('HSET', alias, 'f', fingerprint) end
-  local at = string.format('%d', now)
   redis.call('HSET', job, 'c', at, 't', destination, 'l', lane)
   redis.call('EXPIRE', job, ttl)
   redis.call('SET', content, text, 'EX', ttl)
-  redis.call('ZADD', intake, score or at, id)
   return nil
 end

@@ -23,7 +23,7 @@ local HISTORY_OCTETS = 480
 
 -- Most scripts look at state, attempt and status only: the rest stays packed until `details` is called.
 local function unpack_segment(s, packed)
-  s.state, s.attempt, s.status, s.rest = string.match(packed, '^(%u)(%d*),(%d*),(.*)$')
+  s.state, s.attempt, s.status, s.rest = string.match(packed, '^(%u)(%d*),(%d*),(%d*,%d*,%d*,%d*,.*)$')
 end
 
 -- Unpack error, tries, ambiguous, duplicates and message_id too; call it before using them.

@@ -16,9 +16,9 @@ local function drop_entry(stream, entry)
   redis.call('XDEL', stream, entry)
 end
 
--- The stream of the job's lane; `streams` are those of high, normal and bulk.
+-- The stream of the job's lane; `streams` are those of high, normal and bulk. A damaged one is of the normal lane.
 local function stream_of(job, streams)
-  return streams[LANE_NUMBER[string.sub(redis.call('HGET', job.key, 'l'), 1, 1)]]
+  return streams[LANE_NUMBER[string.sub(redis.call('HGET', job.key, 'l') or '', 1, 1)] or 2]
 end
 
 -- The letter of a job's policy, and how often an unknown outcome may be sent again.

@@ -26,6 +26,10 @@ local function open_bucket(rate_key, set, burst, limit, now)
   local v = redis.call('HMGET', rate_key, 'v', 't', 'r', 'c')
   local rate, floor_share = set, 1
   if v[3] then
+    if tonumber(v[4]) > now then -- the clock was set back: else it would not rise until that time comes again
+      v[4] = string.format('%d', now)
+      redis.call('HSET', rate_key, 'c', v[4])
+    end
     rate = rate_now(set, v[3], v[4], now)
     if rate == set then
       redis.call('HDEL', rate_key, 'r', 'c')
@@ -44,7 +48,7 @@ end
 local function heed(rate_key, set, answered, throttled, now)
   local v = redis.call('HMGET', rate_key, 'w', 'a', 'b', 'r', 'c')
   if not v[1] and throttled == 0 then return end
-  local since = tonumber(v[1] or now)
+  local since = math.min(now, tonumber(v[1] or now))
   local all, slow = tonumber(v[2] or 0) + answered, tonumber(v[3] or 0) + throttled
   if throttled > 0 then redis.call('HINCRBY', rate_key, 'n', throttled) end
   local age = now - since

@@ -8,7 +8,7 @@
 --   left us, 0 certainly none)
 -- returns 'FENCED' | a letter for each segment: Q queued again, H held, F failed unknown,
 --   '-' not in flight under this attempt (nothing done)
--- uses: lib_time lib_tally lib_job lib_doubt lib_outbound
+-- uses: lib_form lib_time lib_tally lib_job lib_doubt lib_outbound
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results = {}
@@ -17,8 +17,11 @@ for a = 5, #ARGV, 4 do
   local ref = ARGV[a]
   local intent = redis.call('HGET', KEYS[2], ref)
   local attempt, lane, entry
-  if intent then attempt, lane, entry = string.match(intent, '^(%d+),(%d),([^,]+),') end
-  if not intent or (ARGV[a + 2] ~= '' and ARGV[a + 2] ~= attempt) then
+  if intent then attempt, lane, entry = string.match(intent, '^(%d+),([123]),([^,]+),') end
+  if intent and not entry then -- not of our form: nobody's
+    redis.call('HDEL', KEYS[2], ref)
+    results[#results + 1] = '-'
+  elseif not intent or (ARGV[a + 2] ~= '' and ARGV[a + 2] ~= attempt) then
     results[#results + 1] = '-'
   else
     local stream = KEYS[3 + tonumber(lane)]

@@ -11,7 +11,7 @@
 -- then for each receipt: destination, ref, number, message_id
 -- returns a word for each: accepted | duplicate (accepted before under another message id) | busy (the segment is
 --   being sent again: nothing done) | gone (answered meanwhile, or not the only one any more: nothing done)
--- uses: lib_time lib_tally lib_job lib_credit lib_doubt lib_accept
+-- uses: lib_form lib_time lib_tally lib_job lib_credit lib_doubt lib_accept
 local now = server_ms(ARGV[1])
 local at = {
   doubts = KEYS[1], doubted = KEYS[2], waiting = KEYS[4], delayed = KEYS[5], held = KEYS[6], orphans = KEYS[7],

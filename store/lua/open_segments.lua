@@ -6,8 +6,9 @@
 local results = {}
 for i = 1, #KEYS do
   local number, message_id = ARGV[2 * i - 1], ARGV[2 * i]
+  local packed = redis.pcall('HGET', KEYS[i], number)
   local attempt, status, its_id = string.match(
-    redis.call('HGET', KEYS[i], number) or '', '^A(%d*),(%d*),%d*,%d*,%d*,%d*,(.*)$')
+    type(packed) == 'string' and packed or '', '^A(%d*),(%d*),%d*,%d*,%d*,%d*,(.*)$')
   results[i] = ''
   if attempt and not FINAL[status] and its_id == message_id then
     local v = redis.call('HMGET', KEYS[i], 'h', 'c', 'k', 'd')

@@ -5,19 +5,13 @@
 --   member of the recent ones by which the number is found (`number`, or `number|` when it is of one sender),
 --   and 1 when an older entry stays as it is
 -- returns an integer for each: 1 new, 0 opted out before
--- uses: lib_time
+-- uses: lib_form lib_time lib_wish
 local now = server_ms(ARGV[1])
 local results = {}
 local k = 3
 for a = 3, #ARGV, 4 do
-  local ms, why = string.match(ARGV[a + 1], '^(%d+) (.*)$')
-  if ms == '0' then ms = string.format('%d', now) end
-  local value = ms .. ' ' .. why
-  local new = redis.call('HSETNX', KEYS[k], ARGV[a], value)
-  if new == 0 and ARGV[a + 3] ~= '1' then redis.call('HSET', KEYS[k], ARGV[a], value) end
-  redis.call('ZADD', KEYS[2], string.format('%d', now), ARGV[a], string.format('%d', now), ARGV[a + 2])
-  if new == 1 then redis.call('INCR', KEYS[1]) end
-  results[#results + 1] = new
+  results[#results + 1] =
+    opt_out_one(KEYS[1], KEYS[2], KEYS[k], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3] == '1', now)
   k = k + 1
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%d', now - ARGV[2]))

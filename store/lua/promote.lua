@@ -5,7 +5,7 @@
 -- returns a word for each segment: queued | expired | cancelled | early (its time has not come) | gone (not waiting any
 --   more)
 -- They take tokens of the rate before new jobs do, half a second's at most: then new ones get some too.
--- uses: lib_time lib_tally lib_job lib_outbound
+-- uses: lib_form lib_time lib_tally lib_job lib_outbound
 local now = server_ms(ARGV[1])
 local results = {}
 local k, queued = 10, 0

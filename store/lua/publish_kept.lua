@@ -7,15 +7,15 @@
 -- ARGV[3] the line of the history: P it is due (refused before that), N an operator says so
 -- ARGV[4] message, as the broker's client made it; only when KEYS[5] is given
 -- returns 1 in line, publish it when there was no message | 0 it is not kept any more | -1 it is not due yet
--- uses: lib_time
+-- uses: lib_form lib_time
 local now = server_ms(ARGV[2])
 local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not score then return 0 end
 if ARGV[3] == 'P' and tonumber(score) > now then return -1 end
 redis.call('ZREM', KEYS[2], ARGV[1])
-local v = redis.call('HMGET', KEYS[1], 'c', 'h')
+local v = redis.pcall('HMGET', KEYS[1], 'c', 'h') -- one that is no hash would hold up those behind it
 if not v[1] then return 0 end
-local line = string.format('%d%s;', math.max(0, now - tonumber(v[1])), ARGV[3])
+local line = string.format('%d%s;', math.max(0, now - (tonumber(v[1]) or now)), ARGV[3])
 redis.call('HSET', KEYS[1], 'h', (v[2] or '') .. line)
 redis.call('HDEL', KEYS[1], 'e', 'o')
 redis.call('DEL', KEYS[4])

@@ -7,7 +7,7 @@
 -- then for each segment: ref, number
 -- returns 'FENCED' | a letter for each segment: Q queued again, H held, F failed unknown,
 --   '-' not in flight any more, or in flight under our own token (nothing done)
--- uses: lib_time lib_tally lib_job lib_doubt lib_outbound
+-- uses: lib_form lib_time lib_tally lib_job lib_doubt lib_outbound
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end
 local now = server_ms(ARGV[2])
 local results = {}
@@ -16,8 +16,11 @@ for a = 5, #ARGV, 2 do
   local ref = ARGV[a]
   local intent = redis.call('HGET', KEYS[2], ref)
   local attempt, lane, entry, token
-  if intent then attempt, lane, entry, token = string.match(intent, '^(%d+),(%d),([^,]+),(.*)$') end
-  if not intent or token == ARGV[1] then
+  if intent then attempt, lane, entry, token = string.match(intent, '^(%d+),([123]),([^,]+),(.*)$') end
+  if intent and not entry then -- not of our form: nobody's
+    redis.call('HDEL', KEYS[2], ref)
+    results[#results + 1] = '-'
+  elseif not intent or token == ARGV[1] then
     results[#results + 1] = '-'
   else
     local stream = KEYS[3 + tonumber(lane)]

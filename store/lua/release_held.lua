@@ -5,7 +5,7 @@
 -- ARGV[1] now_ms (0: the server's clock)  ARGV[2] text ttl in seconds
 -- then for each segment: ref, number, decision (timer | resend | fail)
 -- returns a word for each segment: queued | failed | early (the timer is not over) | gone (not held any more)
--- uses: lib_time lib_tally lib_job lib_outbound
+-- uses: lib_form lib_time lib_tally lib_job lib_outbound
 local now = server_ms(ARGV[1])
 local results = {}
 local k = 9

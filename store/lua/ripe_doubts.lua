@@ -7,7 +7,7 @@
 -- ARGV[5] most destinations
 -- returns the number of destinations looked at, then three for each receipt: destination, ref, message_id; or
 --   the number -1: there were too many destinations, and nothing can be told apart for the lifetime of traces
--- uses: lib_time lib_doubt
+-- uses: lib_form lib_time lib_doubt
 local now = server_ms(ARGV[1])
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%d', now), 'LIMIT', 0, tonumber(ARGV[5]))
 local found = { #due }

@@ -4,7 +4,7 @@
 -- ARGV for each answer: ref, attempt, command_status (decimal), message_id
 -- returns the number of segments that were taken out of flight; an answer of another attempt than the one in
 --   flight is persisted, and changes nothing else
--- uses: lib_outbound
+-- uses: lib_form lib_outbound
 local refs = {}
 for a = 1, #ARGV, 4 do refs[#refs + 1] = ARGV[a] end
 local intents = redis.call('HMGET', KEYS[1], unpack(refs))
@@ -14,7 +14,7 @@ for i = 1, #refs do
   local ref, attempt, code = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   local body
   local of, lane, entry
-  if intents[i] then of, lane, entry = string.match(intents[i], '^(%d+),(%d),([^,]+),') end
+  if intents[i] then of, lane, entry = string.match(intents[i], '^(%d+),([123]),([^,]+),') end
   if of == attempt then
     lane = tonumber(lane)
     if code ~= '0' then body = body_of(KEYS[2 + lane], entry) end

@@ -11,7 +11,7 @@
 --   events that a webhook has not taken, the fields and values of status:counts,
 --   three lanes: { segments that are not in flight, ms of the oldest, segments in flight, ms of the oldest },
 --   the streams: { entries, ms of the oldest }, the sorted sets: { members, lowest score } }; '' for no ms or score
--- uses: lib_time
+-- uses: lib_form lib_time
 local function ms_of(id)
   return string.match(id, '^%d+')
 end

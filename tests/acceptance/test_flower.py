@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from celery import xstarmap
 from tests.acceptance.celery_side import BASIC_AUTH, Flower
 from tests.acceptance.fleet import Fleet, number, wait_until
 
@@ -65,7 +66,7 @@ def jobs(fleet: Fleet, flower: Flower) -> list[str]:
     app.send_task(
         "sms.send_sms", task_id="with-a-shadow", kwargs={"to": NUMBERS[0], "text": TEXT}, shadow=TEXT
     )
-    send_sms.starmap([(NUMBERS[0], TEXT)]).apply_async(task_id="of-celery")
+    xstarmap(send_sms.s(), [(NUMBERS[0], TEXT)], app=app).apply_async(task_id="of-celery")
     campaign = start_campaign([*NUMBERS, f"{NUMBERS[0]}00000000"], TEXT)
     wait_until(lambda: not campaign.counts().open, "the campaign is done")
     wait_until(lambda: set(ids) <= set(flower.tasks()), "Flower knows the jobs")

@@ -52,7 +52,7 @@ def decide(visit: Visit) -> Response:
 def _values() -> dict[str, Any]:
     now = runtime()
     segments = now.store.run(now.doubts.held(0, MOST_SHOWN))
-    records = now.store.run_all([now.jobs.read(split_ref(segment.ref)[0]) for segment in segments])
+    records = now.store.run_each([now.jobs.read(split_ref(segment.ref)[0]) for segment in segments])
     rows = [_row(segment, record) for segment, record in zip(segments, records, strict=True)]
     return {"total": now.store.run(now.doubts.held_count()), "rows": rows}
 

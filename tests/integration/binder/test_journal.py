@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.integration.binder.recorded import entries, kinds, recorded
 from tests.integration.binder.support import SHORT, Account, incoming, times_accepted
 from tests.integration.waiting import Lag, eventually
@@ -164,14 +165,32 @@ async def test_memory_is_bounded_while_redis_is_away(own_server: EmbeddedServer)
     assert list(range(BATCH + 1, 4 * BATCH + 1)) == [entry.number for entry in found]
 
 
-async def test_a_store_that_refuses_the_journal_ends_nothing(own_account: Account) -> None:
+async def test_what_stands_in_its_place_ends_nothing_and_loses_nothing(own_account: Account) -> None:
     own_account.store.run(Call(("SET", own_account.keys.journal, "no stream"), bool))
+    store = AsyncStore.connect(own_account.url, "test")
+    journal = Journal(store, JournalLog(own_account.keys))
+    running = asyncio.create_task(journal.run())
+    with capture_logs() as said:
+        journal.note("start")
+        await eventually(lambda: [line for line in said if ":journal is a" in str(line.get("error"))])
+    own_account.store.run(Call(("DEL", own_account.keys.journal), int))
+    journal.note("stop")
+
+    await eventually(lambda: kinds(own_account) == ["start", "stop"])
+
+    await quell(running)
+    await store.close()
+
+
+async def test_a_store_that_refuses_the_journal_ends_nothing(own_account: Account) -> None:
+    forbidden = Call(("ACL SETUSER", "default", "-xadd"), bool)
+    own_account.store.run(forbidden)
     store = AsyncStore.connect(own_account.url, "test")
     journal = Journal(store, JournalLog(own_account.keys))
     running = asyncio.create_task(journal.run())
     journal.note("start")
     await eventually(lambda: journal.dropped == 1)
-    own_account.store.run(Call(("DEL", own_account.keys.journal), int))
+    own_account.store.run(Call(("ACL SETUSER", "default", "+xadd"), bool))
     journal.note("stop")
 
     await eventually(lambda: kinds(own_account) == ["stop"])

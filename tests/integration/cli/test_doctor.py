@@ -247,6 +247,20 @@ def test_a_server_that_is_nearly_full_is_told(limit: str, used: int, severity: s
     assert (limit == "maxmemory") is ("maxmemory is not set" not in str(findings))
 
 
+def test_keys_of_another_type_are_named(real_store: Store) -> None:
+    keys = Keys("main")
+    command(real_store, "SET", keys.rate, "x")
+    command(real_store, "HSET", keys.outbound["bulk"], "x", "y")
+    command(real_store, "HSET", keys.waiting, "x", "y")
+
+    findings = [*check_redis(real_store, allow_volatile=False, wall_ms=now_ms, keys=keys)]
+
+    assert [
+        "the key {main}:rate is a string, not a hash",
+        "the key {main}:outbound:bulk is a hash, not a stream",
+    ] == [finding.found for finding in findings if finding.severity is Severity.ERROR]
+
+
 def test_a_clock_that_differs_is_told(real_store: Store) -> None:
     findings = [*check_redis(real_store, allow_volatile=False, wall_ms=lambda: now_ms() - 40_000)]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -60,6 +61,35 @@ def test_a_job_is_shown_with_its_time_line_and_a_masked_number(
         line.split()[2] for line in lines[5:]
     ]
     assert MASKED == said(here(command, "j1", "--json"))["to"]
+
+
+@pytest.mark.parametrize("command", ["job", "status", "cancel"])
+@pytest.mark.parametrize("damage", ["no hash", "no segment"])
+def test_a_damaged_job_is_told_in_a_line_with_what_to_do(
+    here: Here, fleet: Fleet, command: str, damage: str
+) -> None:
+    fleet.take_in_and_admit()
+    if damage == "no hash":
+        fleet.redis("DEL", fleet.keys.job("j1"))
+        fleet.redis("SET", fleet.keys.job("j1"), "x")
+    else:
+        fleet.redis("HSET", fleet.keys.job("j1"), "1", "garbage")
+
+    result = here(command, "j1")
+
+    assert (os.EX_SOFTWARE, "") == (result.exit_code, result.stdout)
+    assert 1 == len(result.stderr.splitlines())
+    assert "job 'j1' is damaged: " in result.stderr
+    assert "look at the record, DEL it, and send the text under another id" in result.stderr
+
+
+def test_a_damaged_job_hides_no_other(here: Here, fleet: Fleet) -> None:
+    for job_id in ("j1", "j2", "j3"):
+        fleet.take_in(job_id)
+    fleet.redis("SET", fleet.keys.job("j2"), "x")
+    fleet.redis("HSET", fleet.keys.job("j3"), "1", "garbage")
+
+    assert {"j1"} == found(here)
 
 
 def test_the_number_is_shown_when_it_is_asked_for(here: Here, fleet: Fleet) -> None:

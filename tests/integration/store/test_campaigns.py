@@ -22,10 +22,11 @@ from tests.integration.store.steps import (
 )
 
 from smsfleet.store import campaigns as module
-from smsfleet.store.campaign_records import CampaignRecord, record
+from smsfleet.store.campaign_records import CLASSES, OPEN_CLASSES, CampaignRecord, record
 from smsfleet.store.campaigns import IN_PLAY, LOOK_MS, Campaigns, Common, Handled, Opened, Row, Taken
 from smsfleet.store.jobs import QUOTA_TTL_S, Pace
 from smsfleet.store.wire import DROPPED
+from smsfleet.workers.states import OPEN_STATES, part
 
 ID = "Cabcdefghij"
 OTHER = "Cabcdefghik"
@@ -474,6 +475,53 @@ def test_a_cancelled_campaign_is_not_begun_any_more(fleet: Fleet) -> None:
     assert "Q L" == fleet.letters(f"{ID}:1")
 
 
+@pytest.mark.parametrize("letter", ["p", "c"])
+def test_a_campaign_that_is_finished_is_not_stopped(fleet: Fleet, letter: str) -> None:
+    running(fleet, row(1), row(2))
+    one, two = fleet.take()
+    fleet.begin([one, two])
+    fleet.answer(one.ref, message_id=b"M1")
+    fleet.answer(two.ref, PERMANENT)
+    assert 1 == stop(fleet, "p")
+    assert 1 == stop(fleet, "r")
+
+    fleet.receipt(4, b"M1")
+
+    assert (0, "") == (stop(fleet, letter), look(fleet).stopped)
+
+
+@pytest.mark.parametrize("letter", ["p", "c"])
+def test_a_campaign_whose_rows_wait_or_are_still_taken_is_stopped(fleet: Fleet, letter: str) -> None:
+    begin(fleet)
+    put(fleet, 1)
+    admit(fleet, [refused(1), refused(2)])
+    assert 1 == stop(fleet, letter)
+
+    begin(fleet, OTHER)
+    fleet.run(calls(fleet).put(OTHER, 1, 2, "chunk", kind="last"))
+    assert 1 == fleet.run(calls(fleet).stop(OTHER, letter))
+
+
+def test_a_campaign_that_was_paused_and_came_to_its_end_is_resumed_and_not_cancelled(fleet: Fleet) -> None:
+    running(fleet, row(1), row(2))
+    entries = fleet.take()
+    fleet.begin(entries)
+    stop(fleet, "p")
+    for entry in entries:
+        fleet.answer(entry.ref, PERMANENT)
+
+    assert (0, 1, "") == (stop(fleet, "c"), stop(fleet, "r"), look(fleet).stopped)
+
+
+def test_the_states_of_which_more_is_expected_are_those_of_the_counts() -> None:
+    of_counts = {
+        label for label in CLASSES
+        if part(label[0], int(label[1:]) if label[1:] else None).state in OPEN_STATES
+    }  # fmt: skip
+
+    assert of_counts == set(OPEN_CLASSES)
+
+
 def test_a_cancelled_campaign_makes_no_more_jobs(fleet: Fleet) -> None:
     begin(fleet)
     put(fleet, 1, kind="last")
@@ -702,3 +750,35 @@ def test_an_expired_campaign_leaves_the_lists(fleet: Fleet) -> None:
     )
     assert fleet.redis("EXISTS", *left) == 0
     assert fleet.run(calls(fleet).begun(0, 10)) == []
+
+
+def test_the_key_of_a_campaign_lives_as_long_as_it(fleet: Fleet) -> None:
+    begin(fleet, idempotency_key="autumn")
+    put(fleet, 1, kind="last")
+    key = fleet.keys.campaign_key("autumn")
+    fleet.redis("EXPIRE", key, 60)
+    assert "autumn" == fleet.run(calls(fleet).key(ID))
+
+    fleet.run(calls(fleet).next_chunks(ID, "autumn"))
+    while_it_waits = fleet.ttl_s(key)
+    admit(fleet, [row(1), row(2)])
+    fleet.redis("EXPIRE", key, 60)
+    fleet.run(calls(fleet).next_chunks(ID, "autumn"))
+
+    assert [JOB_TTL_S] * 3 == [while_it_waits, fleet.ttl_s(key), fleet.ttl_s(fleet.keys.campaign(ID))]
+
+
+def test_the_lists_of_a_campaign_live_as_long_as_rows_wait(fleet: Fleet) -> None:
+    begin(fleet)
+    put(fleet, 1)
+    admit(fleet, [refused(1), refused(2)])
+    put(fleet, 2, kind="last")
+    put(fleet, 3, kind="retry", tries=[(1, 2), (2, 2)])
+    kept = (fleet.keys.refused_rows(ID), fleet.keys.retried_rows(ID))
+    for key in kept:
+        fleet.redis("EXPIRE", key, 60)
+
+    fleet.run(calls(fleet).next_chunks(ID))
+
+    assert [JOB_TTL_S] * 2 == [fleet.ttl_s(key) for key in kept]
+    assert ["1.2", "2.2"] == fleet.run(calls(fleet).retried_of(ID, 3))

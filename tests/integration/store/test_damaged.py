@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.integration.store.steps import TO, Fleet, admission
+from tests.integration.store.steps import NOW_MS, TEMPORARY, TO, Fleet, admission
 
+from smsfleet.config.errors import RecordError
 from smsfleet.store.facts import UNREADABLE
 from smsfleet.store.opt_out import OptedOut
 from smsfleet.store.outbox import Outbox, Ready, Unreadable
-from smsfleet.store.wire import DROPPED
+from smsfleet.store.status_counts import StatusCounts
+from smsfleet.store.walks import Known, Walks
+from smsfleet.store.wire import DAMAGED, DROPPED, Answer
 
 
 def as_a_string(fleet: Fleet) -> None:
@@ -33,8 +36,88 @@ def test_a_damaged_job_is_dropped_and_its_neighbours_begin(
         fleet.take_in_and_admit(job_id)
     damage(fleet)
 
-    assert [1, DROPPED, 1] == fleet.take_and_begin()
+    assert [1, DAMAGED, 1] == fleet.take_and_begin()
     assert [b"before#1", b"behind#1"] == fleet.outbound()
+
+
+def test_a_damaged_job_that_begin_leaves_out_has_the_reason(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("bad")
+    without_a_segment(fleet)
+
+    fleet.take_and_begin()
+
+    assert b"damaged: segment 1 was not sent" == fleet.redis("HGET", fleet.keys.job("bad"), "e")
+
+
+def test_a_job_that_is_gone_is_dropped_and_not_made_anew(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("gone")
+    fleet.redis("DEL", fleet.keys.job("gone"))
+
+    assert [DROPPED] == fleet.take_and_begin()
+    assert 0 == fleet.redis("EXISTS", fleet.keys.job("gone"))
+
+
+@DAMAGES
+def test_a_damaged_job_says_what_is_wrong_and_what_to_do(
+    fleet: Fleet, damage: Callable[[Fleet], None]
+) -> None:
+    fleet.take_in_and_admit("bad")
+    damage(fleet)
+    wrong = r"job 'bad' is damaged: .*(is a string, not a hash|cannot be read).*; .*DEL it.*another id"
+
+    with pytest.raises(RecordError, match=wrong):
+        fleet.job("bad")
+    with pytest.raises(RecordError, match=wrong):
+        fleet.cancel("bad")
+
+
+def test_what_waits_of_a_damaged_text_is_cancelled_as_far_as_it_can_be_read(fleet: Fleet) -> None:
+    fleet.take_in_and_admit("bad", segments=3)
+    fleet.redis("HSET", fleet.keys.job("bad"), "2", "garbage")
+
+    with pytest.raises(RecordError, match="segment 2 cannot be read"):
+        fleet.cancel("bad")
+
+    assert [DROPPED, DAMAGED, DROPPED] == fleet.take_and_begin()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("c", "soon"), ("c", "9" * 20), ("l", "x"), ("l", "nZ"), ("n", "many"), ("n", "2"), ("1", "Z0,,,,,,"),
+        (b"\xff", "x", "c", "x"), ("s", "x"),
+    ],
+)  # fmt: skip
+def test_every_field_that_cannot_be_read_is_a_damage(fleet: Fleet, fields: tuple[str | bytes, ...]) -> None:
+    fleet.take_in_and_admit("bad")
+    fleet.redis("HSET", fleet.keys.job("bad"), *fields)
+
+    with pytest.raises(RecordError, match="job 'bad' is damaged: "):
+        fleet.job("bad")
+
+
+@pytest.mark.parametrize("step", ["admit", "refuse", "set aside", "publish"])
+def test_a_job_of_no_date_does_not_end_a_script(fleet: Fleet, step: str) -> None:
+    fleet.take_in_later("bad", NOW_MS) if step == "publish" else fleet.take_in("bad")
+    fleet.redis("HSET", fleet.keys.job("bad"), "c", "soon")
+    calls = {
+        "admit": lambda: fleet.admit(admission("bad", "normal", "hold", 1, None, 1)).results[0],
+        "refuse": lambda: fleet.run(fleet.jobs.refuse("bad", "normal", "x: y", 5)),
+        "set aside": lambda: fleet.run(fleet.lifecycle.set_aside("bad", "normal", "x")),
+        "publish": lambda: fleet.run(fleet.lifecycle.publish_due("bad", "normal", None)),
+    }
+
+    assert 1 == calls[step]()
+
+
+def test_each_record_that_can_be_read_is_read(fleet: Fleet) -> None:
+    for job_id in ("good", "bad"):
+        fleet.take_in(job_id)
+    as_a_string(fleet)
+
+    found = fleet.store.run_each([fleet.jobs.read(job_id) for job_id in ("bad", "good", "never")])
+
+    assert [None, "good", None] == [record and getattr(record, "job_id", None) for record in found]
 
 
 @DAMAGES
@@ -169,3 +252,74 @@ def test_a_scheduled_job_of_another_form_is_read_as_one_of_the_normal_lane(fleet
     assert kept is not None
     assert "normal" == kept.lane
     assert ["\\xff"] == fleet.run(fleet.lifecycle.due(10))
+
+
+# --- details ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", ["S1,,garbage", "S1,8,1,2", "S1,,"])
+def test_details_of_a_segment_that_cannot_be_read_do_not_end_a_batch(fleet: Fleet, packed: str) -> None:
+    (bad,), (good,) = fleet.send("bad"), fleet.send("good")
+    fleet.redis("HSET", fleet.keys.job("bad"), "1", packed)
+    fleet.settle(bad, TEMPORARY)
+    fleet.settle(good, message_id=b"M2")
+
+    assert ["unknown", "accepted"] == fleet.apply(fleet.read_responses())
+    assert ["-"] == fleet.lost(bad)
+
+
+@pytest.mark.parametrize(
+    "fields", [("g", "a|b"), ("q", "x|y"), ("u", "garbage"), ("h", b"\xff~;"), ("c", "x")]
+)
+def test_what_is_noted_of_costs_and_times_may_be_damaged(
+    fleet: Fleet, fields: tuple[str | bytes, ...]
+) -> None:
+    (bad,), (good,) = fleet.send("bad"), fleet.send("good")
+    fleet.redis("HSET", fleet.keys.job("bad"), *fields)
+    for ref, message_id in ((bad, b"M1"), (good, b"M2"), (bad, b"M3")):
+        fleet.settle(ref, message_id=message_id)
+
+    assert ["accepted", "accepted", "duplicate"] == fleet.apply(fleet.read_responses())
+    assert ["applied", "applied"] == [fleet.receipt(10, b"M2"), fleet.receipt(10, b"M1")]
+
+
+def test_doubts_of_another_form_are_forgotten(fleet: Fleet) -> None:
+    (ref,) = fleet.send()
+    fleet.redis("HSET", fleet.keys.doubts, TO, "garbage")
+    fleet.redis("ZADD", fleet.keys.doubted, 0, TO)
+
+    assert "accepted" == fleet.answer(ref)
+    assert [] == fleet.ripe()
+    assert ["H"] == fleet.lost(*fleet.send("j2"))
+
+
+def test_a_status_of_another_form_is_passed_over_by_the_counts(fleet: Fleet) -> None:
+    fleet.redis("XADD", fleet.keys.status, "*", "x", "y")
+    fleet.answer(*fleet.send())
+
+    assert 2 == fleet.run(StatusCounts(fleet.keys).count())
+    assert b"1" == fleet.redis("HGET", fleet.keys.status_counts, "8")
+
+
+@DAMAGES
+def test_a_damaged_job_does_not_hold_up_the_walks(fleet: Fleet, damage: Callable[[Fleet], None]) -> None:
+    walks = Walks(fleet.keys, text_ttl_s=60, now_ms=fleet.now_ms + 10**9)
+    for job_id, message_id in (("bad", b"M1"), ("good", b"M2")):
+        fleet.answer(*fleet.send(job_id), message_id=message_id)
+        fleet.receipt(3, message_id)
+    damage(fleet)
+    known = [Known(b"M1", b"bad#1"), Known(b"M2", b"good#1")]
+
+    assert [b"M2"] == [found.known.message_id for found in fleet.run(walks.open_segments(known))]
+    assert 1 == fleet.run(walks.close_unconfirmed(known, 60))
+
+
+@pytest.mark.parametrize("intent", ["garbage", "1,9,1-1,x", "1,0,1-1,x"])
+def test_an_intent_of_another_form_does_not_hold_up_the_others(fleet: Fleet, intent: str) -> None:
+    (good,) = fleet.send("good", policy="resend")
+    fleet.redis("HSET", fleet.keys.inflight, "bad#1", intent)
+    answers = [Answer(b"bad#1", 1, 0, b"M1")]
+
+    assert 0 == fleet.run(fleet.wire.settle(answers))
+    assert ["-", "Q"] == fleet.lost(b"bad#1", good)
+    assert set() == fleet.in_flight()

@@ -135,6 +135,17 @@ def test_one_probe_goes_out_in_each_interval(fleet: Fleet) -> None:
     assert begun == [2, 1, 1]
 
 
+def test_a_probe_goes_out_though_the_clock_was_set_back(fleet: Fleet) -> None:
+    (first,) = fleet.send("first")
+    fleet.answer(first, NO_CREDIT)
+    fleet.take_in_and_admit("second")
+    fleet.now_ms -= 3_600_000
+
+    assert fleet.standing.probe_due
+    assert [1] == fleet.take_and_begin()
+    assert not fleet.standing.probe_due
+
+
 def test_an_accepted_probe_resumes_the_account(fleet: Fleet) -> None:
     ref = refused_account(fleet)
     fleet.take_in_and_admit("j1")

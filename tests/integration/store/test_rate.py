@@ -179,3 +179,26 @@ def test_what_is_tried_again_owes_half_a_second_at_most(fleet: Fleet) -> None:
     fleet.run(fleet.facts.promote(sent))
 
     assert admit_one(fleet, "j3") == ([], 500)
+
+
+def test_the_rate_rises_again_though_the_clock_was_set_back(fleet: Fleet) -> None:
+    throttled(fleet, of=2)
+    lowered = rate(fleet)
+    fleet.now_ms -= 3_600_000
+
+    admit_one(fleet, "first")
+    fleet.now_ms += 2000
+
+    assert lowered + 2 * RAISE == pytest.approx(rate(fleet))
+
+
+def test_the_rate_is_lowered_though_the_clock_was_set_back(fleet: Fleet) -> None:
+    throttled(fleet, of=2)
+    fleet.now_ms -= 3_600_000
+    admit_one(fleet, "first")
+    fleet.take_and_begin()
+    before = rate(fleet)
+
+    throttled(fleet, of=2, seconds=2)
+
+    assert rate(fleet) < before

@@ -466,6 +466,66 @@ def test_rows_that_became_jobs_before_the_others_expired_stay_jobs(runtime: Runt
     assert ["2", "3"] == [str(refusal.row) for refusal in campaign.refused()]
 
 
+def test_rows_of_a_retry_that_were_kept_no_longer_are_refused_with_the_reason(
+    runtime: Runtime, fleet: Fleet
+) -> None:
+    campaign = start_campaign(numbers(3), "Hello")
+    work(runtime)
+    for entry in fleet.take():
+        fleet.begin([entry])
+        fleet.answer(entry.ref, PERMANENT)
+    campaign.retry_failed()
+    campaign.pause()
+    fleet.redis("DEL", fleet.keys.chunk(campaign.id, 2))
+    campaign.resume()
+
+    work(runtime)
+
+    counts = campaign.counts()
+    assert (0, 3, {"expired": 3}) == (counts.pending, counts.refused, dict(counts.refused_by))
+    assert "finished" == campaign.progress().state
+    assert [1, 2, 3] == [refusal.row for refusal in campaign.refused()]
+    assert ["REFUSED"] * 3 == [result.state for result in campaign.results()]
+
+
+def test_rows_of_a_retry_that_became_jobs_leave_no_list_behind(runtime: Runtime, fleet: Fleet) -> None:
+    campaign = start_campaign(numbers(2), "Hello")
+    work(runtime)
+    for entry in fleet.take():
+        fleet.begin([entry])
+        fleet.answer(entry.ref, PERMANENT)
+    campaign.retry_failed()
+
+    work(runtime)
+
+    assert {b"1", b"2"} == set(fleet.redis("HKEYS", fleet.keys.retried_rows(campaign.id)))
+
+
+def test_a_key_leads_to_its_campaign_as_long_as_that_is_there(runtime: Runtime, fleet: Fleet) -> None:
+    campaign = start_campaign(numbers(1), "Hello", idempotency_key="autumn")
+    campaign.pause()
+    fleet.redis("EXPIRE", fleet.keys.campaign_key("autumn"), 60)
+    fleet.redis("ZADD", fleet.keys.campaigns_live, 0, campaign.id)
+
+    chunks.give_out(runtime, lambda *_: None)
+
+    assert 60 < fleet.ttl_s(fleet.keys.campaign_key("autumn"))
+
+
+def test_a_damaged_campaign_holds_up_no_other(runtime: Runtime, fleet: Fleet) -> None:
+    bad, good = start_campaign(numbers(1), "Hello"), start_campaign(numbers(1), "Hello")
+    fleet.redis("DEL", fleet.keys.campaign(bad.id))
+    fleet.redis("SET", fleet.keys.campaign(bad.id), "x")
+    for one in (bad, good):
+        fleet.redis("ZADD", fleet.keys.campaigns_live, 0, one.id)
+        fleet.redis("ZADD", fleet.keys.campaign_chunks, 0, f"{one.id}.1")
+    published: list[Any] = []
+
+    chunks.give_out(runtime, lambda *words: published.append(words))
+
+    assert [(good.id, "bulk", [1])] == published
+
+
 def test_a_scheduled_campaign_waits_for_its_time(runtime: Runtime) -> None:
     campaign = start_campaign(numbers(1), "Hello", at=timedelta(hours=1))
     work(runtime)
@@ -625,12 +685,12 @@ def test_the_duties_give_out_what_is_due_and_forget_what_is_gone(runtime: Runtim
     fleet.redis("ZADD", fleet.keys.campaign_chunks, 1, f"{campaign.id}.1")
     published: list[Any] = []
 
-    chunks.duties(runtime, lambda *words: published.append(words))
+    chunks.give_out(runtime, lambda *words: published.append(words))
     chunks.forget(runtime)
     kept = len(campaigns())
     fleet.redis("DEL", fleet.keys.campaign(campaign.id))
     fleet.redis("ZADD", fleet.keys.campaign_chunks, 1, f"{campaign.id}.1")
-    chunks.duties(runtime, lambda *words: published.append(words))
+    chunks.give_out(runtime, lambda *words: published.append(words))
     chunks.forget(runtime)
 
     assert [(campaign.id, "bulk", [1])] == published

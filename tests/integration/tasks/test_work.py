@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from celery.app.trace import build_tracer
 from celery.exceptions import Reject
 from tests.integration.store.steps import Fleet
 from tests.integration.workers.conftest import Outage
 
-from smsfleet.config.errors import StoreUnavailable, UnknownJob
+from smsfleet.config.errors import InvalidArgument, StoreUnavailable, UnknownJob
 from smsfleet.store.client import Store
 from smsfleet.tasks import app, job_status, send_sms
 from smsfleet.tasks.app import runtime as app_runtime
@@ -125,3 +126,48 @@ def test_an_eager_app_admits_at_once_and_needs_no_broker(fleet: Fleet) -> None:
         app.conf.task_always_eager = False
 
     assert "QUEUED" == job_status(job.id).state
+
+
+# --- many jobs as one task of Celery's ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "ask"),
+    [
+        ("map", lambda: send_sms.map([TO])),
+        ("starmap", lambda: send_sms.starmap([(TO, TEXT)])),
+        ("chunks", lambda: send_sms.chunks([(TO, TEXT)], 10)),
+    ],
+)
+def test_many_jobs_as_one_task_are_refused_where_they_are_asked(how: str, ask: Callable[[], Any]) -> None:
+    with pytest.raises(InvalidArgument, match=rf"send_sms\.{how} is refused: .*use group\(.*start_campaign"):
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("name", "items"), [("map", [TO]), ("starmap", [(TO, TEXT), (TO, TEXT)]), ("chunks", [[(TO, TEXT)]])]
+)
+def test_a_worker_that_runs_one_all_the_same_stores_the_reason(
+    fleet: Fleet, name: str, items: list[Any]
+) -> None:
+    task = app.tasks["celery." + ("starmap" if name == "chunks" else name)]
+    kwargs = {"task": dict(send_sms.s()), "it": items[0] if name == "chunks" else items}
+
+    ended = as_a_worker(task, "of-celery", kwargs)
+
+    assert "InvalidArgument" in repr(ended)
+    found = job_status("of-celery")
+    assert "REFUSED" == found.state
+    assert "use group(send_sms.s(...), ...)" in str(found.error)
+    assert [] == fleet.outbound()
+
+
+def test_a_plain_call_is_refused_and_says_what_is_meant() -> None:
+    with pytest.raises(InvalidArgument, match=r"use send_sms\.delay\("):
+        send_sms(TO, TEXT)
+
+
+def as_a_worker(task: Any, task_id: str, kwargs: dict[str, Any]) -> Any:
+    """What a worker's tracer does with a message."""
+    trace = build_tracer(task.name, task, app=app)
+    return trace(task_id, (), kwargs, {"called_directly": False, "id": task_id}).retval

@@ -123,6 +123,21 @@ def test_an_event_for_a_webhook_goes_to_its_schedule(
     assert ([], 0) == (broker.called, waiting(fleet))
 
 
+def test_a_damaged_schedule_of_a_host_holds_up_no_other_event(
+    fleet: Fleet, callbacks: Callbacks, broker: Recorder
+) -> None:
+    delivered(fleet, "https://bad.example/sms", "j1")
+    delivered(fleet, HOOK, "j2")
+    delivered(fleet, TASK, "j3")
+    fleet.redis("SET", fleet.keys.hook("bad.example:443"), "x")
+
+    callbacks.step(1)
+
+    assert {"j2"} == {json.loads(posting.body)["job_id"] for posting in postings(fleet)}
+    assert {"j3"} == {event["job_id"] for event in broker.events}
+    assert 0 < waiting(fleet)
+
+
 def test_the_accounts_callback_is_that_of_the_setting(
     fleet: Fleet,
     make_runtime: Callable[..., Runtime],

@@ -16,6 +16,7 @@ from tests.integration.workers.test_duties import Recorder
 from tests.integration.workers.test_relay import arrive, nothing_is_left, relay
 
 from smsfleet.config.clock import epoch_ms
+from smsfleet.config.errors import StoreUnavailable
 from smsfleet.config.settings import load
 from smsfleet.smpp.pdu import DeliverSm
 from smsfleet.store.client import Store
@@ -325,6 +326,34 @@ def test_an_opt_out_is_confirmed_once_and_only_when_it_is_new(
     ]
     assert dict.fromkeys(job_ids, "admitted") == Outgoing(runtime).handle(job_ids)
     assert 0 == duties.route()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_opt_out_that_the_store_interrupts_is_confirmed_all_the_same(
+    make_runtime: Callable[..., Runtime], fleet: Fleet, several: bool
+) -> None:
+    runtime = make_runtime(opt_out_reply="Bye.", opt_out_match="first", rate="1000")
+    arrive(fleet, *(parts("STOP " + "a" * 200, "udh8") if several else [deliver(b"STOP")]))
+    fleet.redis("SADD", fleet.keys.mo, "x")  # the message cannot be kept
+    with pytest.raises(StoreUnavailable):
+        relay(runtime).step(1)
+    assert 0 == fleet.run(fleet.opt_outs.count())
+    fleet.redis("DEL", fleet.keys.mo)
+
+    relay(runtime, claim_idle_ms=0).step(1)
+
+    assert ["out"] == [found["opt_out"] for found in kept(fleet)]
+    broker = Recorder()
+    Duties(runtime, broker).route()
+    assert ["high"] == [lane for lane, _ in broker.published]
+
+
+def test_a_wish_that_changes_nothing_says_so(runtime: Runtime, fleet: Fleet) -> None:
+    arrive(fleet, deliver(b"START"))
+
+    relay(runtime).step(1)
+
+    assert [None] == [found["opt_out"] for found in kept(fleet)]
 
 
 def test_a_stop_may_also_have_a_route(make_runtime: Callable[..., Runtime], fleet: Fleet) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.integration.store.steps import Fleet
 from tests.integration.waiting import wait_until
 from tests.integration.workers.conftest import Outage, Stopping
@@ -90,6 +91,21 @@ def test_an_id_that_is_no_job_is_unknown(runtime: Runtime, job_id: str) -> None:
     assert {job_id: Outcome.UNKNOWN, "j1": Outcome.ADMITTED} == outgoing(runtime).handle([job_id, "j1"])
     assert Outcome.UNKNOWN == outgoing(runtime).handle_suspect(job_id, "normal")
     assert {job_id: Outcome.UNKNOWN} == outgoing(runtime).handle_redelivered([job_id])
+
+
+@pytest.mark.parametrize("content", [json.dumps(HELLO), "no JSON"])
+def test_a_damaged_job_is_left_out_with_a_line_and_its_neighbours_go(
+    runtime: Runtime, fleet: Fleet, content: str
+) -> None:
+    take_in(runtime, "j1", "j3")
+    take_in_raw(runtime, "j2", content)
+    fleet.redis("SET", fleet.keys.job("j2"), "no hash")
+
+    with capture_logs() as said:
+        outcomes = outgoing(runtime).handle(["j1", "j2", "j3"])
+
+    assert {"j1": Outcome.ADMITTED, "j2": Outcome.UNKNOWN, "j3": Outcome.ADMITTED} == outcomes
+    assert ["j2"] == [line["job_id"] for line in said if "damaged" in line["event"]]
 
 
 def test_no_jobs_are_no_work(runtime: Runtime) -> None:

@@ -104,6 +104,20 @@ async def test_an_event_is_posted_and_its_signature_is_that_of_the_secret(make: 
     assert (0, []) == (hooked.waiting, hooked.undelivered)
 
 
+async def test_a_host_whose_schedule_is_damaged_holds_up_no_other(make: Make, fleet: Fleet) -> None:
+    hooked = make()
+    async with receiver() as server:
+        for host in ("billing.example", "other.example"):
+            hooked.add(f"http://{host}:{server.port}/sms", event_id=host)
+        bad = fleet.keys.hook(f"billing.example:{server.port}")
+        fleet.redis("DEL", bad)
+        fleet.redis("SET", bad, "x")
+
+        assert 1 == await hooked.round()
+
+    assert ["other.example"] == [request.headers["smsfleet-event-id"] for request in server.got]
+
+
 async def test_a_name_is_resolved_once_and_its_address_is_where_the_request_goes(make: Make) -> None:
     hooked = make()
     async with receiver() as server:

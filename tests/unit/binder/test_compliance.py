@@ -9,7 +9,7 @@ import pytest
 from tests.unit.binder.diary import HOUR_S, Diary, a_good_test
 
 from smsfleet.binder.compliance import CONDITIONS, Finding, Verdict, judge, overall
-from smsfleet.config.codes import ESME_RALYNBD, ESME_RX_T_APPN
+from smsfleet.config.codes import ESME_RALYNBD, ESME_RINVPASWD, ESME_RX_T_APPN
 
 PASS, FAIL, NOT_YET = Verdict.PASS, Verdict.FAIL, Verdict.NOT_YET
 
@@ -462,6 +462,38 @@ def test_after_an_end_of_our_own_nothing_is_measured() -> None:
     diary.bind(run="b")
 
     assert NOT_YET is diary.verdict(9)
+
+
+@pytest.mark.parametrize(
+    ("starts", "end", "verdict"),
+    [
+        ("after", "bind-refused", NOT_YET), ("before", "bind-refused", FAIL), ("after", "peer-closed", FAIL),
+    ],
+)  # fmt: skip
+def test_who_mends_a_refused_login_and_starts_the_binder_anew_need_not_wait(
+    starts: str, end: str, verdict: Verdict
+) -> None:
+    diary = Diary()
+    diary.note("start")
+    if starts == "before":
+        diary.note("start", run="b")  # a standby: what it does is automatic
+    if end == "bind-refused":
+        diary.note("connecting", mode="transceiver")
+        diary.note("bind", mode="transceiver")
+        diary.note("bind_refused", mode="transceiver", status=ESME_RINVPASWD)
+    else:
+        diary.bind()
+    diary.lose(cause=end)
+    diary.wait(5)
+    diary.note("stop")
+    diary.wait(5)
+    if starts == "after":
+        diary.note("start", run="b")
+    diary.bind(run="b")
+
+    assert verdict is diary.verdict(9)
+    if verdict is NOT_YET:
+        assert "started anew after a refused login" in said(diary.judge(9))
 
 
 @pytest.mark.parametrize(("delay_s", "verdict"), [(5.0, FAIL), (95.0, NOT_YET), (400.0, NOT_YET)])

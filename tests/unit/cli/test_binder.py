@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
-from smsfleet.cli.binder import SIDES, check_version, session_options
-from smsfleet.config.errors import ConfigError
+from smsfleet.cli.binder import SIDES, Reloads, check_version, session_options
+from smsfleet.config.errors import ConfigError, StoreUnavailable
 from smsfleet.config.settings import load
 from smsfleet.config.smpp_settings import SmppSettings, load_smpp
 from smsfleet.config.timing import Timing
@@ -85,3 +88,22 @@ def test_long_messages_in_tlvs_need_smpp_3_4(long_messages: str) -> None:
     with pytest.raises(ConfigError, match=f"SMSFLEET_LONG_MESSAGES='{long_messages}'.*INTERFACE_VERSION=3.3"):
         check_version(settings, old)
     assert (None, None) == (check_version(load({}), old), check_version(settings, smpp_of()))
+
+
+async def test_a_reload_that_has_ended_is_not_kept() -> None:
+    store: Any = Away()
+    reloads = Reloads(store)
+
+    for _ in range(3):
+        reloads.begin()
+    begun = len(reloads.running)
+    await asyncio.gather(*reloads.running)
+
+    assert (3, set()) == (begun, reloads.running)
+
+
+class Away:
+    """A store that does not answer."""
+
+    async def run(self, _call: object) -> None:
+        raise StoreUnavailable("Redis cannot be used now")

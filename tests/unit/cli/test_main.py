@@ -187,7 +187,8 @@ def test_every_error_of_ours_has_an_exit_code_of_its_own_kind() -> None:
         "InvalidField": 2, "InvalidFile": 2, "UnknownCampaign": 1,
         "UnknownJob": 1, "UnknownMessage": 1, "NotAsked": 1, "ConfigError": os.EX_CONFIG,
         "StoreMisconfigured": os.EX_CONFIG, "StoreForbidden": os.EX_CONFIG,
-        "StoreUnavailable": os.EX_UNAVAILABLE, "ServerError": os.EX_UNAVAILABLE, "BinderSilent": os.EX_UNAVAILABLE,
+        "StoreUnavailable": os.EX_UNAVAILABLE, "WrongType": os.EX_UNAVAILABLE,
+        "ServerError": os.EX_UNAVAILABLE, "BinderSilent": os.EX_UNAVAILABLE,
     } == {name: code for name, code in codes.items() if code != os.EX_SOFTWARE}  # fmt: skip
     assert os.EX_SOFTWARE == codes["SmsfleetError"]
 

@@ -46,7 +46,7 @@ def test_every_error_derives_from_the_one_root() -> None:
 
 
 def test_what_may_pass_later_is_retryable_and_nothing_else() -> None:
-    assert {"StoreUnavailable", "NotBound", "WindowFull", "BinderSilent", "StillOpen"} == {
+    assert {"StoreUnavailable", "WrongType", "NotBound", "WindowFull", "BinderSilent", "StillOpen"} == {
         kind.__name__ for kind in CLASSES if kind.retryable
     }
 

@@ -106,7 +106,7 @@ def test_what_this_version_did_not_write_is_a_record_error(fields: dict[str, str
 
 
 def test_a_hash_without_a_destination_is_a_record_error() -> None:
-    with pytest.raises(RecordError, match="not readable by this version"):
+    with pytest.raises(RecordError, match="job 'j1' is damaged: its field 't' is missing"):
         read_job("j1", [b"c", b"1000", b"l", b"n"])
 
 
