@@ -55,6 +55,7 @@ NAMES: Mapping[str, Severity] = {
     "Throttled": "warning",
     "ReceiptsBehind": "warning",
     "DutiesLate": "warning",
+    "WebhooksLate": "warning",
     "Ambiguous": "warning",
     "DeadLetters": "warning",
     "Undelivered": "warning",
@@ -212,6 +213,18 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
             )
 
 
+def _webhooks(now: Snapshot) -> Iterator[Alert]:
+    stage = now.waiting["webhooks"]
+    late_s = -(stage.due_s or 0.0)
+    if late_s > LATE_S:
+        yield _alert(
+            "WebhooksLate",
+            f"{stage.count} events wait for webhooks, the first is {span(late_s)} late",
+            "no worker has SMSFLEET_WEBHOOK_SECRET, or a receiver is slow or away: `smsfleet callbacks list` "
+            "says which",
+        )
+
+
 def _doubts(now: Snapshot) -> Iterator[Alert]:
     binder, held = now.binder, now.waiting["held"].count
     lately = binder.ambiguous_s is not None and binder.ambiguous_s < LATELY_S
@@ -270,5 +283,6 @@ def _credits(now: Snapshot) -> Iterator[Alert]:
 
 
 JUDGES: tuple[Judge, ...] = (
-    _bind, _link, _answers, _pauses, _throttling, _delays, _doubts, _kept, _redis, _credits,
+    _bind, _link, _answers, _pauses, _throttling, _delays, _webhooks, _doubts, _kept, _redis,
+    _credits,
 )  # fmt: skip

@@ -18,7 +18,9 @@ from tests.acceptance.zygote import commands
 from tests.documents import DOCS
 
 from smsfleet.cli.embedded import free_port
+from smsfleet.config.clock import epoch_ms
 from smsfleet.simulator.control import ask
+from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.tasks import job_status, send_sms
 from smsfleet.tasks.campaign_start import start_campaign
 
@@ -255,6 +257,13 @@ def deaf_receiver(night: Night) -> Iterator[None]:
     night.fleet.run("callbacks", "drop", "--all", "--yes")
 
 
+def no_secret(night: Night) -> Iterator[None]:
+    posting = Posting("e3", "https://billing.example/sms", states.HOOK_HOST, "{}", epoch_ms() - 60_000)
+    states.awaited(night.fleet, posting)
+    yield
+    night.fleet.store.run(Hooks(night.fleet.keys).taken(posting))
+
+
 def paused_campaign(night: Night) -> Iterator[None]:
     campaign = start_campaign([number(6)], "Hello", at=3600)
     campaign.pause()
@@ -282,6 +291,7 @@ TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
     "Who paused it, and why?": paused,
     "What does the campaign do?": paused_campaign,
     "Do webhooks arrive?": deaf_receiver,
+    "Why do events wait for their webhook?": no_secret,
     "Does one job end our workers?": poison,
     "Does the gateway slow us down?": throttled,
     "Are we out of credit?": out_of_credit,

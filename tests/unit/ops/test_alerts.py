@@ -73,6 +73,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("DutiesLate", waiting(scheduled=Stage(1, due_s=-31.0))),
     ("DutiesLate", waiting(delayed=Stage(1, due_s=-31.0))),
     ("DutiesLate", waiting(held=Stage(0, due_s=-31.0))),
+    ("WebhooksLate", waiting(webhooks=Stage(2, due_s=-31.0))),
     ("Ambiguous", waiting(held=Stage(1))),
     ("Ambiguous", binder("bound", ambiguous={"failed": 3}, ambiguous_s=3599.0)),
     ("QueriesOff", {"queries_off": "0x03"}),
@@ -95,6 +96,7 @@ USUAL: list[dict[str, Any]] = [
     binder("bound", in_flight=3, per_s={"answered": 0.2}) | lane("normal", in_flight=Stage(3, 99.0)),
     lane("bulk", queue=Stage(100_000, 5000.0)),
     waiting(deliveries=Stage(7, 60.0), scheduled=Stage(1, due_s=-30.0)),
+    waiting(webhooks=Stage(2, due_s=-30.0)),
     {"redis": RedisView(used_octets=90, limit_octets=100)},
     {"redis": RedisView(used_octets=90)},
 ]
