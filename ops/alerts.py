@@ -10,6 +10,7 @@ from smsfleet.config.codes import command_status
 from smsfleet.config.profiles import GUIDE
 from smsfleet.config.spans import span
 from smsfleet.ops.binder_view import ABSENT
+from smsfleet.ops.causes import cause
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.store.standing import ACCOUNT
 
@@ -191,11 +192,9 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
         )
     oldest_s = now.lanes["high"].oldest_s
     if oldest_s > OTP_S:
-        yield _alert(
-            "OldestOtp",
-            f"the oldest message of the high lane has waited for {span(oldest_s)}",
-            "is the account bound, paused, throttled? else start more workers",
-        )
+        why, do = cause(now, "high")
+        what = f"the oldest message of the high lane has waited for {span(oldest_s)}: {why}"
+        yield _alert("OldestOtp", what, do)
     receipts_s = now.waiting["deliveries"].oldest_s or 0.0
     if receipts_s > RECEIPTS_S:
         yield _alert(
@@ -229,11 +228,15 @@ def _doubts(now: Snapshot) -> Iterator[Alert]:
     binder, held = now.binder, now.waiting["held"].count
     lately = binder.ambiguous_s is not None and binder.ambiguous_s < LATELY_S
     if lately or held:
+        became = ", ".join(f"{count} {what}" for what, count in binder.ambiguous.items() if count)
         yield _alert(
             "Ambiguous",
-            f"{sum(binder.ambiguous.values())} segments had an unknown outcome since the binder started; "
+            f"segments had an unknown outcome since the binder started: {became or 'none'}; "
             f"{held} are held now",
-            "`smsfleet held list` shows and decides; a link that breaks often is the usual cause",
+            "`smsfleet held list` shows and decides; a link that breaks often is the usual cause"
+            if held
+            else "`smsfleet jobs --state FAILED_UNKNOWN` shows what was given up; a link that breaks often is the "
+            "usual cause",
         )
     if now.queries_off:
         yield _alert(
@@ -245,18 +248,22 @@ def _doubts(now: Snapshot) -> Iterator[Alert]:
 
 def _kept(now: Snapshot) -> Iterator[Alert]:
     rows = (
-        ("DeadLetters", now.kept["dead"], "messages of the gateway cannot be read", "smsfleet dead list"),
-        ("Undelivered", now.kept["undelivered"], "events no webhook took", "smsfleet callbacks list"),
         (
-            "SetAside",
-            now.waiting["set_aside"].count,
-            "jobs ended workers and are set aside",
-            "smsfleet dead list",
+            "DeadLetters", now.kept["dead"], "messages of the gateway cannot be read",
+            "`smsfleet dead list` says why; report it; `smsfleet dead drop --all` forgets them",
         ),
-    )
-    for name, count, what, command in rows:
+        (
+            "Undelivered", now.kept["undelivered"], "events no webhook took",
+            "`smsfleet callbacks list` says why; `smsfleet callbacks replay --all` when that is mended",
+        ),
+        (
+            "SetAside", now.waiting["set_aside"].count, "jobs ended workers and are set aside",
+            "`smsfleet dead list` shows them; `smsfleet dead replay JOB_ID` after the repair, or `dead drop`",
+        ),
+    )  # fmt: skip
+    for name, count, what, do in rows:
         if count:
-            yield _alert(name, f"{count} {what}", f"`{command}` shows them")
+            yield _alert(name, f"{count} {what}", do)
 
 
 def _redis(now: Snapshot) -> Iterator[Alert]:

@@ -177,6 +177,24 @@ def paused(night: Night) -> Iterator[None]:
     night.fleet.run("resume", "--lane", "bulk")
 
 
+def paused_codes(night: Night) -> Iterator[None]:
+    night.fleet.run("pause", "--lane", "high", "--reason", "a test")
+    job = send_sms.delay(number(7), "Your code is 1234", lane="high").id
+    wait_until(lambda: night.status_says("OldestOtp"), "the high lane is late")
+    yield
+    night.fleet.run("resume", "--lane", "high")
+    wait_until(lambda: job_status(job).final, "it goes on")
+
+
+def low_rate(night: Night) -> Iterator[None]:
+    night.fleet.run("reload", SMSFLEET_RATE="2")
+    jobs = [send_sms.delay(number(100 + n), "Your code is 1234", lane="high").id for n in range(200)]
+    wait_until(lambda: night.status_says("SMSFLEET_RATE is the limit"), "the rate is the limit")
+    yield
+    night.fleet.run("reload", "--clear")
+    wait_until(lambda: all(job_status(job).final for job in jobs), "they go on")
+
+
 def silent_gateway(night: Night) -> Iterator[None]:
     night.tell(do="set", answers_submits="0")
     job = send_sms.delay(number(3), "Hello", on_ambiguous="fail").id
@@ -289,6 +307,8 @@ TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
     "Is Redis away?": no_redis,
     "Is Redis full?": full_redis,
     "Who paused it, and why?": paused,
+    "What does a code wait for?": paused_codes,
+    "Is the rate the limit?": low_rate,
     "What does the campaign do?": paused_campaign,
     "Do webhooks arrive?": deaf_receiver,
     "Why do events wait for their webhook?": no_secret,
