@@ -95,6 +95,8 @@ class Report:
     apart: State | None = State.STANDBY
     """the state while it does not lead"""
     in_flight: int = 0
+    unanswered_since_ms: int | None = None
+    """when the oldest of them was sent"""
     submitted: int = 0
     answered: int = 0
     delivered: int = 0

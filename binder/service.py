@@ -187,6 +187,12 @@ class Binder:
         """What it is doing, as of now."""
         report = self._report
         report.in_flight = sum(side.in_flight for side in self._sides)
+        oldest = min(
+            (side.oldest_since for side in self._sides if side.oldest_since is not None), default=None
+        )
+        report.unanswered_since_ms = (
+            None if oldest is None else epoch_ms() - round(1000 * (self._clock() - oldest))
+        )
         report.submitted = self._outbound.submitted
         report.answered = self._answers.count
         report.delivered = self._deliveries.count

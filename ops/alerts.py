@@ -140,7 +140,7 @@ def _link(now: Snapshot) -> Iterator[Alert]:
 def _answers(now: Snapshot) -> Iterator[Alert]:
     """Whether it is the gateway: bound, something is on the wire, and nothing is answered."""
     binder = now.binder
-    oldest_s = max((lane.in_flight.oldest_s or 0.0 for lane in now.lanes.values()), default=0.0)
+    oldest_s = binder.unanswered_s or 0.0
     is_answering = binder.per_s.get("answered", 0.0) > 0
     if binder.is_bound and binder.in_flight and oldest_s > ANSWERS_S and not is_answering:
         waits = f"{binder.in_flight} on the wire, the oldest for {span(oldest_s)}"
@@ -235,8 +235,8 @@ def _doubts(now: Snapshot) -> Iterator[Alert]:
             f"{held} are held now",
             "`smsfleet held list` shows and decides; a link that breaks often is the usual cause"
             if held
-            else "`smsfleet jobs --state FAILED_UNKNOWN` shows what was given up; a link that breaks often is the "
-            "usual cause",
+            else "`smsfleet jobs --state FAILED_UNKNOWN` shows what was given up; a link that breaks often "
+            "is the usual cause",
         )
     if now.queries_off:
         yield _alert(

@@ -45,6 +45,9 @@ def found(**changes: Any) -> list[Alert]:
     return alerts(replace(WELL, **changes))
 
 
+ON_THE_WIRE = lane("normal", in_flight=Stage(3, 99.0))
+"""Admitted so long ago."""
+
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("CreditsShort", {"credits": {"warnings": ["about 3,000 credits will be used"]}}),
     ("NoBinder", {"binder": BinderView()}),
@@ -60,7 +63,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         binder("bound", sides=(replace(SIDE, enquire_link_resp_s=91.0), replace(SIDE, mode="receiver"))),
     ),
     ("LinkSilent", binder("bound", sides=(replace(SIDE, enquire_link_resp_s=None, bound_s=91.0),))),
-    ("GatewaySilent", binder("bound", in_flight=3) | lane("normal", in_flight=Stage(3, 11.0))),
+    ("GatewaySilent", binder("bound", in_flight=3, unanswered_s=11.0) | ON_THE_WIRE),
     ("AccountPaused", standing(gateway=GatewayPause(5.0, 0x401, 30.0, 0))),
     ("Paused", standing(paused={"bulk": Pause(5.0, "wrong text")})),
     ("Paused", standing(paused={ACCOUNT: Pause(5.0, "")})),
@@ -92,8 +95,10 @@ USUAL: list[dict[str, Any]] = [
     binder("bound", ambiguous={"failed": 3}, ambiguous_s=3600.0),
     binder("bound") | {"logins": LoginsView(2)},
     lane("high", queue=Stage(1, 5.0)),
-    binder("bound", in_flight=3) | lane("normal", in_flight=Stage(3, 10.0)),
-    binder("bound", in_flight=3, per_s={"answered": 0.2}) | lane("normal", in_flight=Stage(3, 99.0)),
+    binder("bound", in_flight=3, unanswered_s=10.0) | ON_THE_WIRE,
+    binder("bound", in_flight=3, unanswered_s=0.1)
+    | ON_THE_WIRE,  # it has waited for the bind, not for an answer
+    binder("bound", in_flight=3, unanswered_s=99.0, per_s={"answered": 0.2}) | ON_THE_WIRE,
     lane("bulk", queue=Stage(100_000, 5000.0)),
     waiting(deliveries=Stage(7, 60.0), scheduled=Stage(1, due_s=-30.0)),
     waiting(webhooks=Stage(2, due_s=-30.0)),
