@@ -105,6 +105,7 @@ class Duties:
         chunks.duties(self._runtime, self._publisher.publish_chunks)
         if self._sweeping.is_over(round(self._runtime.settings.sweep_s * 1000), now_ms):
             self.sweep()
+            self.forget_gone()
             chunks.forget(self._runtime)
         self._reconciliation.step()
         self._credits.step()
@@ -288,3 +289,13 @@ class Duties:
         if expired:
             self._log.error("jobs expired before a worker admitted them (SMSFLEET_JOB_TTL_S)", jobs=expired)
         return swept
+
+    def forget_gone(self) -> int:
+        """Forget jobs that were set aside and have expired: nobody can decide about them; how many."""
+        store, lifecycle = self._runtime.store, self._runtime.lifecycle
+        if not (oldest := store.run(lifecycle.aside(0, BATCH))):
+            return 0
+        gone = store.run(lifecycle.forget_gone(oldest))
+        if expired := sum(gone):
+            self._log.error("jobs that were set aside have expired (SMSFLEET_JOB_TTL_S)", jobs=expired)
+        return expired
