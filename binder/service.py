@@ -195,7 +195,8 @@ class Binder:
         )
         report.submitted = self._outbound.submitted
         report.answered = self._answers.count
-        report.delivered = self._deliveries.count
+        accepted = self._answers.count - sum(self.counts.errors.values())
+        report.deliveries(self._deliveries.count, self._deliveries.last_ms, accepted)
         report.sent_back = self._deliveries.refused
         report.queries_per_s = self._asker.per_s
         report.queried = self._asker.asked

@@ -25,8 +25,8 @@ LATE_S = {"high": 5.0, "normal": 60.0, "bulk": 600.0}
 """How old the oldest job of a lane may be before somebody should look."""
 
 OF_WAITING = frozenset({
-    "ReceiptsBehind", "DutiesLate", "WebhooksLate", "Ambiguous", "DeadLetters", "Undelivered", "SetAside",
-    "LinkSilent", "GatewaySilent",
+    "ReceiptsBehind", "NoReceipts", "DutiesLate", "WebhooksLate", "Ambiguous", "DeadLetters", "Undelivered",
+    "SetAside", "LinkSilent", "GatewaySilent",
 })  # fmt: skip
 """The alerts that are told here; what the others say is told by checks of their own."""
 

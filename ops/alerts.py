@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from smsfleet.config.codes import command_status
 from smsfleet.config.profiles import GUIDE
 from smsfleet.config.spans import span
-from smsfleet.ops.binder_view import ABSENT
+from smsfleet.ops.binder_view import ABSENT, BinderView
 from smsfleet.ops.causes import cause
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.store.standing import ACCOUNT
@@ -29,6 +29,9 @@ ENQUIRE_LINK_S = 90.0
 
 ANSWERS_S = 10.0
 """An answer to submit_sm takes less than a second; after SMSFLEET_SMPP_RESPONSE_TIMEOUT_S it is given up."""
+
+SILENCE_S, SILENCE_COUNT = 600.0, 100
+"""So many messages without one receipt in so long a time: it is not that their phones are off."""
 
 LATE_S = 30.0
 """What is due is looked at every 0.5 s: so late is nothing that happens while a worker runs."""
@@ -55,6 +58,7 @@ NAMES: Mapping[str, Severity] = {
     "LedgerFull": "warning",
     "Throttled": "warning",
     "ReceiptsBehind": "warning",
+    "NoReceipts": "warning",
     "DutiesLate": "warning",
     "WebhooksLate": "warning",
     "Ambiguous": "warning",
@@ -202,6 +206,7 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
             f"receipts are behind by {span(receipts_s)}, {now.waiting['deliveries'].count} wait",
             "start more workers; nothing is lost",
         )
+    yield from _receipts(now.binder)
     for name in ("scheduled", "delayed", "held"):
         late_s = -(now.waiting[name].due_s or 0.0)
         if late_s > LATE_S:
@@ -210,6 +215,18 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
                 f"{name.replace('_', ' ')}: the first is {span(late_s)} late",
                 "the duties run in every worker: does one run, and what does its log say?",
             )
+
+
+def _receipts(binder: BinderView) -> Iterator[Alert]:
+    """Whether the gateway has stopped to send any: of one that never has, nobody knows whether it should."""
+    silent_s = binder.delivered_s or 0.0
+    if binder.is_bound and silent_s > SILENCE_S and binder.accepted_since >= SILENCE_COUNT:
+        count = binder.accepted_since
+        yield _alert(
+            "NoReceipts",
+            f"the gateway has sent no receipt for {span(silent_s)}, and accepted {count} messages",
+            "ask Clickatell, unless none were asked for; `smsfleet query JOB_ID` asks it about one message",
+        )
 
 
 def _webhooks(now: Snapshot) -> Iterator[Alert]:

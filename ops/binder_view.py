@@ -59,6 +59,10 @@ class BinderView:
     answered: int = 0
     delivered: int = 0
     """deliver_sm that were stored"""
+    delivered_s: float | None = None
+    """since the last of them; None: none was, or nobody knows"""
+    accepted_since: int = 0
+    """submit_sm that were accepted since then"""
     sent_back: int = 0
     """deliver_sm that Redis could not take: the gateway keeps them"""
     queried: int = 0
@@ -100,7 +104,7 @@ def binder_view(reported: str | None, *, has_leader: bool, now_ms: int) -> Binde
 def _view(kind: Any, said: dict[str, Any], now_ms: int) -> Any:
     ages = {
         f"{name}_s": _age_s(said.get(f"{name}_ms"), now_ms)
-        for name in ("since", "enquire_link", "enquire_link_resp", "ambiguous")
+        for name in ("since", "enquire_link", "enquire_link_resp", "ambiguous", "delivered")
     }
     for name in ("bound", "unbound", "unanswered"):
         ages[f"{name}_s"] = _age_s(said.get(f"{name}_since_ms"), now_ms)

@@ -21,6 +21,7 @@ from smsfleet.cli.embedded import free_port
 from smsfleet.config.clock import epoch_ms
 from smsfleet.simulator.control import ask
 from smsfleet.store.hooks import Hooks, Posting
+from smsfleet.store.wire import Wire
 from smsfleet.tasks import job_status, send_sms
 from smsfleet.tasks.campaign_start import start_campaign
 
@@ -254,6 +255,44 @@ def without_receipt(night: Night) -> Iterator[None]:
     yield
 
 
+def after_a_receipt(night: Night) -> Iterator[None]:
+    states.delivered(night.fleet)
+    wait_until(lambda: night.status_says("deliver_sm stored (the last"), "the binder has told of it")
+    yield
+
+
+def unreadable(night: Night) -> Iterator[None]:
+    """A receipt that names no message."""
+    text = b"stat:DELIVRD"
+    body = b"\0\1\1" + number(1).encode() + b"\0\0\0demo\0\4\0\0\0\0\0\0\0\0" + bytes([len(text)]) + text
+    night.fleet.store.run(Wire(night.fleet.keys, text_ttl_s=1, hold_s=1).deliver(body, epoch_ms()))
+    wait_until(lambda: night.status_says("DeadLetters"), "it is kept aside")
+    yield
+    night.fleet.run("dead", "drop", "--all", "--yes")
+
+
+def stopped(night: Night) -> Iterator[None]:
+    night.tell(do="mo", text="STOP", source=number(8))
+    wait_until(lambda: "1 opted out" in night.said("smsfleet optout list"), "the person has opted out")
+    yield
+    night.fleet.run("optout", "remove", number(8))
+
+
+def over_quota(night: Night) -> Iterator[None]:
+    night.fleet.run("reload", SMSFLEET_QUOTAS="shop=0")
+    jobs: list[str] = []
+
+    def is_refused() -> bool:
+        jobs.append(send_sms.delay(number(9), "Hello", client="shop").id)
+        wait_until(lambda: job_status(jobs[-1]).final, "it has ended")
+        return job_status(jobs[-1]).state == "REFUSED"
+
+    wait_until(is_refused, "the workers follow")
+    night.words["JOB_ID"] = jobs[-1]
+    yield
+    night.fleet.run("reload", "--clear")
+
+
 def refused(night: Night) -> Iterator[None]:
     from smsfleet.tasks import app
 
@@ -302,6 +341,11 @@ TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
     "Will the credits last?": none,
     "Did job X go out?": without_receipt,
     "Did anything go to this number?": without_receipt,
+    "Why has it no receipt?": without_receipt,
+    "When did the last receipt come?": after_a_receipt,
+    "Is there what nobody can read?": unreadable,
+    "Has this person opted out?": stopped,
+    "Has its application used up its credits?": over_quota,
     "Why was it refused?": refused,
     "Is a setting misspelt?": misspelt,
     "Is Redis away?": no_redis,

@@ -73,6 +73,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("OldestOtp", lane("high", outbound=Stage(1, 5.1))),
     ("OldestOtp", lane("high", in_flight=Stage(1, 5.1))),
     ("ReceiptsBehind", waiting(deliveries=Stage(7, 61.0))),
+    ("NoReceipts", binder("bound", delivered_s=601.0, accepted_since=100)),
     ("DutiesLate", waiting(scheduled=Stage(1, due_s=-31.0))),
     ("DutiesLate", waiting(delayed=Stage(1, due_s=-31.0))),
     ("DutiesLate", waiting(held=Stage(0, due_s=-31.0))),
@@ -102,6 +103,10 @@ USUAL: list[dict[str, Any]] = [
     lane("bulk", queue=Stage(100_000, 5000.0)),
     waiting(deliveries=Stage(7, 60.0), scheduled=Stage(1, due_s=-30.0)),
     waiting(webhooks=Stage(2, due_s=-30.0)),
+    binder("bound", delivered_s=600.0, accepted_since=100),
+    binder("bound", delivered_s=9999.0, accepted_since=99),
+    binder("bound", accepted_since=100),
+    binder("connecting", 1.0, delivered_s=601.0, accepted_since=100),
     {"redis": RedisView(used_octets=90, limit_octets=100)},
     {"redis": RedisView(used_octets=90)},
 ]
