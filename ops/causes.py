@@ -60,4 +60,6 @@ def _causes(now: Snapshot, lane: str) -> Iterator[Cause]:
         )
     if view.queue.count:
         yield Cause("the workers do not follow", "start more workers; see their logs")
-    yield Cause("it waits for the binder or the gateway", "see the log of the binder; ask Clickatell")
+    if view.in_flight.count:
+        yield Cause("it is on the wire, and the gateway has not answered it", "ask Clickatell")
+    yield Cause("the binder has not sent it", "see the log of the binder")

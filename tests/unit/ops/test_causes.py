@@ -59,7 +59,13 @@ def test_a_cause_hides_those_after_it(place: int) -> None:
 def test_another_lanes_pause_and_missing_workers_keep_no_segment_from_the_wire() -> None:
     changes = standing(paused={"bulk": Pause(5, "x")}) | {"workers": 0}
 
-    assert "it waits for the binder" in cause(replace(WELL, **OUTBOUND, **changes), "high").why
+    assert "the binder has not sent it" == cause(replace(WELL, **OUTBOUND, **changes), "high").why
+
+
+def test_what_is_on_the_wire_waits_for_the_gateway() -> None:
+    on_the_wire = lane("high", outbound=Stage(1, 1.0), in_flight=Stage(1, 6.0))
+
+    assert "the gateway has not answered" in cause(replace(WELL, **on_the_wire), "high").why
 
 
 def test_a_code_that_is_late_is_told_with_its_cause() -> None:
