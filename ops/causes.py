@@ -22,11 +22,16 @@ class Cause(NamedTuple):
 
 def cause(now: Snapshot, lane: str) -> Cause:
     """Why the oldest message of a lane waits."""
-    return next(_causes(now, lane))
+    return stop(now, lane) or next(_brakes(now, lane))
 
 
-def _causes(now: Snapshot, lane: str) -> Iterator[Cause]:
-    standing, binder, view = now.standing, now.binder, now.lanes[lane]
+def stop(now: Snapshot, lane: str) -> Cause | None:
+    """Why nothing of a lane goes out; None: something does, or nobody knows."""
+    return next(_stops(now, lane), None)
+
+
+def _stops(now: Snapshot, lane: str) -> Iterator[Cause]:
+    standing, binder = now.standing, now.binder
     for name, what, option in ((ACCOUNT, "the account", ""), (lane, f"lane {lane}", f" --lane {lane}")):
         if name in standing.paused:
             yield Cause(f"{what} is paused by an operator", f"`smsfleet resume{option}` sends again")
@@ -36,13 +41,17 @@ def _causes(now: Snapshot, lane: str) -> Iterator[Cause]:
             f"the gateway refuses the account, {label}",
             "buy credit, or ask Clickatell; `smsfleet resume` goes on at once",
         )
-    if view.queue.count and not now.workers:
+    if now.lanes[lane].queue.count and not now.workers:
         yield Cause("no worker runs", "start `smsfleet worker`; see its log")
     if not binder.is_bound:
         yield Cause(
             f"the binder is {binder.state}", "`smsfleet bind status` says why, and what is waited for"
         )
-    rate, set_rate = standing.rate, standing.set_rate
+
+
+def _brakes(now: Snapshot, lane: str) -> Iterator[Cause]:
+    binder, view = now.binder, now.lanes[lane]
+    rate, set_rate = now.standing.rate, now.standing.set_rate
     if rate is not None and set_rate is not None and rate < set_rate:
         yield Cause(
             f"the gateway throttles us to {rate:.4g} segments/s",

@@ -181,6 +181,7 @@ def paused(night: Night) -> Iterator[None]:
 def paused_codes(night: Night) -> Iterator[None]:
     night.fleet.run("pause", "--lane", "high", "--reason", "a test")
     job = send_sms.delay(number(7), "Your code is 1234", lane="high").id
+    night.words["JOB_ID"] = job
     wait_until(lambda: night.status_says("OldestOtp"), "the high lane is late")
     yield
     night.fleet.run("resume", "--lane", "high")
@@ -352,6 +353,7 @@ TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
     "Is Redis full?": full_redis,
     "Who paused it, and why?": paused,
     "What does a code wait for?": paused_codes,
+    "Why does job X not go out?": paused_codes,
     "Is the rate the limit?": low_rate,
     "What does the campaign do?": paused_campaign,
     "Do webhooks arrive?": deaf_receiver,

@@ -12,11 +12,12 @@ import pytest
 from click.testing import Result
 from tests.integration.broker.conftest import raw  # noqa: F401 - a fixture
 from tests.integration.cli.test_jobs import Here, here  # noqa: F401 - a fixture
-from tests.integration.store.steps import TO, Fleet
+from tests.integration.store.steps import TO, Fleet, admission
 from tests.integration.waiting import eventually
 from tests.unit.cli.conftest import smsfleet  # noqa: F401 - a fixture
 
 from smsfleet.store.client import Store
+from smsfleet.store.standing import Standings
 
 pytestmark = pytest.mark.server
 
@@ -60,6 +61,22 @@ def test_a_job_is_shown_with_its_time_line_and_a_masked_number(
         line.split()[2] for line in lines[5:]
     ]
     assert MASKED == said(here(command, "j1", "--json"))["to"]
+
+
+def test_a_job_that_waits_says_what_keeps_its_lane(here: Here, fleet: Fleet, real_store: Store) -> None:
+    fleet.send("sent")
+    fleet.take_in("j1")
+    fleet.admit(admission("j1"))
+    real_store.run(Standings(fleet.keys).pause(["normal"], "noon"))
+
+    said = [
+        [line for line in here("job", job).stdout.splitlines() if "waits" in line] for job in ("j1", "sent")
+    ]
+
+    assert [
+        ["waits     lane normal is paused by an operator: `smsfleet resume --lane normal` sends again"],
+        [],
+    ] == said
 
 
 def test_the_number_is_shown_when_it_is_asked_for(here: Here, fleet: Fleet) -> None:
