@@ -103,7 +103,7 @@ class Report:
     delivered_ms: int | None = None
     """when a deliver_sm was stored last"""
     accepted_since: int = 0
-    """submit_sm that were accepted since then"""
+    """submit_sm that were accepted since the report that first told of it"""
     sent_back: int = 0
     queries_per_s: float = 0.0
     """query_sm a second at most; 0: it asks none"""
@@ -116,7 +116,7 @@ class Report:
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
     _accepted_then: int = 0
-    """submit_sm that were accepted when a deliver_sm was stored last"""
+    """submit_sm that were accepted when the last deliver_sm was first told of"""
     _measured: tuple[dict[str, int], float, list[int]] | None = None
     """totals, when, and the histogram of answers, at the last measurement"""
 

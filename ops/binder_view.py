@@ -62,7 +62,7 @@ class BinderView:
     delivered_s: float | None = None
     """since the last of them; None: none was, or nobody knows"""
     accepted_since: int = 0
-    """submit_sm that were accepted since then"""
+    """submit_sm that were accepted since the report that first told of it"""
     sent_back: int = 0
     """deliver_sm that Redis could not take: the gateway keeps them"""
     queried: int = 0
