@@ -63,8 +63,6 @@ def _length(connection: Any, queue: str) -> int:
 
 def check_workers(app: Celery, now: Runtime, within_s: float, version: str) -> Iterator[Finding]:
     """Which workers answer, and whether all lanes are consumed by some."""
-    with suppress(StoreError):  # check `redis` tells of it
-        now.follow()  # what was reloaded is what workers work with: their rate is held against it
     try:
         replies = app.control.broadcast(ABOUT, reply=True, timeout=within_s) or []
     except (OperationalError, OSError, RedisError) as failure:  # a full Redis: a question is a write
@@ -77,6 +75,8 @@ def check_workers(app: Celery, now: Runtime, within_s: float, version: str) -> I
             "start `smsfleet worker`; if some run, have they the same SMSFLEET_BROKER_URL?",
         )
         return
+    with suppress(StoreError):  # check `redis` tells of it
+        now.follow()  # what was reloaded is what workers work with: their rate is held against it
     yield from judge_workers(answers, now.settings, version)
 
 

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from smsfleet.cli.check_broker import check_broker, check_workers
 from smsfleet.cli.checkup import Severity, run_checks
 from smsfleet.config.settings import load
+from smsfleet.workers.runtime import Runtime
 
 SETTINGS = load({"SMSFLEET_REDIS_URL": "redis://:hunter22@127.0.0.1:6379/0"})
 
@@ -47,7 +48,7 @@ def test_a_broker_that_fails_is_a_finding_that_says_what_to_do(failure: Exceptio
     found = run_checks(
         {
             "broker": lambda: check_broker(app, SETTINGS),
-            "workers": lambda: check_workers(app, SETTINGS, 0.1, "1.0"),
+            "workers": lambda: check_workers(app, Runtime(SETTINGS, name="doctor"), 0.1, "1.0"),
         },
         10.0,
     )
