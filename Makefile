@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Processes that share the test files: most of the acceptance tests wait for clocks of SMPP, Redis and Celery.
 JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# pip's last word without a network is that no version was found.
+NOT_INSTALLED := { echo "not installed: pip says above what failed. It needs the package index" \
+	"(a mirror: PIP_INDEX_URL; a proxy: HTTPS_PROXY); the same command goes on where this one stopped"; exit 1; }
 
 .PHONY: help demo test unit lint format explore bench screenshots lock audit clean
 
@@ -26,13 +29,13 @@ $(BIN)/python:
 # The locks hold the hash of every file that may be installed; nothing is built with anything unlocked.
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "installing the runtime from requirements.lock"
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes -r requirements.lock || $(NOT_INSTALLED)
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@echo "installing the test tools from requirements-dev.lock"
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --require-hashes -r requirements-dev.lock || $(NOT_INSTALLED)
 	@touch $@
 
 demo: $(VENV)/.runtime

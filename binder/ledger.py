@@ -141,6 +141,9 @@ class BindLedger:
         self._file.load()
         if self.paused.is_set():
             return Paused()
+        if (stop := self._file.known.stop) and not self._is_ours(stop):
+            # Now, not when a login is free: until then operators would read that something is to be mended.
+            await self._store.run(self._calls.lift(self._token(), stop))
         if why := self.stopped():
             return Stopped(why)
         seconds, reason = self._file.wait_s(self._limits)
@@ -209,7 +212,6 @@ class BindLedger:
             return ""
         if self._is_ours(known.stop):
             return advice_of_stop(known.stop)
-        self._log.info("logins are tried again", why="changed settings")
         known.stop = ""
         self._file.save()
         return ""
@@ -221,6 +223,8 @@ class BindLedger:
                 self._judged[stop] = Stop.from_json(stop).is_of(self._login)
             except (ValueError, TypeError, KeyError):
                 self._judged[stop] = True
+            if not self._judged[stop]:
+                self._log.info("logins are tried again", why="changed settings")
         return self._judged[stop]
 
     # --- Redis ---------------------------------------------------------------------------------

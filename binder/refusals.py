@@ -27,7 +27,10 @@ MEND: Final = {
 
 ADVICE: Final = {
     ESME_RALYNBD: "the account is bound already, by another binder or by the ghost of the last connection",
-    ESME_RBINDFAIL: "locked out, or the account is disabled: ask Clickatell if it stays so",
+    ESME_RBINDFAIL: (
+        "locked out for 180 s after three failed logins, whoever's, or the account is disabled: "
+        "it is tried again; ask Clickatell if it stays so"
+    ),
 }
 
 _DIGEST_OCTETS = 2

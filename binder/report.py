@@ -178,6 +178,7 @@ class Report:
         del values["apart"], values["_measured"], values["_accepted_then"]
         return {
             **values,
+            "at_ms": epoch_ms(),
             "state": self.state,
             "why": f"{worst.mode}: {why}" if why and len(self.sides) > 1 else why,
             "since_ms": worst.since_ms,

@@ -46,7 +46,6 @@ def callbacks() -> None:
 Examples:
   smsfleet callbacks list --limit 20
   smsfleet callbacks list --json | jq -r '.undelivered[] | [.id, .why] | @tsv'
-  smsfleet callbacks list --json | jq -r '.hosts[] | [.host, .waiting, .why] | @tsv'
 """,
 )
 @limit_option(100, "Events")

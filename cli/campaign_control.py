@@ -152,7 +152,7 @@ def rate(campaign_id: str, rate: str, *, as_json: bool) -> None:
 Exit codes: 0 done, 1 nobody was to be tried again, or there is no such campaign, 2 it cannot be tried again.
 Examples:
   smsfleet campaign retry C1a2b3c4d5e
-  smsfleet campaign retry C1a2b3c4d5e --state EXPIRED
+  smsfleet campaign retry C1a2b3c4d5e --state UNDELIVERED
 """
 )
 @_ID

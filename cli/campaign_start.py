@@ -39,7 +39,7 @@ Run the same command again after any of them but 2: it goes on where it was, no 
 Examples:
   smsfleet campaign start people.csv --text "Hello {name}"
   smsfleet campaign start people.csv --text "Sale" --rate 50 --validity 14400 --name autumn --follow
-  smsfleet campaign start people.csv --text "Sale" --at 2027-01-31T08:00+02:00 --json | jq -r .campaign_id
+  smsfleet campaign start people.csv --text "Hello" --at 2027-01-31T08:00+02:00 --json | jq -r .campaign_id
   zcat people.csv.gz | smsfleet campaign start - --text "Sale" --idempotency-key autumn-2026
 """
 )

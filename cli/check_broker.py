@@ -34,7 +34,9 @@ def check_broker(app: Celery, settings: Settings) -> Iterator[Finding]:
     except (OperationalError, OSError, RedisError) as failure:
         yield error(
             f"the broker ({transport}) is not reached: {type(failure).__name__}",
-            "mend SMSFLEET_BROKER_URL, or start it; jobs that are taken in wait until then",
+            "it is the store's server: see check `redis`"
+            if settings.broker_is_the_store
+            else "mend SMSFLEET_BROKER_URL, or start it; jobs that are taken in wait until then",
         )
         return
     where = "in the store's own database" if settings.broker_is_the_store else "a server of its own"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from smsfleet.binder.refusals import advice_of_stop
+from smsfleet.cli.check_redis import NTP, apart
 from smsfleet.cli.checkup import Finding, Severity, error, note, ok, warning
 from smsfleet.cli.pause import lines_of
 from smsfleet.config.errors import StoreError, StoreUnavailable
@@ -16,8 +17,9 @@ from smsfleet.ops.causes import cause
 from smsfleet.ops.snapshot import take
 from smsfleet.store import checkup
 from smsfleet.store.checkup import CLIENT_PREFIX, Checkup
-from smsfleet.store.lease import Lease, report_of
+from smsfleet.store.lease import Lease, reckoned_from, report_of
 from smsfleet.store.ledger import UNANSWERED, Ledger
+from smsfleet.store.server import server_time_ms
 from smsfleet.store.standing import Standings
 from smsfleet.workers.runtime import Runtime
 
@@ -39,13 +41,13 @@ CAN_WAIT_MS = 120_000
 BINDER = CLIENT_PREFIX + "binder/"
 
 
-def check_binder(now: Runtime, wall_ms: Callable[[], int]) -> Iterator[Finding]:
-    """Who leads, since when, and whether somebody stands by."""
+def check_binder(now: Runtime) -> Iterator[Finding]:
+    """Who leads, since when, and whether somebody stands by; by the server's clock."""
     token, left_ms = now.store.run_all(Checkup(now.keys).lease())
-    said = reported(now)
-    yield from _lease(token, left_ms, said, wall_ms)
+    said, now_ms = reported(now), now.store.run(server_time_ms())
+    yield from _lease(token, left_ms, said, now_ms)
     if said:
-        yield from _state(said, wall_ms)
+        yield from _state(said, now_ms)
     yield from _processes(now, token)
 
 
@@ -54,9 +56,7 @@ def reported(now: Runtime) -> dict[str, Any]:
     return report_of(now.store.run(Lease(now.keys).reported()))
 
 
-def _lease(
-    token: str | None, left_ms: int, said: dict[str, Any], wall_ms: Callable[[], int]
-) -> Iterator[Finding]:
+def _lease(token: str | None, left_ms: int, said: dict[str, Any], now_ms: int) -> Iterator[Finding]:
     if token is None:
         yield error(
             "no binder holds the lease: nothing is sent, no receipt comes in",
@@ -65,7 +65,7 @@ def _lease(
         return
     number, _, rest = token.partition(":")
     taken_ms, _, owner = rest.partition(":")
-    age_s = (wall_ms() - int(taken_ms)) / 1000 if taken_ms.isdecimal() else 0.0
+    age_s = (now_ms - int(taken_ms)) / 1000 if taken_ms.isdecimal() else 0.0
     yield ok(
         f"lease {number} is held by {owner[:100]} for {span(age_s)}, good for another {left_ms / 1000:.1f} s"
     )
@@ -76,11 +76,19 @@ def _lease(
         )
 
 
-def _state(said: dict[str, Any], wall_ms: Callable[[], int]) -> Iterator[Finding]:
+def _state(said: dict[str, Any], now_ms: int) -> Iterator[Finding]:
     state, why = str(said.get("state", "?")), str(said.get("why", ""))
-    since = said.get("since_ms")
-    since_ms = wall_ms() - since if isinstance(since, int) else 0
-    line = f"the binder is {state} for {span(since_ms / 1000)}" + (f": {why[:300]}" if why else "")
+    here_ms = reckoned_from(said, now_ms)
+    unbound, since = said.get("unbound_since_ms"), said.get("since_ms")
+    # Through all attempts: `waiting` and `connecting` take turns, and neither lasts.
+    at, lasts = (unbound, "and not bound for") if isinstance(unbound, int) else (since, "for")
+    since_ms = here_ms - at if isinstance(at, int) else 0
+    line = f"the binder is {state} {lasts} {span(since_ms / 1000)}" + (f": {why[:300]}" if why else "")
+    if here_ms != now_ms:
+        yield warning(
+            f"the clock of the binder's machine is {apart(now_ms - here_ms)} Redis' clock",
+            f"NTP on both: {NTP}",
+        )
     if state == "bound":
         yield ok(f"{line}; {said.get('binds', '?')} binds, {said.get('disconnects', '?')} disconnects")
     elif state in ("refused", "stopped"):
@@ -110,7 +118,9 @@ def _processes(now: Runtime, token: str | None) -> Iterator[Finding]:
     if len(versions) > 1:
         yield warning(f"binders of several versions run: {', '.join(versions)}", "finish the upgrade")
     if len(binders) > 1:
-        yield ok(f"{len(binders) - 1} standby: {', '.join(binder[:80] for binder in binders[:5])}")
+        yield ok(
+            f"{len(binders) - 1} standby; all binders: {', '.join(binder[:80] for binder in binders[:5])}"
+        )
     elif token is not None:
         yield note("no standby: when the binder's host fails, somebody has to start another", "docs/scale.md")
     others = [host for name, host in names if name and not name.startswith(CLIENT_PREFIX)]
@@ -125,7 +135,10 @@ def check_logins(now: Runtime) -> Iterator[Finding]:
     """The ledger: why no login is tried, and which failed lately."""
     view = now.store.run(Ledger(now.keys).read())
     if view.stop:
-        yield error(f"no login is tried any more: {advice_of_stop(view.stop)}", "mend it, restart the binder")
+        yield error(
+            f"no login is tried any more: {advice_of_stop(view.stop)}",
+            "docs/operations.md, 'The bind is refused', has what each refusal means",
+        )
     if view.paused_s is not None:
         yield warning(
             f"the bind is paused by an operator for {span(view.paused_s)}", "`smsfleet bind resume`"

@@ -50,6 +50,8 @@ OTHER_NAMES = frozenset(
 )
 """Variables that are read elsewhere: by the simulator and by docker-compose.yml."""
 
+BIND_SETTINGS = "the binder does not start with it; docs/settings.md, 'For the binder only'"
+
 LOCAL = ("127.", "localhost", "[::1]", "::1")
 
 
@@ -138,7 +140,7 @@ def check_bind_settings(
         return
     if isinstance(smpp, ConfigError):
         for problem in str(smpp).split("; SMSFLEET_"):
-            yield error(problem if problem.startswith("SMSFLEET_") else f"SMSFLEET_{problem}", "mend it")
+            yield error(problem if problem.startswith("SMSFLEET_") else f"SMSFLEET_{problem}", BIND_SETTINGS)
         return
     if smpp.profile != GUIDE.name:
         yield warning(

@@ -8,6 +8,7 @@ from typing import Any
 
 from smsfleet.cli.checkup import Finding, error, note, ok, warning
 from smsfleet.config.errors import StoreError, StoreUnavailable
+from smsfleet.config.spans import span
 from smsfleet.store import checkup
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
@@ -18,6 +19,8 @@ SLOW_MS, TOO_SLOW_MS = 5.0, 50.0
 """A round trip: within one site it takes well under a millisecond."""
 
 CLOCK_MS, CLOCK_TOO_MS = 1_000, 30_000
+NTP = "`timedatectl` says whether it runs; validity, holds and ages go by these clocks"
+
 FULL, NEARLY_FULL = 0.95, 0.8
 SLOW_COMMAND_US = 100_000
 
@@ -30,8 +33,10 @@ def check_redis(store: Store, *, allow_volatile: bool, wall_ms: Callable[[], int
     version = info.get("valkey_version") or info.get("redis_version", "?")
     yield ok(f"{'Valkey' if 'valkey_version' in info else 'Redis'} {version[:40]}")
     for found in findings(info):
-        todo = "mend it" if not allow_volatile else "taken all the same: SMSFLEET_ALLOW_VOLATILE_REDIS"
-        yield (warning if allow_volatile else error)(found, todo)
+        what, _, todo = found.partition(": ")
+        if allow_volatile:
+            todo += "; taken all the same: SMSFLEET_ALLOW_VOLATILE_REDIS"
+        yield (warning if allow_volatile else error)(what, todo)
     yield from _role(info)
     yield from _persistence(info)
     yield from judge_memory(info)
@@ -123,14 +128,21 @@ def _clock(store: Store, wall_ms: Callable[[], int]) -> Iterator[Finding]:
     before = wall_ms()
     server = store.run(server_time_ms())
     difference = server - (before + wall_ms()) // 2
-    said = f"the clocks of Redis and of this machine differ by {difference} ms"
-    todo = "NTP on both: validity, holds and ages go by these clocks"
+    said = f"the clock of this machine is {apart(difference)} Redis' clock"
+    todo = f"NTP on both: {NTP}"
     if abs(difference) >= CLOCK_TOO_MS:
         yield error(said, todo)
     elif abs(difference) >= CLOCK_MS:
         yield warning(said, todo)
     else:
         yield ok(said)
+
+
+def apart(difference_ms: int) -> str:
+    """How far one clock is before or behind another, which is `difference_ms` ahead of it."""
+    if abs(difference_ms) < CLOCK_MS:
+        return f"within {abs(difference_ms)} ms of"
+    return f"{span(abs(difference_ms) / 1000)} {'behind' if difference_ms > 0 else 'ahead of'}"
 
 
 def _scripts(store: Store) -> Iterator[Finding]:

@@ -14,7 +14,10 @@ from enum import IntEnum
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from smsfleet.config.errors import SmsfleetError
+from smsfleet.config.errors import SmsfleetError, StoreUnavailable
+
+LATE = "not known: no answer within"
+REDIS_PAGE = "docs/operations.md, 'Redis is full or away'"
 
 MOST_FINDINGS = 50
 """Of one check: what is wrong a hundred times over is told by its count."""
@@ -88,9 +91,7 @@ def run_checks(checks: Mapping[str, Check], within_s: float) -> list[Finding]:
         except Empty:
             break
         found[name] = findings
-    late = [
-        error(f"not known: no answer within {within_s:g} s", "is it reachable from here? try --timeout 30")
-    ]
+    late = [error(f"{LATE} {within_s:g} s", "is it reachable from here? try --timeout 30")]
     return [
         Finding(finding.severity, finding.found, finding.todo, name)
         for name in checks
@@ -106,6 +107,8 @@ def _run(name: str, check: Check, tell: Callable[[tuple[str, list[Finding]]], No
             if len(findings) == MOST_FINDINGS:
                 findings.append(note("there is more of this check, not shown"))
                 break
+    except StoreUnavailable as failure:
+        findings.append(error(f"not known: {failure}", REDIS_PAGE))
     except SmsfleetError as failure:
         findings.append(error(f"not known: {failure}", "mend this first, then run the doctor again"))
     except Exception as failure:  # noqa: BLE001 - a thread's outermost loop: a defect here hides no other check

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -23,7 +24,7 @@ from smsfleet.cli.check_machine import (
     check_packages,
     check_settings,
 )
-from smsfleet.cli.checkup import Check, Finding, Severity, error, exit_code, run_checks
+from smsfleet.cli.checkup import LATE, REDIS_PAGE, Check, Finding, Severity, error, exit_code, run_checks
 from smsfleet.cli.times import Seconds
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import ConfigError
@@ -36,6 +37,8 @@ CHECKS = (
 )  # fmt: skip
 
 MARKS = {Severity.OK: "ok", Severity.NOTE: "note", Severity.WARNING: "WARNING", Severity.ERROR: "ERROR"}
+FROZEN = "is it frozen, swapping or at a long command, and does `redis-cli PING` answer? try --timeout 30"
+
 COLOURS = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
 
 
@@ -62,7 +65,7 @@ def doctor(*, as_json: bool, quiet: bool, timeout: float, skip: tuple[str, ...])
     """
     started = time.monotonic()
     checks = {name: check for name, check in _checks(os.environ, timeout).items() if name not in skip}
-    findings = run_checks(checks, timeout)
+    findings = list(_once(run_checks(checks, timeout)))
     code = exit_code(findings)
     counts = Counter(finding.severity for finding in findings)
     summary = {severity.name.lower(): counts[severity] for severity in Severity}
@@ -82,6 +85,20 @@ def doctor(*, as_json: bool, quiet: bool, timeout: float, skip: tuple[str, ...])
 
 def _matters(finding: Finding) -> bool:
     return finding.severity >= Severity.WARNING
+
+
+def _once(findings: list[Finding]) -> Iterator[Finding]:
+    """Why Redis cannot be used is told by its own check, with what to do; those that need it point there."""
+    reasons = {finding.found for finding in findings if finding.check == "redis"}
+    for finding in findings:
+        if finding.found not in reasons or finding.severity < Severity.ERROR:
+            yield finding
+        elif finding.check != "redis":
+            yield replace(finding, found="not known: see check `redis`", todo="")
+        elif finding.found.startswith(LATE):
+            yield replace(finding, todo=f"{FROZEN}; {REDIS_PAGE}")
+        else:
+            yield finding
 
 
 def _show(finding: Finding) -> None:
@@ -131,7 +148,7 @@ def _of_the_fleet(settings: Settings, timeout_s: float) -> dict[str, Check]:
         "workers": partial(
             check_broker.check_workers, app, now, min(2.0, timeout_s / 2), version("smsfleet")
         ),
-        "binder": partial(check_fleet.check_binder, now, wall_ms),
+        "binder": partial(check_fleet.check_binder, now),
         "logins": partial(check_fleet.check_logins, now),
         "pauses": partial(check_fleet.check_pauses, now),
         "waiting": partial(check_fleet.check_waiting, now),
@@ -151,4 +168,4 @@ def _smpp(environment: Mapping[str, str]) -> SmppSettings | ConfigError:
 
 
 def _refused(said: str) -> list[Finding]:
-    return [error(said[:2000], "mend it: without settings nothing else can be looked at")]
+    return [error(said[:2000], "docs/settings.md has its rule; without settings nothing else is looked at")]

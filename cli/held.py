@@ -36,7 +36,7 @@ SAID = {
     epilog="""\b
 Examples:
   smsfleet held list
-  smsfleet held resend 3f0c...#1
+  smsfleet held resend 3f0c2d...#1
   smsfleet held fail --all --yes
 """
 )

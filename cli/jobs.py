@@ -17,7 +17,7 @@ from smsfleet.cli.times import INTERRUPTED, SECONDS, WHEN
 Examples:
   smsfleet send +27999100001 "Your code is 1234" --lane high --wait 30
   smsfleet send 27999100001 "Sale… 50 % off" --transliterate typographic
-  smsfleet send 27999100001 "Good morning" --schedule 2027-01-31T08:00+02:00
+  smsfleet send 27999100001 "Good morning" --schedule 28800      in eight hours, by the gateway
   smsfleet send 27999100001 --data 0a0b0c --udh 0605040b8423f0 --data-coding 4
   smsfleet send 27999100001 "Hello" --json | jq -r .job_id
   smsfleet send 27999100001 "Good morning" --at 2027-01-31T08:00+02:00

@@ -7,12 +7,15 @@ setting is wrong (EX_CONFIG), 130 Ctrl-C ended a wait.
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from typing import Any, ClassVar
 
 import click
 
+from smsfleet.cli.checkup import REDIS_PAGE
 from smsfleet.config.errors import (
     BinderSilent,
     ConfigError,
@@ -112,11 +115,13 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """The entry point: errors of ours are one line on stderr and an exit code, never a traceback."""
+    _spell_out(sys.stdout)
     try:
         color = False if os.environ.get("NO_COLOR") else None  # no-color.org; None: as the terminal can
         return cli.main(args=arguments, prog_name="smsfleet", standalone_mode=True, color=color)
     except SmsfleetError as error:
-        click.echo(f"smsfleet: {error}", err=True)
+        where = f" ({REDIS_PAGE})" if isinstance(error, StoreUnavailable) else ""
+        click.echo(f"smsfleet: {error}{where}", err=True)
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
     except UnicodeEncodeError:
         # Octets of the command line that are no UTF-8 come as surrogates: no server takes them.
@@ -126,6 +131,12 @@ def main(arguments: list[str] | None = None) -> Any:
             raise
         click.echo(f"smsfleet: {odd!a} is refused: it is not UTF-8", err=True)
         sys.exit(2)
+
+
+def _spell_out(stream: object) -> None:
+    """Let a character that the terminal's encoding has not be shown by its number, as on standard error."""
+    if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _is_unicode(word: str) -> bool:

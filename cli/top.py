@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import signal
 import sys
@@ -60,6 +61,8 @@ def top(*, interval: float, once: bool) -> None:
     from smsfleet.tasks.app import runtime
 
     now = runtime()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as wide as what it stands for
+        sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
     if not console.is_terminal:  # a file has no width of its own
         console.width = max(FILE_COLUMNS, console.width)

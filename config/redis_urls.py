@@ -12,6 +12,7 @@ of `rediss://` in the query; `sentinel_tls=no` where the Sentinels have none.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ def check_url(value: str) -> str:
     if len(value) > LONGEST:
         raise ValueError(f"is longer than {LONGEST} characters")
     if by_sentinels(value):
-        sentinel_url(value)
+        _check_files(sentinel_url(value).server)
         return value
     if not value.startswith(("redis://", "rediss://")):
         raise ValueError("must start with redis://, rediss://, sentinel:// or rediss+sentinel://")
@@ -67,7 +68,20 @@ def check_url(value: str) -> str:
         raise ValueError(
             "cannot be read: is the port a number, are / and @ in the password %2F and %40?"
         ) from None
+    if value.startswith("rediss://"):
+        _check_files(dict(parse_qsl(urlsplit(value).query)))
     return value
+
+
+def _check_files(options: dict[str, Any]) -> None:
+    """Whether what TLS needs is there: the client would say `No such file`, and neither which nor whose."""
+    for name in _TLS_FILES:
+        path = options.get(name)
+        if path:
+            try:
+                os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))  # of a pipe nobody may hold the end
+            except (OSError, ValueError) as error:
+                raise ValueError(f"{name}={path!r} cannot be read: {error.__class__.__name__}") from None
 
 
 def sentinel_url(value: str) -> SentinelUrl:

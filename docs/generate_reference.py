@@ -113,6 +113,10 @@ def table(*names: str) -> str:
 # --- the command ----------------------------------------------------------------------------------
 
 
+EXAMPLE = re.compile(r"(\w+=\S+ )*((smsfleet|celery|tshark|zcat) |\\$)")
+"""How a line of an epilog begins that is typed as it stands; others are remarks."""
+
+
 def cli_page() -> str:
     """Every command with its options and examples."""
     parts = [head("The command `smsfleet`", "the commands in `cli/`"), CLI_INTRO]
@@ -170,14 +174,14 @@ def _epilog(text: str) -> str:
         plain = line.strip()
         if commands and commands[-1].endswith("\\"):
             commands.append("  " + plain)
-        elif line.startswith("  ") and re.match(r"(\w+=\S+ )*((smsfleet|celery) |\\$)", plain):
+        elif line.startswith("  ") and EXAMPLE.match(plain):
             # Behind three spaces is what an example is for.
             command, _, remark = re.sub(r"\s{3,}", "\0", plain).partition("\0")
             commands.append(f"$ {command}" + (f"    # {remark}" if remark else ""))
         elif plain and plain not in ("Example:", "Examples:"):
             parts.append(plain)
     prose = "\n" + "\n".join(parts) + "\n" if parts else ""
-    shown = "\n```console parsed\n" + "\n".join(commands) + "\n```\n" if commands else ""
+    shown = "\n```console\n" + "\n".join(commands) + "\n```\n" if commands else ""
     return prose + shown
 
 

@@ -104,10 +104,14 @@ def _bind(now: Snapshot) -> Iterator[Alert]:
     if binder.state == ABSENT:
         yield _alert("NoBinder", "no binder runs: nothing goes out", "start `smsfleet binder`; see its log")
     elif logins.stopped or binder.state == "refused":
+        refusal, mend, setting = why.partition(": mend ")
         yield _alert(
             "BindRefused",
-            f"the gateway refused the login{why}",
-            "mend the setting that is named and restart the binder; or `smsfleet bind retry`",
+            f"the gateway refused the login{refusal}",
+            f"mend {setting}"
+            if mend
+            else "mend the setting that `smsfleet bind status` names and restart the binder; or "
+            "`smsfleet bind retry`",
         )
     elif logins.paused_s is not None or binder.state == "paused":
         yield _alert(
@@ -186,13 +190,13 @@ def _throttling(now: Snapshot) -> Iterator[Alert]:
 
 
 def _delays(now: Snapshot) -> Iterator[Alert]:
-    limit = now.redis.limit_octets
-    is_full = bool(limit) and now.redis.used_octets >= limit  # then those that run cannot show it
     if not now.workers:
         yield _alert(
             "NoWorkers",
             "no worker runs: nothing is sent and no receipt is applied",
-            "Redis is full: make room first, then see" if is_full else "start `smsfleet worker`; see its log",
+            "Redis is full: make room first, then see"
+            if _is_full(now)
+            else "start `smsfleet worker`; see its log; one that is frozen has to be ended",
         )
     oldest_s = now.lanes["high"].oldest_s
     if oldest_s > OTP_S:
@@ -293,8 +297,15 @@ def _redis(now: Snapshot) -> Iterator[Alert]:
         yield _alert(
             "RedisFull",
             f"Redis has used {100 * redis.used_octets / redis.limit_octets:.0f} % of its maxmemory",
-            "raise maxmemory before it refuses jobs and receipts",
+            "it refuses jobs and receipts now: `redis-cli CONFIG SET maxmemory` raises it at once"
+            if _is_full(now)
+            else "raise maxmemory before it refuses jobs and receipts",
         )
+
+
+def _is_full(now: Snapshot) -> bool:
+    """Whether Redis takes no writes: then workers that run cannot show it."""
+    return bool(now.redis.limit_octets) and now.redis.used_octets >= now.redis.limit_octets
 
 
 def _credits(now: Snapshot) -> Iterator[Alert]:

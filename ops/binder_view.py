@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from smsfleet.store.lease import reckoned_from
+
 ABSENT, SILENT = "absent", "standby"
 """The states when no binder has reported lately: nobody leads; somebody leads and is silent."""
 
@@ -93,6 +95,7 @@ def binder_view(reported: str | None, *, has_leader: bool, now_ms: int) -> Binde
         return BinderView(why="no binder is running")
     try:
         said = json.loads(reported)
+        now_ms = reckoned_from(said, now_ms)
         sides = tuple(_view(SideView, side, now_ms) for side in said.pop("sides", ()))
         view: BinderView = _view(BinderView, said | {"sides": sides}, now_ms)
     except (ValueError, TypeError, AttributeError):

@@ -46,6 +46,9 @@ _PASSING = (
 _IN_A_PIPELINE = "of pipeline caused error: "
 """redis-py puts this, and before it the whole command, in front of an error within a pipeline."""
 
+_FULL = "used memory > 'maxmemory'"
+"""Redis says `OOM` before it, which its client takes off."""
+
 _PASSING_WORDS = ("MISCONF", "NOREPLICAS", "OOM", "BUSY ", "MASTERDOWN", "LOADING", "UNBLOCKED")
 
 
@@ -59,7 +62,7 @@ def translated() -> Iterator[None]:
             f"Redis refused the login: check the user and password in SMSFLEET_REDIS_URL ({error})"
         ) from error
     except _PASSING as error:
-        raise StoreUnavailable(f"Redis cannot be used now: {_without_command(error)}") from error
+        raise StoreUnavailable(f"Redis cannot be used now: {why(error)}") from error
     except redis.InvalidResponse as error:  # which holds what was received, so it is not repeated
         raise StoreUnavailable(
             "what answers at SMSFLEET_REDIS_URL is no Redis, or speaks TLS: check host, port and scheme"
@@ -74,6 +77,16 @@ def translated() -> Iterator[None]:
         if said.startswith(_PASSING_WORDS):
             raise StoreUnavailable(f"Redis cannot take the write now: {said}") from error
         raise StoreError(f"Redis refused a command: {said}") from error
+
+
+def why(error: BaseException) -> str:
+    """Why Redis cannot be used, by what its client, or the broker's, raised; without the command."""
+    said = _without_command(error)
+    if _FULL in said:
+        return f"it is full, raise its maxmemory ({said})"
+    if isinstance(error, redis.TimeoutError | TimeoutError):
+        return f"{said}: is it frozen, or held by a long command?"
+    return said
 
 
 def _without_command(error: BaseException) -> str:

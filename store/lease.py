@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from smsfleet.store.calls import Call, eval_call
 from smsfleet.store.keys import Keys
 from smsfleet.store.scripts import script
+
+APART_MS = 30_000
+"""Between the server's clock and that of a report: more than the 15 s for which one stands, twice."""
 
 
 class Lease:
@@ -55,6 +59,15 @@ def report_of(reported: str | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def reckoned_from(said: Mapping[str, Any], now_ms: int) -> int:
+    """Where the ages of a report end: now by the server's clock, or by the binder's where that is wrong.
+
+    A clock that is hours behind made of every bind one whose enquire_link is hours old.
+    """
+    at_ms = said.get("at_ms")
+    return at_ms if isinstance(at_ms, int) and abs(now_ms - at_ms) > APART_MS else now_ms
 
 
 def _ms(seconds: float) -> int:

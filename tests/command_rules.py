@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 from tests.documents import ROOT
+from tests.not_run import WHERE_FOUND
 
 from smsfleet.cli.main import cli
 
-ELSEWHERE = {
-    "apt-get", "docker", "git", "journalctl", "make", "npm", "pip", "sudo", "systemctl", "useradd",
-}  # fmt: skip
-"""Programs that change the machine, need the network, or run these tests: never run, only held to their rule."""
-
-WHERE_FOUND = {"curl", "jq", "promtool", "systemd-analyze", "tshark"}
-"""Programs that are not everywhere: run where they are installed."""
-
-PARTS = [["binder"], ["flower"], ["server"], ["simulator"], ["top"], ["web"], ["worker"]]
+PARTS = ("binder", "flower", "server", "simulator", "top", "web", "worker")
 """Commands that go on; with a word behind them they are others (`smsfleet simulator ctl`)."""
 
 OPERATORS = ("|", "||", "&&", ";", ">", ">>", "<", "&")
@@ -39,22 +33,40 @@ def program_of(command: str) -> str:
     return next(iter(words_of(command)), "")
 
 
+def parts_of(command: str) -> Iterator[list[str]]:
+    """The words of each program of a pipeline, or of a line with `&&`; what is redirected to comes as one too."""
+    words = words_of(command)
+    while words:
+        end = next((at for at, word in enumerate(words) if word in OPERATORS), len(words))
+        if words[:end]:
+            yield words[:end]
+        words = words[end + 1 :]
+
+
+def is_found(command: str) -> bool:
+    """Whether those of its programs are here that are not everywhere."""
+    asked_for = {part[0] for part in parts_of(command)} & WHERE_FOUND
+    return all(shutil.which(program) is not None for program in asked_for)
+
+
 def goes_on(command: str) -> bool:
     """Whether it is a part of the fleet that goes on until it is told to end."""
-    words = words_of(command)
-    return words[:1] == ["smsfleet"] and words[1:2] in PARTS and not (words[2:] and words[2][0] != "-")
+    match words_of(command):
+        case ["smsfleet" | "make", "demo", *rest]:
+            return "--keep" in rest or "KEEP=1" in rest
+        case ["smsfleet", part, *rest]:
+            return part in PARTS and not (rest and rest[0][0] != "-") and "--once" not in rest
+        case ["celery", *rest]:
+            return "worker" in rest
+    return False
 
 
 def held_to_its_rule(command: str, where: str) -> None:
     """Fail when the shell cannot read the command, or one of its programs would not understand it."""
     read = subprocess.run(["bash", "-n", "-c", command], capture_output=True, text=True, check=False)
     assert 0 == read.returncode, f"{where}: {command}: {read.stderr}"
-    words = words_of(command)
-    while words:
-        end = next((at for at, word in enumerate(words) if word in OPERATORS), len(words))
-        part, words = words[:end], words[end + 1 :]
-        rule = RULES.get(part[0]) if part else None
-        if rule is not None:
+    for part in parts_of(command):
+        if rule := RULES.get(part[0]):
             rule(part[1:], where)
 
 

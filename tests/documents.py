@@ -15,7 +15,6 @@ DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 MARKERS = {
-    "parsed": "not run here: each line is held to the rule of its program",
     "fragment": "Python that cannot stand alone: compiled, its imports looked up",
     "serves": "each line is a process that goes on: started, and ended with the page",
     "file": "file=NAME: kept under this name for the blocks below",
@@ -23,6 +22,8 @@ MARKERS = {
     "exit": "exit=CODE: the block ends with this code",
     "given": "given=STATE: what the fleet is brought into before",
 }
+
+_REMARK = re.compile(r"\s{2,}# .*$")
 
 _FENCE = re.compile(r"^([ ]*)```(\w*)[ ]?([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
@@ -58,6 +59,11 @@ class Block:
             elif found and found[-1].endswith("\\"):
                 found[-1] += "\n" + line
         return found
+
+
+def plain(command: str) -> str:
+    """A command without the remark behind it: the name by which tables of tests know it."""
+    return _REMARK.sub("", command)
 
 
 def blocks_of(page: Path) -> list[Block]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pytest
 from tests.acceptance import states
-from tests.acceptance.fleet import CLEAN_EXIT_S, Fleet, wait_until
-from tests.command_rules import ELSEWHERE, WHERE_FOUND, goes_on, held_to_its_rule, program_of, words_of
-from tests.documents import MARKERS, Block
+from tests.acceptance.examples import SLOW
+from tests.acceptance.fleet import Fleet, wait_until
+from tests.acceptance.shell import Served, Shell
+from tests.command_rules import goes_on, held_to_its_rule, is_found, program_of, words_of
+from tests.documents import MARKERS, Block, plain
+from tests.not_run import NOT_RUN
 
 from smsfleet.cli.embedded import free_port
-
-WITHIN_S = 60
 
 FILES = {
     "numbers.csv": "number,sender\n27999100911\n27999100912,Billing\n",
@@ -32,13 +29,8 @@ FILES = {
 OURS = ("smsfleet", "celery")
 """Programs that end with 0 when they are asked to end."""
 
-RELOADED = "settings reloaded"
-"""What a worker logs when it follows a reload."""
-
 READY = {"worker": " ready.", "simulator": "listening on"}
 """What the parts of smsfleet say when they are; others say anything."""
-
-KEEP_EXPORTS = "trap 'export -p > .exports' EXIT\n[ ! -f .exports ] || . ./.exports\n"
 
 
 class Reader:
@@ -50,23 +42,11 @@ class Reader:
         self._given: dict[str, str] = {}
         self._fleet = fleet
         self._folder = folder
-        self._words: dict[str, str] = {"/srv/": f"{folder}/srv/"}
-        self._serving: list[tuple[Block, str, subprocess.Popen[bytes], Path]] = []
-        control = re.search(
-            r"controlled on 127.0.0.1, port (\d+)", fleet.process("simulator").log.read_text()
-        )
-        assert control is not None
-        self._environment = {
-            **fleet.environment,
-            "PATH": f"{binaries}:{fleet.environment['PATH']}",
-            "HOME": str(folder),
-            "SMSFLEET_RUN_DIR": str(folder / "run"),
-            "SMSFLEET_SIMULATOR_CONTROL": control[1],
-        }
+        self._serving: list[tuple[Block, Served]] = []
+        self._shell = Shell(fleet, binaries, folder)
 
     def __enter__(self) -> Self:
         states.as_new(self._fleet)
-        (self._folder / "run").mkdir()
         for name, text in FILES.items():
             (self._folder / name).write_text(text, encoding="utf-8")
         return self
@@ -74,13 +54,13 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for block, command, process, log in reversed(self._serving):
+        for block, served in reversed(self._serving):
             try:
                 if error is None:
                     shown = [_pattern(line) for line in _shown(block)]
-                    _wait_for(log, shown, f"{block.name} shows its output")
+                    _wait_for(served.log, shown, f"{block.name} shows its output")
             finally:
-                self._end(command, process, log)
+                _end(served)
 
     def read(self, block: Block) -> None:
         """Do what the block says; fails with its name."""
@@ -89,7 +69,7 @@ class Reader:
         state = block.markers.get("given", "")
         self._given = states.GIVEN[state](self._fleet) if state else self._delivered()
         if port := block.markers.get("port"):
-            self._words[port] = str(free_port())
+            self._shell.words[port] = str(free_port())
         if name := block.markers.get("file"):
             self._write(name, block)
         elif block.language == "python":
@@ -105,10 +85,7 @@ class Reader:
         path.write_text(self._here(block.text), encoding="utf-8")
 
     def _here(self, text: str) -> str:
-        """The text, with this fleet's ports and ids in place of the page's."""
-        for word, here in {**self._words, **self._given}.items():
-            text = re.sub(rf"(?<![\w]){re.escape(word)}", here, text)
-        return text.replace("redis://127.0.0.1:6379/0", self._fleet.redis.url)
+        return self._shell.here(text, self._given)
 
     def _delivered(self) -> dict[str, str]:
         """What words mean without a state; one job for the whole page."""
@@ -130,13 +107,12 @@ class Reader:
     # --- console --------------------------------------------------------------------------------
 
     def _console(self, block: Block) -> None:
-        commands = [self._here(command) for command in block.commands]
-        assert commands, f"{block.name}: no line begins with `$ `"
-        if "parsed" in block.markers:
-            for command in block.commands:
-                held_to_its_rule(command, block.name)
-            return
-        states.bound(self._fleet)
+        assert block.commands, f"{block.name}: no line begins with `$ `"
+        commands = [
+            self._here(command) for command in block.commands if self._runs_here(block, plain(command))
+        ]
+        if commands:
+            states.bound(self._fleet)
         while commands and "serves" not in block.markers:
             ends = next((at for at, command in enumerate(commands) if goes_on(command)), len(commands))
             self._commands(block, commands[:ends])
@@ -147,42 +123,18 @@ class Reader:
             self._serve(block, command)
 
     def _commands(self, block: Block, commands: list[str]) -> None:
-        script = [command for command in commands if self._runs_here(block, command)]
         code = int(block.markers.get("exit", "0"))
-        parts = script if code else ["\n".join(script)]  # the shell ends at the first that fails
+        parts = commands if code else ["\n".join(commands)]  # the shell ends at the first that fails
         output = "".join(self._run(block, part, code=code) for part in parts if part)
         self._expect(block, _shown(block), output)
 
     def _runs_here(self, block: Block, command: str) -> bool:
-        program = program_of(command)
-        if program not in ELSEWHERE and (program not in WHERE_FOUND or shutil.which(program)):
-            return True
+        """Whether it is run now: SLOW is by test_reference.py, NOT_RUN has its reasons."""
         held_to_its_rule(command, block.name)
-        return False
+        return is_found(command) and command not in NOT_RUN and command not in SLOW
 
     def _run(self, block: Block, script: str, *, code: int = 0) -> str:
-        worker = self._fleet.process("worker")
-        reloads = worker.log.read_text().count(RELOADED)
-        shell = subprocess.Popen(
-            ["bash", "-c", f"{KEEP_EXPORTS}set -euo pipefail\n{script}"],
-            cwd=self._folder,
-            env={**self._environment, "BINDER_PID": str(self._fleet.process("binder").pid)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            output, _ = shell.communicate(timeout=WITHIN_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(shell.pid, signal.SIGTERM)  # the commands' small programs hand it on
-            output, _ = shell.communicate(timeout=WITHIN_S)
-            pytest.fail(f"{block.name}: not within {WITHIN_S} s: {script}\n{output}")
-        assert code == shell.returncode, f"{block.name}: {script}\n{output}"
-        if "smsfleet reload" in script:  # a reader takes a second for the next line
-            wait_until(lambda: worker.log.read_text().count(RELOADED) > reloads, "the worker follows")
-        return output
+        return "".join(self._shell.run(block.name, script, code=code))
 
     def _expect(self, block: Block, shown: list[str], output: str) -> None:
         """Each line that the page shows, in its order; `...` is anything."""
@@ -195,36 +147,24 @@ class Reader:
     def _serve(self, block: Block, command: str) -> None:
         words = words_of(command)
         ready_words = READY.get("".join(words[1:2]), "") if words[0] == "smsfleet" else ""
-        if words[:2] == ["smsfleet", "simulator"]:
-            command = command.partition("  #")[0] + " --port 0"
-        log = self._folder / f"serves-{len(self._serving)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                ["bash", "-c", f"{KEEP_EXPORTS}exec {command}"],
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        served = self._shell.serve(command)
         port = block.markers.get("port")
         ready: Callable[[], bool] = (
-            (lambda: _listens(int(self._words[port])))
+            (lambda: _listens(int(self._shell.words[port])))
             if port
-            else (lambda: log.stat().st_size > 0 and ready_words in log.read_text())
+            else (lambda: bool(served.said) and ready_words in served.said)
         )
-        wait_until(lambda: ready() or process.poll() is not None, f"{block.name}: {command} serves")
-        assert process.poll() is None, f"{block.name}: {command} ended\n{log.read_text()}"
+        wait_until(lambda: ready() or served.ended, f"{block.name}: {command} serves")
+        assert not served.ended, f"{block.name}: {command} ended\n{served.said}"
         if port:
-            self._serving.append((block, command, process, log))
+            self._serving.append((block, served))
         else:
-            self._end(command, process, log)
+            _end(served)
 
-    def _end(self, command: str, process: subprocess.Popen[bytes], log: Path) -> None:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(CLEAN_EXIT_S)
-        assert code == 0 or program_of(command) not in OURS, f"{command}: {code}\n{log.read_text()}"
+
+def _end(served: Served) -> None:
+    code = served.end(signal.SIGTERM)
+    assert code == 0 or program_of(served.command) not in OURS, f"{served.command}: {code}\n{served.said}"
 
 
 def _wait_for(log: Path, shown: list[re.Pattern[str]], what: str) -> None:

@@ -6,7 +6,6 @@ Each returns the words of the page (JOB_ID, ...) with what they are here.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 
 from tests.acceptance.fleet import Fleet, number, wait_until
@@ -100,8 +99,7 @@ def undelivered(fleet: Fleet) -> dict[str, str]:
         posting = Posting(event_id, "https://billing.example/sms", HOOK_HOST, "{}", 1)
         awaited(fleet, posting)
         fleet.store.run(hooks.bury(posting.failed("answered 500"), "answered 500"))
-    rows = fleet.run("callbacks", "list", "--json").stdout
-    return {"EVENT_ID": re.findall(r'"id": "([^"]+)"', rows)[0]}
+    return {"EVENT_ID": fleet.store.run(hooks.undelivered("-", 1))[0].entry_id}
 
 
 GIVEN: dict[str, Callable[[Fleet], dict[str, str]]] = {

@@ -22,6 +22,7 @@ from tests.documents import ROOT
 from tests.unit import yaml_subset
 
 from smsfleet.cli.embedded import free_port
+from smsfleet.store.keys import Keys
 from smsfleet.store.standing import Standings
 from smsfleet.tasks import job_status, send_sms
 from smsfleet.tasks.campaign_start import start_campaign
@@ -115,7 +116,10 @@ def long_names(fleet: Fleet) -> Iterator[list[str]]:
     campaign = start_campaign([number(12), "0800-SALE"], TEXT, name=LONG, idempotency_key="c" * 64)
     wait_until(lambda: job_status(job.id).final, "the job is final")
     fleet.run("pause", "--lane", "bulk", "--reason", (LONG.replace(" ", "") * 3)[:200])
+    held = Keys("main").held
+    fleet.command("ZADD", held, "inf", f"{job.id}#1")  # as a list of held segments shows it
     yield [f"/jobs/{job.id}", f"/campaigns/{campaign.id}"]
+    fleet.command("ZREM", held, f"{job.id}#1")
     fleet.run("resume", "--lane", "bulk")
 
 

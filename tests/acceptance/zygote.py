@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-NAMES = ("smsfleet", "celery", "redis-cli", "python", "python3", "flask")
+NAMES = ("smsfleet", "celery", "redis-cli", "python", "python3", "flask", "uvicorn")
 
 PRELOADED = (
     "smsfleet.cli.main", "smsfleet.tasks", "smsfleet.binder.service", "smsfleet.simulator.process",
@@ -121,6 +121,7 @@ def _forked(caller: socket.socket) -> tuple[str, list[str], str]:
     for target, file in enumerate(files):
         os.dup2(file, target)
         os.close(file)
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115 - as Python does
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import re
@@ -11,8 +12,11 @@ from types import ModuleType
 
 import click
 import pytest
-from tests.command_rules import goes_on, held_to_its_rule
-from tests.documents import DOCS, MARKERS, PAGES, ROOT, Block, blocks, blocks_of
+from tests.acceptance.examples import AS, EXAMPLES, SLOW
+from tests.acceptance.reference_states import STATES
+from tests.command_rules import RULES, goes_on, held_to_its_rule, words_of
+from tests.documents import DOCS, MARKERS, PAGES, ROOT, Block, blocks, blocks_of, plain
+from tests.not_run import NEVER, NOT_RUN
 
 from smsfleet import tasks
 from smsfleet.cli.compliance import NOT_YET
@@ -162,7 +166,17 @@ def test_a_page_names_no_path_of_a_developers_machine(page: Path) -> None:
 # --- commands -----------------------------------------------------------------------------------
 
 CONSOLE = [*blocks("console"), *blocks("bash")]
-"""What tests/acceptance/test_documents.py runs."""
+"""What tests/acceptance/test_documents.py and test_reference.py run."""
+
+SHOWN = {plain(command) for block in CONSOLE for command in block.commands}
+
+EXAMPLES_OF_HELP = [
+    plain(command)
+    for block in CONSOLE
+    if block.page.name == "cli.md"
+    for command in block.commands
+    if plain(command) not in NOT_RUN
+]
 
 
 def named(block: Block) -> str:
@@ -179,6 +193,47 @@ def test_every_program_would_understand_its_command(block: Block) -> None:
 
     for command in block.commands:
         held_to_its_rule(command, block.name)
+
+
+MENTIONED = {
+    mention.replace("...", ""): page.name
+    for page in PAGES
+    for mention in re.findall(
+        r"`(smsfleet [a-z][^`\n|\[]*)`", re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
+    )
+}
+"""What stands between the lines, such as `smsfleet resume`; often without its arguments."""
+
+
+@pytest.mark.parametrize("mention", MENTIONED)
+def test_a_command_that_is_mentioned_exists_with_its_options(mention: str) -> None:
+    incomplete = (click.MissingParameter, click.BadOptionUsage, click.exceptions.NoArgsIsHelpError)
+
+    with contextlib.suppress(*incomplete):
+        RULES["smsfleet"](words_of(mention)[1:], MENTIONED[mention])
+
+
+def test_every_example_of_a_help_text_is_run_and_no_row_is_of_another() -> None:
+    assert {*EXAMPLES, *AS, *SLOW} - {"make demo", "make demo KEEP=1"} == set(EXAMPLES_OF_HELP)
+    assert set() == set(EXAMPLES) & {*AS, *SLOW}
+    assert set(AS.values()) <= set(SLOW)
+
+
+def test_an_example_names_a_state_that_there_is() -> None:
+    assert set() == {example.given for example in EXAMPLES.values()} - {"", *STATES}
+
+
+def test_whatever_is_not_run_is_shown_somewhere_and_has_a_reason() -> None:
+    assert set() == {*NOT_RUN, *SLOW} - SHOWN
+    assert all(NOT_RUN.values())
+    assert set() == set(NOT_RUN) & {*EXAMPLES, *SLOW, *AS}
+
+
+@pytest.mark.parametrize("program", NEVER)
+def test_a_program_that_changes_the_machine_is_run_by_no_block(program: str) -> None:
+    run = [command for command in SHOWN - {*NOT_RUN, *SLOW} if program in words_of(command)]
+
+    assert [] == run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -220,11 +275,16 @@ def test_parts_of_the_fleet_go_on_and_their_commands_do_not() -> None:
     commands = (
         "smsfleet binder",
         "A=1 smsfleet worker -E",
+        "smsfleet demo --keep",
+        "celery -A smsfleet.tasks worker",
         "smsfleet simulator ctl status",
+        "smsfleet top --once",
+        "smsfleet demo",
+        "celery -A smsfleet.tasks inspect ping",
         "smsfleet status",
     )
 
-    assert [True, True, False, False] == [goes_on(command) for command in commands]
+    assert [True] * 4 + [False] * 5 == [goes_on(command) for command in commands]
 
 
 @pytest.mark.parametrize("name", cli.list_commands(click.Context(cli, **cli.context_settings)))

@@ -11,6 +11,8 @@ import pytest
 from tests.command_rules import held_to_its_rule
 from tests.documents import ROOT
 
+from smsfleet.config.settings import Settings
+
 FOLDER = ROOT / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))
 COMMAND = "/opt/smsfleet/bin/smsfleet"
@@ -72,6 +74,14 @@ def test_every_file_that_the_units_read_is_put_there_by_the_page_of_the_installa
     }
 
     assert set() == needed - told
+
+
+def test_a_redis_url_with_a_password_has_its_way_in_by_a_credential() -> None:
+    told = [line.removeprefix("# ") for line in lines(FOLDER / "smsfleet.env")]
+
+    at = told.index("LoadCredential=redis_url:/etc/smsfleet/secrets/redis_url_binder")
+    assert "Environment=SMSFLEET_REDIS_URL_FILE=%d/redis_url" == told[at + 1]
+    assert "redis_url_file" in Settings.model_fields
 
 
 def test_a_stop_waits_as_long_as_the_documents_say() -> None:

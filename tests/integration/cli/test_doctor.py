@@ -90,6 +90,10 @@ def test_redis_that_is_away_is_an_error_of_each_check_that_needs_it(look: Look, 
 
     failed = {finding["check"] for finding in found["findings"] if finding["severity"] == "error"}
     assert {"redis", "broker", "workers", "binder", "logins", "pauses", "waiting"} == failed
+    assert 1 == sum("Connection refused" in finding["found"] for finding in found["findings"])
+    assert "error" == said(found, "Redis cannot be used now")
+    (broker,) = [finding for finding in found["findings"] if finding["check"] == "broker"]
+    assert "it is the store's server: see check `redis`" == broker["todo"]
     assert "ok" == said(found, "settings are given")
 
 
@@ -147,6 +151,31 @@ def test_a_report_that_cannot_be_read_hides_nothing(look: Look, real_store: Stor
 
     assert "ok" == said(found, "nothing is paused")
     assert 1 <= found["exit_code"]
+
+
+def test_a_binder_that_tries_again_and_again_is_an_error_though_no_attempt_lasts(
+    look: Look, real_store: Store
+) -> None:
+    report = {"state": "waiting", "why": "cannot connect", "since_ms": now_ms() - 9_000,
+              "unbound_since_ms": now_ms() - 300_000}  # fmt: skip
+    real_store.run(Lease(KEYS).acquire("here", 30))
+    command(real_store, "SET", KEYS.binder, json.dumps(report))
+
+    assert "error" == said(look(*SKIP), "the binder is waiting and not bound for 5 min: cannot connect")
+
+
+def test_a_wrong_clock_of_the_binders_machine_is_told_and_its_ages_are_true(
+    look: Look, real_store: Store
+) -> None:
+    there = now_ms() - 7_200_000
+    real_store.run(Lease(KEYS).acquire("here", 30))
+    report = {"state": "bound", "at_ms": there, "since_ms": there - 9_000}
+    command(real_store, "SET", KEYS.binder, json.dumps(report))
+
+    found = look(*SKIP)
+
+    assert "warning" == said(found, "the clock of the binder's machine is 2 h behind Redis' clock")
+    assert "ok" == said(found, "the binder is bound for 9")
 
 
 def test_pauses_and_what_waits_too_long_are_told(look: Look, real_store: Store) -> None:
@@ -226,8 +255,8 @@ def test_a_server_that_is_nearly_full_is_told(limit: str, used: int, severity: s
 def test_a_clock_that_differs_is_told(real_store: Store) -> None:
     findings = [*check_redis(real_store, allow_volatile=False, wall_ms=lambda: now_ms() - 40_000)]
 
-    (clock,) = [finding for finding in findings if "the clocks of Redis" in finding.found]
-    assert Severity.ERROR == clock.severity
+    (clock,) = [finding for finding in findings if "the clock of this machine" in finding.found]
+    assert (Severity.ERROR, "40 s behind Redis' clock") == (clock.severity, clock.found.partition(" is ")[2])
 
 
 def test_a_server_that_refuses_questions_is_looked_at_as_far_as_it_lets(

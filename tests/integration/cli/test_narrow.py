@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from smsfleet.store.client import Store
 from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.store.keys import Keys
 from smsfleet.store.outbox import Outbox
+from smsfleet.store.standing import Standings
 from smsfleet.store.wire import Wire
 
 pytestmark = pytest.mark.server
@@ -42,6 +45,7 @@ def places(here: Here, real_store: Store, tmp_path: Path) -> dict[str, str]:
     real_store.run(hooks.bury(posting.failed(f"answered 500: {WORDS}"), f"answered 500: {WORDS}"))
     report = {"state": "waiting", "why": WORDS, "gateway": HOST, "last_disconnect": WORDS}
     real_store.run(Wire(KEYS, text_ttl_s=60, hold_s=1).report(json.dumps(report), 600.0))
+    real_store.run(Standings(KEYS).pause(["bulk"], "jetzt ab 5 € je Stück"))
     people = tmp_path / "people.csv"
     people.write_text("to\n27999100001\n")
     started = here(
@@ -64,6 +68,15 @@ def places(here: Here, real_store: Store, tmp_path: Path) -> dict[str, str]:
         "letter": letter["id"],
     }
 
+
+SEVERAL = """
+from contextlib import suppress
+from smsfleet.cli.main import main
+for words in {commands}:
+    with suppress(SystemExit):
+        main(words)
+"""
+"""Several commands in one process: starting takes longer than they do."""
 
 VIEWS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("status",), ("{campaign}", WORDS, "`smsfleet callbacks list`")),
@@ -103,3 +116,22 @@ def test_every_view_has_its_ids_whole_in_a_pipe_and_in_40_columns(
         for text in shown:
             assert [] == [one for one in (word.format(**places) for word in wanted) if one not in text], words
         assert "…" not in in_a_pipe.stdout, words
+
+
+def test_what_a_terminal_has_no_character_for_is_shown_in_another_way(
+    server: EmbeddedServer, places: dict[str, str]
+) -> None:
+    del places
+    commands = [["status"], ["top", "--once"], ["callbacks", "list"]]
+    run = subprocess.run(
+        [sys.executable, "-c", SEVERAL.format(commands=commands)],
+        env={"SMSFLEET_REDIS_URL": server.url, "PYTHONIOENCODING": "latin-1:strict"},
+        capture_output=True,
+        check=False,
+    )
+
+    said = run.stdout.decode("latin-1")
+    assert (b"", 0) == (run.stderr, run.returncode)
+    assert "jetzt ab 5 \\u20ac je Stück" in said  # nothing is lost
+    assert "jetzt ab 5 ? je Stück" in said  # one for one: a screen has its columns
+    assert f"{HOST}  1 tries" in said

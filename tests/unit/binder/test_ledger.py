@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fakeredis
 import pytest
+from structlog.testing import capture_logs
 
 from smsfleet.binder.leadership import HostLock, Leadership
 from smsfleet.binder.ledger import Allowed, BindLedger, Paused, Stopped, Wait
@@ -199,6 +200,22 @@ async def test_a_stop_is_of_this_login_only(host: Host) -> None:
     assert mended.ledger.stopped() == ""
     assert isinstance(await mended.ask(), Allowed)
     assert (await mended.in_redis()).stop == ""
+
+
+async def test_a_changed_login_ends_the_stop_even_while_it_waits_and_says_so_once(host: Host) -> None:
+    await host.fail()
+    await host.fail(0x0E)
+    await host.look()
+    mended = await host.restart(login=(*LOGIN[:3], "right", LOGIN[4])).lead()
+
+    with capture_logs() as logs:
+        mended.ledger.stopped()
+        answers = [await mended.ask(), await mended.ask()]
+        mended.ledger.stopped()
+
+    assert [Wait, Wait] == [type(answer) for answer in answers]
+    assert "" == (await mended.in_redis()).stop
+    assert ["logins are tried again"] == [line["event"] for line in logs]
 
 
 async def test_a_retry_reaches_a_host_that_has_the_stop_in_its_file_alone(host: Host) -> None:

@@ -23,7 +23,7 @@ def test_a_refused_setting_is_named_with_what_to_do(status: int, setting: str) -
 
 def test_any_other_refusal_is_named_by_appendix_a() -> None:
     assert "ESME_RALYNBD" in advice(0x05)
-    assert "locked out" in advice(0x0D)
+    assert "locked out for 180 s" in advice(0x0D)
     assert "0x00000008 ESME_RSYSERR: system error" == advice(0x08)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -119,6 +120,7 @@ def test_a_report_is_json_with_all_that_was_counted(report: Report) -> None:
     report.measure(1.0, counts)
 
     said = json.loads(report.to_json())
+    assert abs(time.time() - said["at_ms"] / 1000) < 60  # by it readers see that a clock is wrong
 
     assert ({"0x00000058": 1}, {"resent": 0, "held": 0, "failed": 0}) == (said["errors"], said["ambiguous"])
     assert "_measured" not in said

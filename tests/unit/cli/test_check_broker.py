@@ -14,7 +14,7 @@ from smsfleet.cli.checkup import Severity, run_checks
 from smsfleet.config.settings import load
 from smsfleet.workers.runtime import Runtime
 
-SETTINGS = load({"SMSFLEET_REDIS_URL": "redis://:hunter22@127.0.0.1:6379/0"})
+REDIS_URL = "redis://:hunter22@127.0.0.1:6379/0"
 
 FAILURES = [
     RedisError("odd: hunter22"),
@@ -42,13 +42,23 @@ class Refusing:
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-def test_a_broker_that_fails_is_a_finding_that_says_what_to_do(failure: Exception) -> None:
+@pytest.mark.parametrize(
+    ("broker_url", "todo"),
+    [
+        ("redis://127.0.0.1:1/0", "mend SMSFLEET_BROKER_URL"),
+        ("", "it is the store's server: see check `redis`"),
+    ],
+)
+def test_a_broker_that_fails_is_a_finding_that_says_what_to_do(
+    failure: Exception, broker_url: str, todo: str
+) -> None:
     app: Any = Refusing(failure)
+    settings = load({"SMSFLEET_REDIS_URL": REDIS_URL, "SMSFLEET_BROKER_URL": broker_url})
 
     found = run_checks(
         {
-            "broker": lambda: check_broker(app, SETTINGS),
-            "workers": lambda: check_workers(app, Runtime(SETTINGS, name="doctor"), 0.1, "1.0"),
+            "broker": lambda: check_broker(app, settings),
+            "workers": lambda: check_workers(app, Runtime(settings, name="doctor"), 0.1, "1.0"),
         },
         10.0,
     )
@@ -58,5 +68,5 @@ def test_a_broker_that_fails_is_a_finding_that_says_what_to_do(failure: Exceptio
     ]
     assert f"is not reached: {type(failure).__name__}" in found[0].found
     assert f"workers cannot be asked: {type(failure).__name__}" == found[1].found
-    assert "mend SMSFLEET_BROKER_URL" in found[0].todo
+    assert todo in found[0].todo
     assert "hunter22" not in str(found)

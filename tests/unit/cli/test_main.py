@@ -11,8 +11,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.documents import DOCS
 from tests.unit.cli.conftest import Smsfleet
 
+from smsfleet.cli.checkup import REDIS_PAGE
 from smsfleet.cli.main import EXIT_CODES, Group, cli, main
 from smsfleet.config import errors
 from smsfleet.config.errors import SmsfleetError
@@ -126,7 +128,7 @@ def test_wrong_usage_exits_with_2(smsfleet: Smsfleet, arguments: tuple[str, ...]
         (("binder",), SMPP | {"smpp_bind_mode": "receiver"}, os.EX_CONFIG, "transceiver"),
         (("binder",), SMPP | {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
         (("worker",), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
-        (("status",), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
+        (("status",), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, f"({REDIS_PAGE})"),
         (("status", "j1"), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
         (("status", "j1", "--json"), {"redis_url": NOBODY}, os.EX_UNAVAILABLE, "Redis"),
     ],
@@ -134,7 +136,7 @@ def test_wrong_usage_exits_with_2(smsfleet: Smsfleet, arguments: tuple[str, ...]
 def test_an_error_is_one_line_on_stderr_and_its_exit_code(
     smsfleet: Smsfleet, arguments: tuple[str, ...], settings: dict[str, str], code: int, named: str
 ) -> None:
-    result = smsfleet(*arguments, **settings)
+    result = smsfleet(*arguments, **{"redis_url": NOBODY} | settings)
 
     lines = [line for line in result.stderr.splitlines() if not line.startswith("{")]  # a process' log
     assert (code, "", 1) == (result.exit_code, result.stdout, len(lines))
@@ -165,6 +167,12 @@ def test_what_answers_and_is_no_redis_is_an_error_of_one_line(smsfleet: Smsfleet
     assert (os.EX_UNAVAILABLE, 1) == (result.exit_code, len(result.stderr.splitlines()))
     assert "what answers at SMSFLEET_REDIS_URL is no Redis" in result.stderr
     assert "swordfish" not in result.stderr
+
+
+def test_the_page_that_an_error_of_redis_names_has_that_heading() -> None:
+    page, heading = REDIS_PAGE.removesuffix("'").split(", '")
+
+    assert f"### {heading}" in (DOCS.parent / page).read_text(encoding="utf-8").splitlines()
 
 
 def test_every_error_of_ours_has_an_exit_code_of_its_own_kind() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,25 @@ def test_a_url_that_cannot_be_read_is_refused_without_a_part_of_it(url: str, rul
         check_url(url)
 
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+sentinel"])
+@pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"])
+def test_a_missing_file_of_tls_is_named_with_its_option(scheme: str, option: str, tmp_path: Path) -> None:
+    url = f"{scheme}://:{SECRET}@one/0?{option}={tmp_path}/there"
+
+    with pytest.raises(ValueError, match=f"{option}='{tmp_path}/there' cannot be read: ") as caught:
+        check_url(url)
+    (tmp_path / "there").touch()
+
+    assert SECRET not in str(caught.value)
+    assert url == check_url(url)
+
+
+def test_a_pipe_that_nobody_writes_to_does_not_keep_the_start(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    assert check_url(f"rediss://one/0?ssl_keyfile={tmp_path}/pipe")
 
 
 TLS = "rediss+sentinel://us:pw@one/3?master_name=fleet&ssl_ca_certs=/ca.pem;rediss+sentinel://two:26380"

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import pytest
 
+from smsfleet.binder.refusals import advice
 from smsfleet.cli.main import cli
 from smsfleet.ops.alerts import NAMES, SEVERITIES, Alert, alerts
 from smsfleet.ops.binder_view import BinderView, SideView
@@ -164,3 +165,27 @@ def test_nobody_is_told_to_start_workers_that_a_full_redis_keeps_from_being_seen
     (alert,) = [found for found in alerts(replace(WELL, workers=0, redis=full)) if found.name == "NoWorkers"]
 
     assert "Redis is full: make room first, then see" == alert.do
+
+
+def test_a_refused_login_is_told_once_with_the_setting_to_mend() -> None:
+    (alert,) = found(**binder("refused", why=advice(0x0E)))
+
+    assert "the gateway refused the login: 0x0000000E ESME_RINVPASWD" == alert.what
+    assert alert.do.startswith("mend SMSFLEET_SMPP_PASSWORD and restart the binder")
+    assert 1 == alert.do.count("smsfleet bind retry")
+
+
+@pytest.mark.parametrize(
+    ("used", "told"), [(91, "before it refuses"), (100, "it refuses jobs and receipts now")]
+)
+def test_a_redis_that_is_full_is_told_otherwise_than_one_that_is_nearly(used: int, told: str) -> None:
+    (alert,) = found(redis=RedisView(used_octets=used, limit_octets=100))
+
+    assert f"Redis has used {used} % of its maxmemory" == alert.what
+    assert told in alert.do
+
+
+def test_a_frozen_worker_is_thought_of() -> None:
+    (alert,) = found(workers=0)
+
+    assert "frozen" in alert.do

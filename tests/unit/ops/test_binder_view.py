@@ -36,6 +36,23 @@ def test_a_host_whose_clock_is_ahead_gives_no_age_below_0() -> None:
     assert 0.0 == seen.since_s
 
 
+@pytest.mark.parametrize("wrong_ms", [-7_200_000, 7_200_000])
+def test_a_host_whose_clock_is_wrong_has_the_ages_that_it_sees(wrong_ms: int) -> None:
+    here_ms = NOW_MS + wrong_ms
+    side = {"mode": "transceiver", "state": "bound", "enquire_link_resp_ms": here_ms - 7000}
+    said = {"state": "bound", "at_ms": here_ms, "since_ms": here_ms - 5000, "sides": [side]}
+
+    seen = binder_view(json.dumps(said), has_leader=True, now_ms=NOW_MS)
+
+    assert (5.0, 7.0) == (seen.since_s, seen.sides[0].enquire_link_resp_s)
+
+
+def test_a_report_grows_old_like_what_it_tells() -> None:
+    said = {"state": "bound", "at_ms": NOW_MS - 12_000, "since_ms": NOW_MS - 20_000}
+
+    assert 20.0 == binder_view(json.dumps(said), has_leader=True, now_ms=NOW_MS).since_s
+
+
 def test_what_another_version_says_does_no_harm() -> None:
     seen = binder_view(json.dumps({"state": "bound", "mood": "good"}), has_leader=True, now_ms=NOW_MS)
 
@@ -47,6 +64,7 @@ def test_what_another_version_says_does_no_harm() -> None:
     [
         "", "{", "[]", "7", "null", '{"sides": 5}', '{"sides": ["bound"]}', '{"since_ms": "noon"}',
         '{"state": 3}', '{"in_flight": "many"}', '{"errors": [1]}', '{"errors": {"0x58": "two"}}', '{"pid": true}',
+        '{"at_ms": "noon", "since_ms": "noon"}',
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(("has_leader", "state"), [(True, "standby"), (False, "absent")])

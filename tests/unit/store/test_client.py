@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import redis
+from kombu.exceptions import OperationalError
 
 from smsfleet.config.errors import StoreError, StoreForbidden, StoreMisconfigured, StoreUnavailable
-from smsfleet.store.client import translated
+from smsfleet.store.client import translated, why
 
 IN_A_PIPELINE = "Command # 1 (XADD {main}:deliveries * p 27820000001 the text) of pipeline caused error: %s"
 
@@ -44,5 +45,21 @@ def test_a_command_that_the_user_may_not_give_says_where_to_look() -> None:
 
 @pytest.mark.parametrize("silent", [TimeoutError(), redis.TimeoutError(), ConnectionResetError()])
 def test_an_error_that_says_nothing_is_named(silent: Exception) -> None:
-    with pytest.raises(StoreUnavailable, match=f"now: {silent.__class__.__name__}$"), translated():
+    with pytest.raises(StoreUnavailable, match=rf"now: {silent.__class__.__name__}\b"), translated():
         raise silent
+
+
+@pytest.mark.parametrize("silent", [TimeoutError(), redis.TimeoutError("Timeout reading from socket")])
+def test_a_server_that_does_not_answer_may_be_frozen(silent: Exception) -> None:
+    with pytest.raises(StoreUnavailable, match="is it frozen, or held by a long command"), translated():
+        raise silent
+
+
+def test_a_full_server_is_said_to_be_full_whichever_client_has_met_it() -> None:
+    full = "command not allowed when used memory > 'maxmemory'."
+    with pytest.raises(StoreUnavailable, match="it is full, raise its maxmemory"), translated():
+        raise redis.OutOfMemoryError(full)
+
+    said = why(OperationalError(IN_A_PIPELINE % full))
+
+    assert f"it is full, raise its maxmemory ({full})" == said
