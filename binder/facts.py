@@ -79,6 +79,8 @@ class Deliveries:
         self._clock_ms = clock_ms
         self.batches: Batcher[_Delivery] = Batcher(self._persist, BATCH, PACE_S)
         self.count = 0
+        self.last_ms: int | None = None
+        """when one was stored last"""
         self.refused = 0
         self._octets = 0
         self._log = logger(__name__)
@@ -110,6 +112,7 @@ class Deliveries:
             await self._store.run_all(self._calls(batch, now_ms))
             command_status = ESME_ROK
             self.count += sum(not delivery.refused_because for delivery in batch)
+            self.last_ms = now_ms
         except StoreUnavailable as error:
             # Some of the batch may be stored all the same: a receipt that comes twice changes nothing.
             # What waits goes back too: behind a silent store each batch would wait for a time-out of its own,

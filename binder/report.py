@@ -95,9 +95,15 @@ class Report:
     apart: State | None = State.STANDBY
     """the state while it does not lead"""
     in_flight: int = 0
+    unanswered_since_ms: int | None = None
+    """when the oldest of them was sent"""
     submitted: int = 0
     answered: int = 0
     delivered: int = 0
+    delivered_ms: int | None = None
+    """when a deliver_sm was stored last"""
+    accepted_since: int = 0
+    """submit_sm that were accepted since the report that first told of it"""
     sent_back: int = 0
     queries_per_s: float = 0.0
     """query_sm a second at most; 0: it asks none"""
@@ -109,6 +115,8 @@ class Report:
     response_ms: dict[str, float] = field(default_factory=dict)
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
+    _accepted_then: int = 0
+    """submit_sm that were accepted when the last deliver_sm was first told of"""
     _measured: tuple[dict[str, int], float, list[int]] | None = None
     """totals, when, and the histogram of answers, at the last measurement"""
 
@@ -124,6 +132,13 @@ class Report:
         for side in self.sides:
             if side.unbound_since_ms is not None:  # as a standby it had nothing to bind
                 side.unbound_since_ms = epoch_ms()
+
+    def deliveries(self, count: int, last_ms: int | None, accepted: int) -> None:
+        """Take over how many deliver_sm were stored, the last when, and how many submit_sm were accepted."""
+        if count != self.delivered:
+            self._accepted_then = accepted
+        self.delivered, self.delivered_ms = count, last_ms
+        self.accepted_since = max(0, accepted - self._accepted_then)
 
     def measure(self, now: float, counts: Counts) -> None:
         """Take over what was counted, and how much a second it was since the last time."""
@@ -160,7 +175,7 @@ class Report:
         bound = [side.bound_since_ms for side in self.sides]
         unbound = [side.unbound_since_ms for side in self.sides if side.unbound_since_ms is not None]
         values = asdict(self)
-        del values["apart"], values["_measured"]
+        del values["apart"], values["_measured"], values["_accepted_then"]
         return {
             **values,
             "at_ms": epoch_ms(),

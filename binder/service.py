@@ -187,9 +187,16 @@ class Binder:
         """What it is doing, as of now."""
         report = self._report
         report.in_flight = sum(side.in_flight for side in self._sides)
+        oldest = min(
+            (side.oldest_since for side in self._sides if side.oldest_since is not None), default=None
+        )
+        report.unanswered_since_ms = (
+            None if oldest is None else epoch_ms() - round(1000 * (self._clock() - oldest))
+        )
         report.submitted = self._outbound.submitted
         report.answered = self._answers.count
-        report.delivered = self._deliveries.count
+        accepted = self._answers.count - sum(self.counts.errors.values())
+        report.deliveries(self._deliveries.count, self._deliveries.last_ms, accepted)
         report.sent_back = self._deliveries.refused
         report.queries_per_s = self._asker.per_s
         report.queried = self._asker.asked

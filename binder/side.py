@@ -118,6 +118,11 @@ class Side:
         """Requests that are unanswered."""
         return self._link.session.in_flight if self._link else 0
 
+    @property
+    def oldest_since(self) -> float | None:
+        """Since when the oldest submit_sm is unanswered, by the monotonic clock; None without any."""
+        return self._link.session.oldest_since if self._link else None
+
     async def run(self) -> None:
         """Bind, and bind again, until stopped or deposed; what is in flight is settled before it returns."""
         shared = self._shared

@@ -14,11 +14,18 @@ import click
 from smsfleet.cli.limits import limit_option
 from smsfleet.config.clock import epoch_ms
 from smsfleet.config.errors import InvalidArgument
-from smsfleet.store.hooks import Hooks, Letter
+from smsfleet.config.spans import span
+from smsfleet.store.hooks import Hooks, Letter, Queue
 from smsfleet.tasks.app import runtime
 
 NOT_AS_WISHED = 1
 BATCH = 100
+
+HOSTS = 20
+"""Hosts with waiting events that are shown, those first that are due first."""
+
+LATE_MS = 30_000
+"""Due for so long and not tried: a worker looks five times a second."""
 
 
 @click.group(
@@ -30,7 +37,7 @@ Examples:
 """
 )
 def callbacks() -> None:
-    """Look after webhook events that were given up: tried too often, too old, or refused for good."""
+    """Look after webhook events that wait or were given up: tried too often, too old, refused for good."""
 
 
 @callbacks.command(
@@ -44,16 +51,23 @@ Examples:
 @limit_option(100, "Events")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_callbacks(*, limit: int, as_json: bool) -> None:
-    """Show the undelivered events, the oldest first, and how many wait. What an event says is not shown."""
+    """Show the undelivered events, the oldest first, and what waits for which host, with the reasons.
+
+    What an event says is not shown.
+    """
     now = runtime()
     hooks = Hooks(now.keys)
     waiting, total = now.store.run_all([hooks.waiting(), hooks.undelivered_count()])
     rows = [_row(letter) for letter in _letters(limit)]
+    hosts = [_host(queue, epoch_ms()) for queue in _queues()]
     if as_json:
-        click.echo(json.dumps({"waiting": waiting, "total": total, "undelivered": rows}, indent=2))
+        shown = {"waiting": waiting, "hosts": hosts, "total": total, "undelivered": rows}
+        click.echo(json.dumps(shown, indent=2))
         return
     for row in rows:
         click.echo(f"{row['id']}  {row['host']}  {row['tries']} tries  {row['why']}")
+    for host in hosts:
+        click.echo(f"{host['host']}  {host['waiting']} waiting  {_why(host)}")
     more = f", {total - len(rows)} not shown" if total > len(rows) else ""
     click.echo(f"{total} undelivered{more}; {waiting} wait for their webhook")
 
@@ -153,6 +167,35 @@ def _row(letter: Letter) -> dict[str, Any]:
         "given_up": datetime.fromtimestamp(given_up_ms / 1000, UTC).isoformat(timespec="seconds"),
         "why": letter.why,
     }
+
+
+def _queues() -> list[Queue]:
+    now = runtime()
+    hooks = Hooks(now.keys)
+    found = now.store.run_all([hooks.queue(host) for host in now.store.run(hooks.hosts("+inf", 0, HOSTS))])
+    return [queue for queue in found if queue is not None]
+
+
+def _host(queue: Queue, now_ms: int) -> dict[str, Any]:
+    tried = queue.tried
+    return {
+        "host": queue.host,
+        "waiting": queue.count,
+        "due_s": round((queue.first_ms - now_ms) / 1000, 1),
+        "not_tried": queue.last_ms < now_ms - LATE_MS,
+        "tries": tried.attempts if tried else 0,
+        "why": tried.why if tried else "",
+    }
+
+
+def _why(host: dict[str, Any]) -> str:
+    """Why the events of a host wait."""
+    failed = f"failed tries: {host['tries']}, the last: {host['why']}" if host["why"] else ""
+    if host["not_tried"]:
+        nobody = f"no worker tries them for {span(-host['due_s'])}: has one SMSFLEET_WEBHOOK_SECRET?"
+        return f"{nobody} {failed[0].upper()}{failed[1:]}" if failed else nobody
+    when = f"the next try in {span(host['due_s'])}" if host["due_s"] > 0 else "being tried"
+    return f"{failed}; {when}" if failed else when
 
 
 def _report(done: dict[str, bool], word: str, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsfleet.cli.job import progress_bar
+from smsfleet.cli.look import resume_of
 from smsfleet.cli.times import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def lines_of(found: Progress) -> Iterator[str]:
     counts = found.counts
     yield f"campaign        {found.campaign_id}" + (f"  {found.name}" if found.name else "")
     whole = "" if found.submitted or found.state == "cancelled" else ", not all rows are taken yet"
-    yield f"state           {found.state}, {100 * found.done:.0f} % done{whole}"
+    more = resume_of(found.campaign_id) if found.state == "paused" else ""
+    yield f"state           {found.state}, {100 * found.done:.0f} % done{whole}{more}"
     if found.idempotency_key:
         yield f"key             {found.idempotency_key}"
     yield f"created         {_time(found.created)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery
@@ -11,9 +12,11 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from smsfleet.cli.checkup import Finding, error, note, ok, warning
+from smsfleet.config.errors import StoreError
 from smsfleet.config.settings import Settings
 from smsfleet.tasks.app import QUEUES
 from smsfleet.tasks.inspection import ABOUT
+from smsfleet.workers.runtime import Runtime
 
 MANY = 100_000
 """Messages in one queue: they are ids of 300 octets, and a sign that workers do not follow."""
@@ -60,7 +63,7 @@ def _length(connection: Any, queue: str) -> int:
         channel.close()
 
 
-def check_workers(app: Celery, settings: Settings, within_s: float, version: str) -> Iterator[Finding]:
+def check_workers(app: Celery, now: Runtime, within_s: float, version: str) -> Iterator[Finding]:
     """Which workers answer, and whether all lanes are consumed by some."""
     try:
         replies = app.control.broadcast(ABOUT, reply=True, timeout=within_s) or []
@@ -74,7 +77,9 @@ def check_workers(app: Celery, settings: Settings, within_s: float, version: str
             "start `smsfleet worker`; if some run, have they the same SMSFLEET_BROKER_URL?",
         )
         return
-    yield from judge_workers(answers, settings, version)
+    with suppress(StoreError):  # check `redis` tells of it
+        now.follow()  # what was reloaded is what workers work with: their rate is held against it
+    yield from judge_workers(answers, now.settings, version)
 
 
 def judge_workers(answers: dict[str, dict[str, Any]], settings: Settings, version: str) -> Iterator[Finding]:

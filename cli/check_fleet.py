@@ -13,6 +13,7 @@ from smsfleet.config.errors import StoreError, StoreUnavailable
 from smsfleet.config.profiles import GUIDE
 from smsfleet.config.spans import span
 from smsfleet.ops.alerts import alerts
+from smsfleet.ops.causes import cause
 from smsfleet.ops.snapshot import take
 from smsfleet.store import checkup
 from smsfleet.store.checkup import CLIENT_PREFIX, Checkup
@@ -26,8 +27,8 @@ LATE_S = {"high": 5.0, "normal": 60.0, "bulk": 600.0}
 """How old the oldest job of a lane may be before somebody should look."""
 
 OF_WAITING = frozenset({
-    "ReceiptsBehind", "DutiesLate", "Ambiguous", "DeadLetters", "Undelivered", "SetAside", "LinkSilent",
-    "GatewaySilent",
+    "ReceiptsBehind", "NoReceipts", "DutiesLate", "WebhooksLate", "Ambiguous", "DeadLetters", "Undelivered",
+    "SetAside", "LinkSilent", "GatewaySilent",
 })  # fmt: skip
 """The alerts that are told here; what the others say is told by checks of their own."""
 
@@ -160,7 +161,9 @@ def check_pauses(now: Runtime) -> Iterator[Finding]:
     for line in lines_of(standing):
         refused = standing.gateway is not None and "by the gateway" in line
         todo = (
-            "docs/operations.md, 'Out of credit'" if refused else "`smsfleet resume` when the reason is gone"
+            "buy credits, or ask Clickatell, then `smsfleet resume`; docs/operations.md, 'Out of credit'"
+            if refused
+            else "give that command when the reason is gone"
         )
         yield (error if refused else warning)(f"paused: {line}", todo)
     if standing.rate is not None and standing.set_rate is not None and standing.rate < standing.set_rate:
@@ -183,10 +186,8 @@ def check_waiting(now: Runtime) -> Iterator[Finding]:
             f"{view.in_flight.count} in flight"
         )
         if view.oldest_s > LATE_S[lane]:
-            yield warning(
-                f"{line}, the oldest for {span(view.oldest_s)}",
-                "are workers alive, and does SMSFLEET_RATE allow more? see check `workers`",
-            )
+            why, do = cause(found, lane)
+            yield warning(f"{line}, the oldest for {span(view.oldest_s)}: {why}", do)
         else:
             yield ok(line)
     for alert in alerts(found):

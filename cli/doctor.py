@@ -150,7 +150,7 @@ def _of_the_fleet(settings: Settings, timeout_s: float) -> dict[str, Check]:
         ),
         "broker": partial(check_broker.check_broker, app, settings),
         "workers": partial(
-            check_broker.check_workers, app, settings, min(2.0, timeout_s / 2), version("smsfleet")
+            check_broker.check_workers, app, now, min(2.0, timeout_s / 2), version("smsfleet")
         ),
         "binder": partial(check_fleet.check_binder, now),
         "logins": partial(check_fleet.check_logins, now),

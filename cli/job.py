@@ -7,7 +7,8 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import click
 from smsfleet.cli.limits import limit_option
 from smsfleet.cli.times import SECONDS
 from smsfleet.config.clock import epoch_ms
-from smsfleet.config.errors import InvalidArgument
+from smsfleet.config.errors import InvalidArgument, StoreError
 from smsfleet.config.masking import mask_number, mask_string
 
 if TYPE_CHECKING:
@@ -175,10 +176,25 @@ def show(found: JobStatus, *, as_json: bool, show_number: bool = False, timeline
         click.echo("receipts  none: not asked for, or the account is bound as a transmitter only")
     if found.replaced:
         click.echo(f"replaced  {found.replaced} places by transliteration")
-    for segment in found.segments:
-        click.echo(f"segment {segment.number} {segment.state} {segment.message_id}")
+    segments = (f"segment {one.number} {one.state} {one.message_id}" for one in found.segments)
+    for line in (*_why_it_waits(found), *segments):
+        click.echo(line)
     for entry in found.timeline if timeline else ():
         click.echo(_line(entry))
+
+
+def _why_it_waits(found: JobStatus) -> Iterator[str]:
+    """What keeps the whole lane of a job that is not sent."""
+    if found.state not in {"PENDING", "QUEUED"}:
+        return
+    from smsfleet.ops.causes import stop
+    from smsfleet.ops.snapshot import take
+    from smsfleet.tasks.app import runtime
+
+    now = runtime()
+    with suppress(StoreError):  # a user of the server who may ask for jobs may not see all of the account
+        if cause := stop(take(now.store, now.settings.account), found.lane):
+            yield f"waits     {cause.why}: {cause.do}"
 
 
 def as_shown(found: JobStatus, *, show_number: bool) -> dict[str, Any]:

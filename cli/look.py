@@ -45,4 +45,11 @@ def open_campaigns(found: Snapshot) -> Iterator[str]:
                 if campaign["name"]
                 else campaign["campaign_id"]
             )
-            yield f"{name} {campaign['state']}, {campaign['done']:.0%} of {campaign['counts']['rows']:,} rows"
+            more = resume_of(campaign["campaign_id"]) if campaign["state"] == "paused" else ""
+            rows = f"{campaign['done']:.0%} of {campaign['counts']['rows']:,} rows"
+            yield f"{name} {campaign['state']}, {rows}{more}"
+
+
+def resume_of(campaign_id: str) -> str:
+    """What ends the pause of a campaign."""
+    return f" (`smsfleet campaign resume {campaign_id}`)"

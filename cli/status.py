@@ -102,6 +102,8 @@ def _lines(now: Snapshot) -> Iterator[str]:
 
 
 def _of_binder(binder: BinderView) -> Iterator[str]:
+    from smsfleet.config.spans import span
+
     yield f"binder    {binder.state}" + (f": {binder.why}" if binder.why else "")
     if len(binder.sides) > 1:
         yield "sides     " + ", ".join(f"{side.mode} {side.state}" for side in binder.sides)
@@ -109,9 +111,10 @@ def _of_binder(binder: BinderView) -> Iterator[str]:
         yield f"last      {binder.last_disconnect}"
     if binder.gateway:
         yield f"gateway   {binder.gateway} as {binder.bind_mode}, window {binder.window}"
+        last = "" if binder.delivered_s is None else f" (the last {span(binder.delivered_s)} ago)"
         yield (
             f"traffic   {binder.submitted} submitted, {binder.answered} answered, "
-            f"{binder.delivered} deliver_sm stored, {binder.in_flight} in flight"
+            f"{binder.delivered} deliver_sm stored{last}, {binder.in_flight} in flight"
         )
 
 

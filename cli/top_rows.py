@@ -63,7 +63,8 @@ def rows_of_bind(now: Snapshot) -> Iterator[Row]:
         yield "window", f"{'█' * full}{'·' * (BAR - full)} {binder.in_flight} of {binder.window} in flight"
     if per_s := binder.per_s:
         answered = f"{per_s.get('submitted', 0):,.1f} submitted, {per_s.get('answered', 0):,.1f} answered"
-        yield RATES, f"{answered}, {per_s.get('delivered', 0):,.1f} deliver_sm"
+        last = f", the last {_age(binder.delivered_s)} ago" if binder.delivered_s is not None else ""
+        yield RATES, f"{answered}, {per_s.get('delivered', 0):,.1f} deliver_sm{last}"
     if waits := binder.response_ms:
         yield "answers", f"half within {waits['p50']:g} ms, 99 % within {waits['p99']:g} ms"
     if standing.rate is not None and standing.set_rate is not None:

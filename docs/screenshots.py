@@ -167,7 +167,7 @@ def pictures_of_lists() -> None:
         posting = Posting(f"e{count}", "https://shop.example/sms", "shop.example:443", "{}", later, 11)
         while now.store.run(hooks.undelivered_count()) < count:  # a worker may be faster with its event
             now.store.run(hooks.add(posting, now.store.run(Outbox(now.keys).put("x", "{}"))))
-            now.store.run(hooks.bury(posting.failed(), why))
+            now.store.run(hooks.bury(posting.failed(why), why))
     picture_of_command("callbacks-list", "callbacks", "list")
 
 

@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 from smsfleet.config.codes import command_status
 from smsfleet.config.profiles import GUIDE
 from smsfleet.config.spans import span
-from smsfleet.ops.binder_view import ABSENT
+from smsfleet.ops.binder_view import ABSENT, BinderView
+from smsfleet.ops.causes import cause
 from smsfleet.ops.snapshot import Snapshot
 from smsfleet.store.standing import ACCOUNT
 
@@ -28,6 +29,9 @@ ENQUIRE_LINK_S = 90.0
 
 ANSWERS_S = 10.0
 """An answer to submit_sm takes less than a second; after SMSFLEET_SMPP_RESPONSE_TIMEOUT_S it is given up."""
+
+SILENCE_S, SILENCE_COUNT = 600.0, 100
+"""So many messages without one receipt in so long a time: it is not that their phones are off."""
 
 LATE_S = 30.0
 """What is due is looked at every 0.5 s: so late is nothing that happens while a worker runs."""
@@ -54,7 +58,9 @@ NAMES: Mapping[str, Severity] = {
     "LedgerFull": "warning",
     "Throttled": "warning",
     "ReceiptsBehind": "warning",
+    "NoReceipts": "warning",
     "DutiesLate": "warning",
+    "WebhooksLate": "warning",
     "Ambiguous": "warning",
     "DeadLetters": "warning",
     "Undelivered": "warning",
@@ -142,7 +148,7 @@ def _link(now: Snapshot) -> Iterator[Alert]:
 def _answers(now: Snapshot) -> Iterator[Alert]:
     """Whether it is the gateway: bound, something is on the wire, and nothing is answered."""
     binder = now.binder
-    oldest_s = max((lane.in_flight.oldest_s or 0.0 for lane in now.lanes.values()), default=0.0)
+    oldest_s = binder.unanswered_s or 0.0
     is_answering = binder.per_s.get("answered", 0.0) > 0
     if binder.is_bound and binder.in_flight and oldest_s > ANSWERS_S and not is_answering:
         waits = f"{binder.in_flight} on the wire, the oldest for {span(oldest_s)}"
@@ -194,11 +200,9 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
         )
     oldest_s = now.lanes["high"].oldest_s
     if oldest_s > OTP_S:
-        yield _alert(
-            "OldestOtp",
-            f"the oldest message of the high lane has waited for {span(oldest_s)}",
-            "is the account bound, paused, throttled? else start more workers",
-        )
+        why, do = cause(now, "high")
+        what = f"the oldest message of the high lane has waited for {span(oldest_s)}: {why}"
+        yield _alert("OldestOtp", what, do)
     receipts_s = now.waiting["deliveries"].oldest_s or 0.0
     if receipts_s > RECEIPTS_S:
         yield _alert(
@@ -206,6 +210,7 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
             f"receipts are behind by {span(receipts_s)}, {now.waiting['deliveries'].count} wait",
             "start more workers; nothing is lost",
         )
+    yield from _receipts(now.binder)
     for name in ("scheduled", "delayed", "held"):
         late_s = -(now.waiting[name].due_s or 0.0)
         if late_s > LATE_S:
@@ -216,15 +221,43 @@ def _delays(now: Snapshot) -> Iterator[Alert]:
             )
 
 
+def _receipts(binder: BinderView) -> Iterator[Alert]:
+    """Whether the gateway has stopped to send any: of one that never has, nobody knows whether it should."""
+    silent_s = binder.delivered_s or 0.0
+    if binder.is_bound and silent_s > SILENCE_S and binder.accepted_since >= SILENCE_COUNT:
+        count = binder.accepted_since
+        yield _alert(
+            "NoReceipts",
+            f"the gateway has sent no receipt for {span(silent_s)}, and accepted {count} messages",
+            "ask Clickatell, unless none were asked for; `smsfleet query JOB_ID` asks it about one message",
+        )
+
+
+def _webhooks(now: Snapshot) -> Iterator[Alert]:
+    stage = now.waiting["webhooks"]
+    late_s = -(stage.due_s or 0.0)
+    if late_s > LATE_S:
+        yield _alert(
+            "WebhooksLate",
+            f"{stage.count} events wait for webhooks, the first is {span(late_s)} late",
+            "no worker has SMSFLEET_WEBHOOK_SECRET, or a receiver is slow or away: `smsfleet callbacks list` "
+            "says which",
+        )
+
+
 def _doubts(now: Snapshot) -> Iterator[Alert]:
     binder, held = now.binder, now.waiting["held"].count
     lately = binder.ambiguous_s is not None and binder.ambiguous_s < LATELY_S
     if lately or held:
+        became = ", ".join(f"{count} {what}" for what, count in binder.ambiguous.items() if count)
         yield _alert(
             "Ambiguous",
-            f"{sum(binder.ambiguous.values())} segments had an unknown outcome since the binder started; "
+            f"segments had an unknown outcome since the binder started: {became or 'none'}; "
             f"{held} are held now",
-            "`smsfleet held list` shows and decides; a link that breaks often is the usual cause",
+            "`smsfleet held list` shows and decides; a link that breaks often is the usual cause"
+            if held
+            else "`smsfleet jobs --state FAILED_UNKNOWN` shows what was given up; a link that breaks often "
+            "is the usual cause",
         )
     if now.queries_off:
         yield _alert(
@@ -236,18 +269,22 @@ def _doubts(now: Snapshot) -> Iterator[Alert]:
 
 def _kept(now: Snapshot) -> Iterator[Alert]:
     rows = (
-        ("DeadLetters", now.kept["dead"], "messages of the gateway cannot be read", "smsfleet dead list"),
-        ("Undelivered", now.kept["undelivered"], "events no webhook took", "smsfleet callbacks list"),
         (
-            "SetAside",
-            now.waiting["set_aside"].count,
-            "jobs ended workers and are set aside",
-            "smsfleet dead list",
+            "DeadLetters", now.kept["dead"], "messages of the gateway cannot be read",
+            "`smsfleet dead list` says why; report it; `smsfleet dead drop --all` forgets them",
         ),
-    )
-    for name, count, what, command in rows:
+        (
+            "Undelivered", now.kept["undelivered"], "events no webhook took",
+            "`smsfleet callbacks list` says why; `smsfleet callbacks replay --all` when that is mended",
+        ),
+        (
+            "SetAside", now.waiting["set_aside"].count, "jobs ended workers and are set aside",
+            "`smsfleet dead list` shows them; `smsfleet dead replay JOB_ID` after the repair, or `dead drop`",
+        ),
+    )  # fmt: skip
+    for name, count, what, do in rows:
         if count:
-            yield _alert(name, f"{count} {what}", f"`{command}` shows them")
+            yield _alert(name, f"{count} {what}", do)
 
 
 def _redis(now: Snapshot) -> Iterator[Alert]:
@@ -281,5 +318,6 @@ def _credits(now: Snapshot) -> Iterator[Alert]:
 
 
 JUDGES: tuple[Judge, ...] = (
-    _bind, _link, _answers, _pauses, _throttling, _delays, _doubts, _kept, _redis, _credits,
+    _bind, _link, _answers, _pauses, _throttling, _delays, _webhooks, _doubts, _kept, _redis,
+    _credits,
 )  # fmt: skip

@@ -55,10 +55,16 @@ class BinderView:
     last_disconnect: str = ""
     window: int = 0
     in_flight: int = 0
+    unanswered_s: float | None = None
+    """for how long the oldest of them has been on the wire; None: none is, or nobody knows"""
     submitted: int = 0
     answered: int = 0
     delivered: int = 0
     """deliver_sm that were stored"""
+    delivered_s: float | None = None
+    """since the last of them; None: none was, or nobody knows"""
+    accepted_since: int = 0
+    """submit_sm that were accepted since the report that first told of it"""
     sent_back: int = 0
     """deliver_sm that Redis could not take: the gateway keeps them"""
     queried: int = 0
@@ -101,9 +107,9 @@ def binder_view(reported: str | None, *, has_leader: bool, now_ms: int) -> Binde
 def _view(kind: Any, said: dict[str, Any], now_ms: int) -> Any:
     ages = {
         f"{name}_s": _age_s(said.get(f"{name}_ms"), now_ms)
-        for name in ("since", "enquire_link", "enquire_link_resp", "ambiguous")
+        for name in ("since", "enquire_link", "enquire_link_resp", "ambiguous", "delivered")
     }
-    for name in ("bound", "unbound"):
+    for name in ("bound", "unbound", "unanswered"):
         ages[f"{name}_s"] = _age_s(said.get(f"{name}_since_ms"), now_ms)
     known = {item.name for item in fields(kind)}
     blank, shown = kind(), {name: value for name, value in (said | ages).items() if name in known}

@@ -93,6 +93,14 @@ class Requests(Generic[T]):
         _, _, deadline = next(iter(self._in_flight.values()))
         return deadline
 
+    @property
+    def oldest_since(self) -> float | None:
+        """Since when the oldest submit_sm is unanswered; None without any."""
+        for command_id, _, deadline in self._in_flight.values():
+            if command_id == SUBMIT_SM:
+                return deadline - self.timeout_s
+        return None
+
     def take_number(self) -> int:
         """The next sequence_number: 1..0x7FFFFFFF and around again (SMPP 3.4 §5.1.4), none in use twice."""
         number = self.last_sequence_number % MAX_SEQUENCE_NUMBER + 1

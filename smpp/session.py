@@ -117,6 +117,11 @@ class Session(Connection[EsmeEvent[T]], Generic[T]):
         return len(self._requests)
 
     @property
+    def oldest_since(self) -> float | None:
+        """Since when the oldest submit_sm is unanswered, by the caller's clock; None without any."""
+        return self._requests.oldest_since
+
+    @property
     def window_free(self) -> int:
         """How many more submit_sm the window takes, whatever the state."""
         return self._requests.window - len(self._requests)

@@ -20,6 +20,9 @@ from smsfleet.store.scripts import script
 KEPT_UNDELIVERED = 10_000
 """Events that no webhook took: the stream `undelivered` keeps so many."""
 
+LOOKED_AT = 20
+"""Events of a queue that `queue` looks at, those first that are due last: they have been tried."""
+
 
 @dataclass(frozen=True, slots=True)
 class Posting:
@@ -34,16 +37,21 @@ class Posting:
     """when it was first due"""
     attempts: int = 0
     """tries that failed"""
+    why: str = ""
+    """why the last of them failed"""
 
-    def failed(self) -> Posting:
+    def failed(self, why: str) -> Posting:
         """The same with one failed try more."""
-        return replace(self, attempts=self.attempts + 1)
+        return replace(self, attempts=self.attempts + 1, why=why)
 
     def packed(self) -> str:
         """As it is stored under its id."""
         return json.dumps(
-            {"u": self.url, "h": self.host, "b": self.body, "t": self.since_ms, "n": self.attempts}
-        )
+            {
+                "u": self.url, "h": self.host, "b": self.body, "t": self.since_ms, "n": self.attempts,
+                "w": self.why,
+            }
+        )  # fmt: skip
 
 
 class Letter(NamedTuple):
@@ -52,6 +60,20 @@ class Letter(NamedTuple):
     entry_id: str
     posting: Posting
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The events that wait for one host."""
+
+    host: str
+    count: int
+    first_ms: int
+    """when the first is due"""
+    last_ms: int
+    """when the last is due: ahead of now when one of them is being tried, or was; new ones are due at once"""
+    tried: Posting | None
+    """one whose last try failed; None: none of those that were looked at"""
 
 
 class Hooks:
@@ -66,8 +88,8 @@ class Hooks:
         arguments = (posting.event_id, posting.packed(), posting.since_ms, posting.host, GROUP, outbox_entry)
         return eval_call(script("hook_add"), keys, arguments, int)
 
-    def hosts(self, now_ms: int, first: int, count: int) -> Call[list[str]]:
-        """Hosts that an event is due for, the longest due first."""
+    def hosts(self, now_ms: int | str, first: int, count: int) -> Call[list[str]]:
+        """Hosts that an event is due for, the longest due first; `+inf`: all."""
         command = ("ZRANGEBYSCORE", self._keys.hooks, "-inf", now_ms, "LIMIT", first, count)
         return Call(command, lambda reply: [host.decode() for host in reply])
 
@@ -96,6 +118,20 @@ class Hooks:
         arguments = (posting.event_id, posting.host, KEPT_UNDELIVERED, posting.packed(), why)
         return eval_call(script("hook_bury"), keys, arguments, int)
 
+    def queue(self, host: str) -> Call[Queue | None]:
+        """What waits for a host; None: nothing (any more)."""
+
+        def read(reply: Any) -> Queue | None:
+            count, first_ms, last_ms, *packed = reply
+            if not count:
+                return None
+            tried = (_posting(b"", one, host) for one in packed)
+            return Queue(
+                host, count, int(first_ms), int(last_ms), next((one for one in tried if one.why), None)
+            )
+
+        return eval_call(script("hook_look"), self._of(host)[1:], (LOOKED_AT,), read)
+
     def waiting(self) -> Call[int]:
         """How many events a webhook has not taken yet."""
         return Call(("HLEN", self._keys.hooked), int)
@@ -111,7 +147,7 @@ class Hooks:
 
     def replay(self, letter: Letter, now_ms: int) -> Call[int]:
         """Try an undelivered event anew, from now on; reply: 0 when it is not there any more."""
-        posting = replace(letter.posting, since_ms=now_ms, attempts=0)
+        posting = replace(letter.posting, since_ms=now_ms, attempts=0, why="")
         keys = [*self._of(posting.host), self._keys.undelivered]
         arguments = (posting.event_id, posting.packed(), now_ms, posting.host, letter.entry_id)
         return eval_call(script("hook_replay"), keys, arguments, int)
@@ -128,7 +164,10 @@ def _posting(event_id: bytes, packed: bytes, host: str = "") -> Posting:
     """A stored event; one of another version has no URL, so that it is given up and seen, not lost."""
     try:
         values = json.loads(packed)
-        return Posting(event_id.decode(), values["u"], values["h"], values["b"], values["t"], values["n"])
+        return Posting(
+            event_id.decode(), values["u"], values["h"], values["b"], values["t"], values["n"],
+            values.get("w", ""),
+        )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return Posting(event_id.decode(), "", host, packed.decode("utf-8", "replace"), 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from smsfleet.store.calls import Call, eval_call
@@ -111,6 +112,11 @@ class Lifecycle:
     def aside(self, first: int, count: int) -> Call[list[str]]:
         """Jobs that were set aside, the oldest first; `count` of them from place `first`."""
         return Call(("ZRANGE", self._keys.aside, first, first + count - 1), _ids)
+
+    def forget_gone(self, job_ids: Sequence[str]) -> Call[list[bool]]:
+        """Forget jobs that were set aside and have expired: for each whether it had."""
+        keys = [self._keys.aside, *(self._keys.job(job_id) for job_id in job_ids)]
+        return eval_call(script("forget_gone"), keys, job_ids, lambda reply: [bool(gone) for gone in reply])
 
     def kept_back(self) -> list[Call[int]]:
         """How many jobs are scheduled, and how many set aside."""

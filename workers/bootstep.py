@@ -57,12 +57,14 @@ class RelayBootstep(bootsteps.StartStopStep):  # type: ignore[misc]
         # A stopping worker releases whoever waits for a rate token at once.
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
         consumer = f"{getattr(parent, 'hostname', 'worker')}/{os.getpid()}"
+        has_secret = hooks.secret is not None
+        callbacks = Callbacks(runtime, consumer, self.caller(), calls_webhooks=has_secret)
         self._threads = [
             _thread("relay", Relay(runtime, consumer).run),
             _thread("duties", Duties(runtime, self.publisher()).run),
-            _thread("callbacks", Callbacks(runtime, consumer, self.caller()).run),
+            _thread("callbacks", callbacks.run),
         ]
-        if hooks.secret is not None:  # else their events wait for a worker that has it
+        if has_secret:  # else their events wait for a worker that has it
             self._threads.append(_thread("webhooks", Webhooks(runtime, hooks).run))
 
     def stop(self, _parent: Any) -> None:

@@ -44,18 +44,21 @@ class Caller(Protocol):
 class Callbacks:
     """One consumer of the outbox."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two are for tests
         self,
         runtime: Runtime,
         consumer: str,
         caller: Caller,
         *,
+        calls_webhooks: bool = True,
         clock_ms: Callable[[], int] = epoch_ms,
         claim_idle_ms: int = CLAIM_IDLE_MS,
     ) -> None:
         self._runtime = runtime
         self._consumer = consumer
         self._caller = caller
+        self._is_quiet = calls_webhooks
+        """False: it has to be told that this worker calls no webhook"""
         self._clock_ms = clock_ms
         self._claim_idle_ms = claim_idle_ms
         self._claiming = Every()
@@ -107,6 +110,11 @@ class Callbacks:
         if nobody:
             self._log.warning(
                 "events are dropped: no SMSFLEET_CALLBACK (any more), or unreadable", events=len(nobody)
+            )
+        if hooks and not self._is_quiet:
+            self._is_quiet = True
+            self._log.warning(
+                "events wait for webhooks, and this worker calls none: it has no SMSFLEET_WEBHOOK_SECRET"
             )
         store = self._runtime.store
         if waiting := store.run_each(hooks).count(None):

@@ -237,6 +237,8 @@ def rounded(credits_: Fraction) -> str:
 def advice(command_status: int, balance: Fraction | None) -> str:
     """What to do when the gateway refuses the whole account (Appendix A), which knows more than our count."""
     if command_status == ESME_NOCR:
+        if balance is None:  # nobody has entered one: there is none to add to
+            return "buy credits, then `smsfleet resume`"
         left = f" (by our count {spelled(balance)} were left: enter the balance anew)" if balance else ""
         return f"buy credits, then `smsfleet credits topup` and `smsfleet resume`{left}"
     if command_status == ESME_MAXCR:

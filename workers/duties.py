@@ -120,6 +120,7 @@ class Duties:
         yield self.give_chunks_out
         if self._sweeping.is_over(round(self._runtime.settings.sweep_s * 1000), self._clock_ms()):
             yield self.sweep
+            yield self.forget_gone
             yield self.forget_campaigns
         yield from self._reconciliation.steps
         yield self._credits.step
@@ -330,3 +331,13 @@ class Duties:
         if expired:
             self._log.error("jobs expired before a worker admitted them (SMSFLEET_JOB_TTL_S)", jobs=expired)
         return swept
+
+    def forget_gone(self) -> int:
+        """Forget jobs that were set aside and have expired: nobody can decide about them; how many."""
+        store, lifecycle = self._runtime.store, self._runtime.lifecycle
+        if not (oldest := store.run(lifecycle.aside(0, BATCH))):
+            return 0
+        gone = store.run(lifecycle.forget_gone(oldest))
+        if expired := sum(gone):
+            self._log.error("jobs that were set aside have expired (SMSFLEET_JOB_TTL_S)", jobs=expired)
+        return expired

@@ -177,7 +177,7 @@ class Webhooks:
         """What is done with an event after its try."""
         if not tried.why:
             return self._hooks.taken(posting)
-        failed, settings, now_ms = posting.failed(), self._settings, self._clock_ms()
+        failed, settings, now_ms = posting.failed(tried.why), self._settings, self._clock_ms()
         delay_s = min(settings.backoff_s * 2 ** (failed.attempts - 1), settings.backoff_max_s)
         due_ms = now_ms + round(max(delay_s * self._uniform(0.75, 1.25), tried.wait_s) * 1000)
         too_old = due_ms > failed.since_ms + settings.max_age_s * 1000

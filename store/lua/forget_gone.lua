@@ -1,5 +1,5 @@
--- forget_gone.lua: jobs that are in line and have expired leave the line: nobody could admit them.
--- KEYS[1] intake sorted set; then the job hash of each
+-- forget_gone.lua: jobs that are in line, or set aside, and have expired leave it: nobody could admit them.
+-- KEYS[1] intake sorted set, or aside sorted set; then the job hash of each
 -- ARGV job ids
 -- returns for each 1 it was gone, 0 it is there
 local gone = {}

@@ -8,6 +8,17 @@
 -- uses: lib_form lib_time lib_tally lib_job lib_outbound
 local now = server_ms(ARGV[1])
 local results = {}
+
+-- Whether a segment of a job that is gone waits: nobody knows any more how many it had (255 at most).
+local function any_waits(waiting, id)
+  local refs = {}
+  for i = 1, 255 do refs[i] = id .. '#' .. i end
+  for _, body in ipairs(redis.call('HMGET', waiting, unpack(refs))) do
+    if body then return true end
+  end
+  return false
+end
+
 local k, queued = 10, 0
 for a = 3, #ARGV, 2 do
   local ref = ARGV[a]
@@ -24,9 +35,9 @@ for a = 3, #ARGV, 2 do
     redis.call('HDEL', KEYS[1], ref)
     if not job or job.segment.state ~= 'W' or not body then
       result = 'gone'
-      -- one of a campaign that was paused for longer than jobs are kept: each job has one first segment
-      local campaign = not job and ARGV[a + 1] == '1' and campaign_of(ref)
-      if campaign then tally(campaign, 'Q', 'E') end
+      -- one of a campaign that was paused for longer than jobs are kept: its job is counted with the last of them
+      local campaign = not job and body and campaign_of(ref)
+      if campaign and not any_waits(KEYS[1], string.match(ref, '^[^#]+')) then tally(campaign, 'Q', 'E') end
     elseif lapse(job, now) then
       save_job(job, now, KEYS[k + 1], KEYS[3], KEYS[7], ARGV[2])
       result = job.segment.state == 'E' and 'expired' or 'cancelled'

@@ -17,6 +17,7 @@ from smsfleet.store.outbox import Outbox
 from smsfleet.tasks import job_status, send_sms
 
 NEVER_A_RECEIPT = "27999170000"
+HOOK_HOST = "billing.example:443"
 
 
 def as_new(fleet: Fleet) -> None:
@@ -82,13 +83,22 @@ def set_aside(fleet: Fleet) -> dict[str, str]:
     return {"JOB_ID": job_id}
 
 
+def awaited(fleet: Fleet, posting: Posting) -> None:
+    """An event waits for its webhook. A worker may take it from the outbox first: then it is put there anew."""
+    hooks, outbox = Hooks(fleet.keys), Outbox(fleet.keys)
+    wait_until(
+        lambda: fleet.store.run(hooks.add(posting, fleet.store.run(outbox.put("x", "{}")))),
+        "the event is in the schedule",
+    )
+
+
 def undelivered(fleet: Fleet) -> dict[str, str]:
     """Two events that no webhook took."""
-    hooks, outbox = Hooks(fleet.keys), Outbox(fleet.keys)
+    hooks = Hooks(fleet.keys)
     for event_id in ("e1", "e2"):
-        posting = Posting(event_id, "https://billing.example/sms", "billing.example:443", "{}", 1)
-        fleet.store.run(hooks.add(posting, fleet.store.run(outbox.put("x", "{}"))))
-        fleet.store.run(hooks.bury(posting.failed(), "answered 500"))
+        posting = Posting(event_id, "https://billing.example/sms", HOOK_HOST, "{}", 1)
+        awaited(fleet, posting)
+        fleet.store.run(hooks.bury(posting.failed("answered 500"), "answered 500"))
     return {"EVENT_ID": fleet.store.run(hooks.undelivered("-", 1))[0].entry_id}
 
 

@@ -22,7 +22,10 @@ from tests.acceptance.zygote import commands
 from tests.documents import DOCS
 
 from smsfleet.cli.embedded import free_port
+from smsfleet.config.clock import epoch_ms
 from smsfleet.simulator.control import ask
+from smsfleet.store.hooks import Hooks, Posting
+from smsfleet.store.wire import Wire
 from smsfleet.tasks import job_status, send_sms
 from smsfleet.tasks.campaign_start import start_campaign
 
@@ -200,6 +203,25 @@ def paused(night: Night) -> Iterator[None]:
     night.fleet.run("resume", "--lane", "bulk")
 
 
+def paused_codes(night: Night) -> Iterator[None]:
+    night.fleet.run("pause", "--lane", "high", "--reason", "a test")
+    job = send_sms.delay(number(7), "Your code is 1234", lane="high").id
+    night.words["JOB_ID"] = job
+    wait_until(lambda: night.status_says("OldestOtp"), "the high lane is late")
+    yield
+    night.fleet.run("resume", "--lane", "high")
+    wait_until(lambda: job_status(job).final, "it goes on")
+
+
+def low_rate(night: Night) -> Iterator[None]:
+    night.fleet.run("reload", SMSFLEET_RATE="2")
+    jobs = [send_sms.delay(number(100 + n), "Your code is 1234", lane="high").id for n in range(200)]
+    wait_until(lambda: night.status_says("SMSFLEET_RATE is the limit"), "the rate is the limit")
+    yield
+    night.fleet.run("reload", "--clear")
+    wait_until(lambda: all(job_status(job).final for job in jobs), "they go on")
+
+
 def silent_gateway(night: Night) -> Iterator[None]:
     night.tell(do="set", answers_submits="0")
     job = send_sms.delay(number(3), "Hello", on_ambiguous="fail").id
@@ -284,6 +306,44 @@ def without_receipt(night: Night) -> Iterator[None]:
     yield
 
 
+def after_a_receipt(night: Night) -> Iterator[None]:
+    states.delivered(night.fleet)
+    wait_until(lambda: night.status_says("deliver_sm stored (the last"), "the binder has told of it")
+    yield
+
+
+def unreadable(night: Night) -> Iterator[None]:
+    """A receipt that names no message."""
+    text = b"stat:DELIVRD"
+    body = b"\0\1\1" + number(1).encode() + b"\0\0\0demo\0\4\0\0\0\0\0\0\0\0" + bytes([len(text)]) + text
+    night.fleet.store.run(Wire(night.fleet.keys, text_ttl_s=1, hold_s=1).deliver(body, epoch_ms()))
+    wait_until(lambda: night.status_says("DeadLetters"), "it is kept aside")
+    yield
+    night.fleet.run("dead", "drop", "--all", "--yes")
+
+
+def stopped(night: Night) -> Iterator[None]:
+    night.tell(do="mo", text="STOP", source=number(8))
+    wait_until(lambda: "1 opted out" in night.said("smsfleet optout list"), "the person has opted out")
+    yield
+    night.fleet.run("optout", "remove", number(8))
+
+
+def over_quota(night: Night) -> Iterator[None]:
+    night.fleet.run("reload", SMSFLEET_QUOTAS="shop=0")
+    jobs: list[str] = []
+
+    def is_refused() -> bool:
+        jobs.append(send_sms.delay(number(9), "Hello", client="shop").id)
+        wait_until(lambda: job_status(jobs[-1]).final, "it has ended")
+        return job_status(jobs[-1]).state == "REFUSED"
+
+    wait_until(is_refused, "the workers follow")
+    night.words["JOB_ID"] = jobs[-1]
+    yield
+    night.fleet.run("reload", "--clear")
+
+
 def refused(night: Night) -> Iterator[None]:
     from smsfleet.tasks import app
 
@@ -303,6 +363,13 @@ def deaf_receiver(night: Night) -> Iterator[None]:
     states.undelivered(night.fleet)
     yield
     night.fleet.run("callbacks", "drop", "--all", "--yes")
+
+
+def no_secret(night: Night) -> Iterator[None]:
+    posting = Posting("e3", "https://billing.example/sms", states.HOOK_HOST, "{}", epoch_ms() - 60_000)
+    states.awaited(night.fleet, posting)
+    yield
+    night.fleet.store.run(Hooks(night.fleet.keys).taken(posting))
 
 
 def paused_campaign(night: Night) -> Iterator[None]:
@@ -325,6 +392,11 @@ TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
     "Will the credits last?": none,
     "Did job X go out?": without_receipt,
     "Did anything go to this number?": without_receipt,
+    "Why has it no receipt?": without_receipt,
+    "When did the last receipt come?": after_a_receipt,
+    "Is there what nobody can read?": unreadable,
+    "Has this person opted out?": stopped,
+    "Has its application used up its credits?": over_quota,
     "Why was it refused?": refused,
     "Is a setting misspelt?": misspelt,
     "Is Redis away?": no_redis,
@@ -335,8 +407,12 @@ TROUBLES: dict[str, Callable[[Night], Iterator[None]]] = {
     "Which file of TLS is missing?": no_authority,
     "Is a clock wrong?": none,
     "Who paused it, and why?": paused,
+    "What does a code wait for?": paused_codes,
+    "Why does job X not go out?": paused_codes,
+    "Is the rate the limit?": low_rate,
     "What does the campaign do?": paused_campaign,
     "Do webhooks arrive?": deaf_receiver,
+    "Why do events wait for their webhook?": no_secret,
     "Does one job end our workers?": poison,
     "Does the gateway slow us down?": throttled,
     "Are we out of credit?": out_of_credit,

@@ -19,6 +19,7 @@ from smsfleet.config.flower_settings import FLOWER_PREFIX, FlowerSettings
 from smsfleet.config.settings import Settings
 from smsfleet.config.smpp_settings import SMPP_PREFIX, SmppSettings
 from smsfleet.config.web_settings import WEB_PREFIX, WebSettings, load_web
+from smsfleet.config.webhook_settings import WEBHOOK_PREFIX, WebhookSettings, load_webhooks
 from smsfleet.store.server import findings
 from smsfleet.web.app import ROUTES
 
@@ -30,6 +31,7 @@ KNOWN = {
         (SMPP_PREFIX, SmppSettings),
         (FLOWER_PREFIX, FlowerSettings),
         (WEB_PREFIX, WebSettings),
+        (WEBHOOK_PREFIX, WebhookSettings),
     )
     for name in settings.model_fields
 }
@@ -177,6 +179,22 @@ def test_the_password_comes_from_its_secret(compose: dict[str, Any]) -> None:
     assert "/run/secrets/smpp_password" == binder["environment"]["SMSFLEET_SMPP_PASSWORD_FILE"]
     assert ["smpp_password"] == binder["secrets"]
     assert all("file" in secret for secret in compose["secrets"].values())
+
+
+def test_the_worker_calls_webhooks_and_signs_them_with_a_secret(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    worker = compose["services"]["worker"]
+    (tmp_path / "webhook_secret").write_text("0123456789abcdef\n")
+
+    environment = {
+        name: value.replace("/run/secrets", str(tmp_path))
+        for name, value in worker["environment"].items()
+        if name.startswith(WEBHOOK_PREFIX) and "${" not in value
+    }
+
+    assert ["webhook_secret"] == worker["secrets"]
+    assert load_webhooks(environment).secret is not None
 
 
 @pytest.mark.parametrize("role", ROLES)

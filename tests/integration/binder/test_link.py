@@ -17,6 +17,7 @@ from tests.integration.waiting import Lag, eventually
 
 from smsfleet.binder.outbound import BATCH
 from smsfleet.binder.service import State
+from smsfleet.config.clock import epoch_ms
 from smsfleet.simulator.server import Simulator
 from smsfleet.smpp.constants import TLV_MESSAGE_PAYLOAD
 
@@ -39,6 +40,25 @@ async def lose_the_link_with_one_unanswered(
     await eventually(lambda: account.in_flight() == 0)
     account.apply_responses()
     return message
+
+
+async def test_it_is_told_how_long_the_oldest_is_unanswered_and_not_how_long_it_waited_for_the_bind(
+    account: Account, simulator: Simulator, binders: Binders
+) -> None:
+    simulator.change(answers_submits=False)
+    message = account.send()
+    admitted_ms = epoch_ms()
+    await eventually(lambda: epoch_ms() > admitted_ms + 300)
+    bound_ms = epoch_ms()
+    binder = binders.start(account, simulator.port).binder
+    before = binder.report.unanswered_since_ms
+
+    await eventually(lambda: times_accepted(simulator, message) == 1)
+
+    since_ms = binder.report.unanswered_since_ms
+    assert before is None
+    assert since_ms is not None
+    assert bound_ms - 5 <= since_ms <= epoch_ms() + 5  # two clocks
 
 
 async def test_enquire_links_are_sent_on_time_and_answered(

@@ -12,6 +12,7 @@ from tests.integration.broker.conftest import raw  # noqa: F401 - a fixture
 from tests.integration.cli.test_jobs import Here, here  # noqa: F401 - a fixture
 from tests.unit.cli.conftest import smsfleet  # noqa: F401 - a fixture
 
+from smsfleet.config.clock import epoch_ms
 from smsfleet.store.client import Store
 from smsfleet.store.hooks import Hooks, Posting
 from smsfleet.store.keys import Keys
@@ -32,7 +33,7 @@ def bury(here: Here, real_store: Store) -> Callable[..., None]:  # noqa: F811
         for event_id in event_ids:
             posting = Posting(event_id, "https://billing.example/sms?key=hidden", HOST, '{"text":"Hello"}', 1)
             real_store.run(hooks.add(posting, real_store.run(outbox.put("x", "{}"))))
-            real_store.run(hooks.bury(posting.failed(), "answered 500"))
+            real_store.run(hooks.bury(posting.failed("answered 500"), "answered 500"))
 
     return bury
 
@@ -83,7 +84,29 @@ def test_all_are_tried_anew_after_a_question(here: Here, bury: Callable[..., Non
 
     assert 1 == refused.exit_code
     assert [True, True] == list(said(result).values())
-    assert "0 undelivered; 2 wait for their webhook\n" == here("callbacks", "list").stdout
+    assert "0 undelivered; 2 wait for their webhook" == here("callbacks", "list").stdout.splitlines()[-1]
+
+
+def test_why_events_wait_is_said_by_host(here: Here, real_store: Store) -> None:  # noqa: F811
+    hooks, outbox = Hooks(KEYS), Outbox(KEYS)
+    now_ms = epoch_ms()
+    untried, failing = "untried.example:443", "failing.example:443"
+    for host, since_ms in ((untried, now_ms - 3_630_000), (failing, now_ms)):
+        posting = Posting(f"of {host}", f"https://{host}/", host, "{}", since_ms)
+        real_store.run(hooks.add(posting, real_store.run(outbox.put("x", "{}"))))
+    (claimed,) = real_store.run(hooks.claim(failing, now_ms, 70_000, 1))
+    real_store.run(hooks.again(claimed.failed("answered 500"), now_ms + 3_050_000))
+
+    shown, as_json = here("callbacks", "list").stdout.splitlines(), said(here("callbacks", "list", "--json"))
+
+    assert [
+        f"{untried}  1 waiting  no worker tries them for 1 h: has one SMSFLEET_WEBHOOK_SECRET?",
+        f"{failing}  1 waiting  failed tries: 1, the last: answered 500; the next try in 50 min",
+        "0 undelivered; 2 wait for their webhook",
+    ] == shown
+    assert [(untried, True, ""), (failing, False, "answered 500")] == [
+        (row["host"], row["not_tried"], row["why"]) for row in as_json["hosts"]
+    ]
 
 
 def test_events_are_dropped(here: Here, bury: Callable[..., None]) -> None:  # noqa: F811

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -228,9 +229,13 @@ def test_a_campaign_is_paused_and_resumed(here: Here, people: Path) -> None:
     started(here, people, "--idempotency-key", "k")
 
     words = ("pause", "pause", "resume", "resume")
-    shown = [here(word, "k") for word in words]
+    shown = [here(word, "k") for word in words[:2]]
+    looked_at = here("show", "k").stdout
+    shown += [here(word, "k") for word in words[2:]]
 
     assert [0, 1, 0, 1] == [one.exit_code for one in shown]
+    assert re.search(r"state +paused, .*\(`smsfleet campaign resume C\w{10}`\)\n", looked_at)
+    assert "campaign resume" not in here("show", "k").stdout
     assert ["paused", "it was paused before", "resumed", "it was not paused"] == [
         one.stdout.strip().partition(": ")[2] for one in shown
     ]

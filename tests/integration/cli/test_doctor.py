@@ -6,21 +6,26 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import Result
 from tests.unit.cli.conftest import Smsfleet, smsfleet  # noqa: F401 - a fixture
 
+from smsfleet.cli.check_broker import check_workers
 from smsfleet.cli.check_redis import check_redis, judge_memory
 from smsfleet.cli.checkup import Severity
 from smsfleet.cli.embedded import EmbeddedServer, free_port
+from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
+from smsfleet.store.live import Live
 from smsfleet.store.standing import ACCOUNT, Standings
+from smsfleet.workers.runtime import Runtime
 
 pytestmark = pytest.mark.server
 
@@ -294,3 +299,29 @@ def test_a_server_that_refuses_questions_is_looked_at_as_far_as_it_lets(
         "SLOWLOG GET is refused here: not looked at",
     ] == notes
     assert "scripts run" in [finding.found for finding in findings]
+
+
+@pytest.mark.parametrize(("rate", "told"), [(5.0, False), (100.0, True)])
+def test_the_rate_of_the_workers_is_held_against_what_was_reloaded(
+    server: EmbeddedServer,
+    real_store: Store,
+    rate: float,
+    told: bool,
+) -> None:
+    real_store.run(Live(KEYS).publish({"rate": 5.0}))
+    answer = {
+        "version": "1",
+        "celery": "5",
+        "pool": "solo",
+        "concurrency": 1,
+        "queues": [],
+        "account": "main",
+    }
+    replies = [{"celery@a": {**answer, "rate": rate}}]
+    app = SimpleNamespace(control=SimpleNamespace(broadcast=lambda *_, **__: replies))
+    now = Runtime(load({"SMSFLEET_REDIS_URL": server.url}), name="doctor")
+
+    found = [*check_workers(app, now, 1.0, "1")]  # type: ignore[arg-type]
+    now.store.close()
+
+    assert told == any("SMSFLEET_RATE is not the same" in finding.found for finding in found)

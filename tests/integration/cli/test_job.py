@@ -13,11 +13,12 @@ import pytest
 from click.testing import Result
 from tests.integration.broker.conftest import raw  # noqa: F401 - a fixture
 from tests.integration.cli.test_jobs import Here, here  # noqa: F401 - a fixture
-from tests.integration.store.steps import TO, Fleet
+from tests.integration.store.steps import TO, Fleet, admission
 from tests.integration.waiting import eventually
 from tests.unit.cli.conftest import smsfleet  # noqa: F401 - a fixture
 
 from smsfleet.store.client import Store
+from smsfleet.store.standing import Standings
 
 pytestmark = pytest.mark.server
 
@@ -90,6 +91,22 @@ def test_a_damaged_job_hides_no_other(here: Here, fleet: Fleet) -> None:
     fleet.redis("HSET", fleet.keys.job("j3"), "1", "garbage")
 
     assert {"j1"} == found(here)
+
+
+def test_a_job_that_waits_says_what_keeps_its_lane(here: Here, fleet: Fleet, real_store: Store) -> None:
+    fleet.send("sent")
+    fleet.take_in("j1")
+    fleet.admit(admission("j1"))
+    real_store.run(Standings(fleet.keys).pause(["normal"], "noon"))
+
+    said = [
+        [line for line in here("job", job).stdout.splitlines() if "waits" in line] for job in ("j1", "sent")
+    ]
+
+    assert [
+        ["waits     lane normal is paused by an operator: `smsfleet resume --lane normal` sends again"],
+        [],
+    ] == said
 
 
 def test_the_number_is_shown_when_it_is_asked_for(here: Here, fleet: Fleet) -> None:

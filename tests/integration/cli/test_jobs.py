@@ -56,7 +56,8 @@ def test_a_job_that_is_sent_is_shown_and_waits_in_its_queue(here: Here, raw: red
     assert (0, "") == (result.exit_code, result.stderr)
     lines = result.stdout.splitlines()
     assert ["job       order-1", "to        27*******01", "state     PENDING (open)"] == lines[:3]
-    assert "application taken in" in lines[4]
+    assert "waits     no worker runs: start `smsfleet worker`; see its log" == lines[4]
+    assert "application taken in" in lines[5]
     assert ["order-1"] == [json.loads(text)["headers"]["id"] for text in messages(raw, "sms.high")]
 
 

@@ -42,7 +42,7 @@ def places(here: Here, real_store: Store, tmp_path: Path) -> dict[str, str]:
     hooks = Hooks(KEYS)
     posting = Posting("e1", f"https://{HOST}/sms", HOST, "{}", 1)
     real_store.run(hooks.add(posting, real_store.run(Outbox(KEYS).put("x", "{}"))))
-    real_store.run(hooks.bury(posting.failed(), f"answered 500: {WORDS}"))
+    real_store.run(hooks.bury(posting.failed(f"answered 500: {WORDS}"), f"answered 500: {WORDS}"))
     report = {"state": "waiting", "why": WORDS, "gateway": HOST, "last_disconnect": WORDS}
     real_store.run(Wire(KEYS, text_ttl_s=60, hold_s=1).report(json.dumps(report), 600.0))
     real_store.run(Standings(KEYS).pause(["bulk"], "jetzt ab 5 € je Stück"))

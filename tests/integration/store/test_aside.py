@@ -75,6 +75,17 @@ def test_the_drop_of_a_job_that_is_gone_forgets_it(fleet: Fleet) -> None:
     assert (aside(fleet), fleet.redis("EXISTS", fleet.keys.job("j1"))) == ([], 0)
 
 
+def test_what_was_set_aside_and_has_expired_is_forgotten(fleet: Fleet) -> None:
+    for job_id in ("expired", "there"):
+        fleet.take_in(job_id)
+        set_aside(fleet, job_id)
+    fleet.redis("DEL", fleet.keys.job("expired"))
+
+    assert [True, False] == fleet.run(fleet.lifecycle.forget_gone(["expired", "there"]))
+
+    assert ["there"] == aside(fleet)
+
+
 def bury(fleet: Fleet, body: bytes) -> str:
     fleet.run(fleet.wire.deliver(body, 123))
     (fact,) = fleet.run(fleet.facts.read("relay", 10, 1))[1]

@@ -724,6 +724,23 @@ def test_a_parked_job_that_expired_meanwhile_is_counted_as_expired(fleet: Fleet)
     assert {"E": 2} == dict(look(fleet).tally)
 
 
+def test_a_job_that_expired_while_its_last_segments_were_parked_is_counted_once(fleet: Fleet) -> None:
+    running(fleet, row(1, segments=12))
+    first, *others = fleet.take()
+    fleet.begin([first])
+    fleet.answer(first.ref)
+    stop(fleet, "p")
+    fleet.begin(others)
+    fleet.redis("DEL", fleet.keys.job(f"{ID}:1"))
+    stop(fleet, "r")
+    while fleet.run(calls(fleet).release(3)):
+        fleet.run(fleet.facts.promote(fleet.run(fleet.facts.due(2))))
+
+    fleet.run(fleet.facts.promote(fleet.run(fleet.facts.due(20))))
+
+    assert {"E": 1} == dict(look(fleet).tally)
+
+
 def test_a_chunk_that_ended_leaves_nothing_in_the_hash_of_its_campaign(fleet: Fleet) -> None:
     begin(fleet)
     put(fleet, 1)

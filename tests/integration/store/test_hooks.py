@@ -1,4 +1,6 @@
-"""The webhooks' schedule: hook_add.lua, hook_claim.lua, hook_taken.lua, hook_again.lua, hook_bury.lua, hook_replay.lua."""
+"""The webhooks' schedule: hook_add.lua, hook_claim.lua, hook_taken.lua, hook_again.lua, hook_bury.lua, hook_replay.lua,
+hook_look.lua.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from dataclasses import replace
 import pytest
 from tests.integration.store.steps import NOW_MS, Fleet
 
-from smsfleet.store.hooks import Hooks, Posting
+from smsfleet.store.hooks import LOOKED_AT, Hooks, Posting, Queue
 from smsfleet.store.outbox import Outbox
 
 CLAIM_MS = 70_000
@@ -88,10 +90,28 @@ def test_a_failed_try_is_due_again_with_its_count(fleet: Fleet, hooks: Hooks) ->
     add(fleet, hooks, posting())
     (claimed,) = claim(fleet, hooks)
 
-    assert 1 == fleet.run(hooks.again(claimed.failed(), NOW_MS + 5_000))
+    assert 1 == fleet.run(hooks.again(claimed.failed("answered 500"), NOW_MS + 5_000))
 
     assert [] == claim(fleet, hooks, now_ms=NOW_MS + 4_999)
-    assert [replace(posting(), attempts=1)] == claim(fleet, hooks, now_ms=NOW_MS + 5_000)
+    assert [posting().failed("answered 500")] == claim(fleet, hooks, now_ms=NOW_MS + 5_000)
+
+
+def test_what_waits_for_a_host_tells_when_it_is_tried_and_why_the_last_try_failed(
+    fleet: Fleet, hooks: Hooks
+) -> None:
+    assert fleet.run(hooks.queue(A)) is None
+
+    add(fleet, hooks, posting())
+    fresh = fleet.run(hooks.queue(A))
+    (claimed,) = claim(fleet, hooks)
+    add(fleet, hooks, *(posting(f"behind{n}", since_ms=NOW_MS + 1) for n in range(LOOKED_AT)))
+    fleet.run(hooks.again(claimed.failed("answered 500"), NOW_MS + 5_000))
+
+    assert Queue(A, 1, NOW_MS, NOW_MS, None) == fresh
+    tried = posting().failed("answered 500")
+    assert Queue(A, LOOKED_AT + 1, NOW_MS + 1, NOW_MS + 5_000, replace(tried, event_id="")) == fleet.run(
+        hooks.queue(A)
+    )
 
 
 def test_a_failed_try_of_what_another_worker_brought_through_changes_nothing(
@@ -101,17 +121,18 @@ def test_a_failed_try_of_what_another_worker_brought_through_changes_nothing(
     (claimed,) = claim(fleet, hooks)
     fleet.run(hooks.taken(claimed))
 
-    assert (0, 0) == (fleet.run(hooks.again(claimed.failed(), NOW_MS)), fleet.run(hooks.bury(claimed, "why")))
+    failed = claimed.failed("answered 500")
+    assert (0, 0) == (fleet.run(hooks.again(failed, NOW_MS)), fleet.run(hooks.bury(failed, "answered 500")))
     assert (0, 0) == (fleet.run(hooks.waiting()), fleet.run(hooks.undelivered_count()))
 
 
 def test_an_event_that_is_given_up_is_kept_and_may_be_replayed_once(fleet: Fleet, hooks: Hooks) -> None:
     add(fleet, hooks, posting())
     (claimed,) = claim(fleet, hooks)
-    fleet.run(hooks.bury(claimed.failed(), "answered 500"))
+    fleet.run(hooks.bury(claimed.failed("answered 500"), "answered 500"))
     (letter,) = fleet.run(hooks.undelivered("-", 10))
 
-    assert (replace(posting(), attempts=1), "answered 500") == (letter.posting, letter.why)
+    assert (posting().failed("answered 500"), "answered 500") == (letter.posting, letter.why)
     assert 0 == fleet.run(hooks.waiting())
     assert [1, 0] == [fleet.run(hooks.replay(letter, NOW_MS + 9)) for _ in range(2)]
     assert [replace(posting(), since_ms=NOW_MS + 9)] == claim(fleet, hooks, now_ms=NOW_MS + 9)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.integration.store.steps import TO, Fleet, admission
 from tests.integration.workers.conftest import Outage, Stopping
 
@@ -136,6 +137,24 @@ def test_a_damaged_schedule_of_a_host_holds_up_no_other_event(
     assert {"j2"} == {json.loads(posting.body)["job_id"] for posting in postings(fleet)}
     assert {"j3"} == {event["job_id"] for event in broker.events}
     assert 0 < waiting(fleet)
+
+
+@pytest.mark.parametrize("calls_webhooks", [True, False])
+def test_a_worker_without_the_secret_says_once_that_events_wait(
+    fleet: Fleet, runtime: Runtime, broker: Recorder, *, calls_webhooks: bool
+) -> None:
+    runtime.store.run(Outbox(runtime.keys).create_group())
+    callbacks = Callbacks(runtime, "w1", broker, calls_webhooks=calls_webhooks)
+    said = []
+
+    for job_id in ("j1", "j2"):
+        delivered(fleet, HOOK, job_id)
+        with capture_logs() as lines:
+            callbacks.step(0)
+        said.append(["SMSFLEET_WEBHOOK_SECRET" in line["event"] for line in lines])
+
+    assert ([[], []] if calls_webhooks else [[True], []]) == said
+    assert 4 == len(postings(fleet))
 
 
 def test_the_accounts_callback_is_that_of_the_setting(

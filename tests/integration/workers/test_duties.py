@@ -275,6 +275,17 @@ def test_a_job_that_expired_in_line_leaves_it_and_is_not_published(
     assert [b"there"] == fleet.intake("high")
 
 
+def test_a_job_that_expired_after_it_was_set_aside_is_listed_no_more(duties: Duties, fleet: Fleet) -> None:
+    for job_id in ("expired", "there"):
+        fleet.take_in(job_id)
+        fleet.run(fleet.lifecycle.set_aside(job_id, "normal", "poison"))
+    fleet.redis("DEL", fleet.keys.job("expired"))
+
+    duties.step()
+
+    assert ["there"] == fleet.run(fleet.lifecycle.aside(0, 9))
+
+
 def test_a_sweep_is_bounded(
     duties: Duties, broker: Recorder, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

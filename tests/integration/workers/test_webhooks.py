@@ -147,9 +147,13 @@ async def test_a_server_that_asks_for_patience_gets_it(make: Make) -> None:
         await hooked.round()
         hooked.now_ms += 29_999
         early = await hooked.round()
+        waits = hooked.runtime.store.run(hooked.hooks.queue(f"a.example:{server.port}"))
         hooked.now_ms += 1
 
         assert (0, 1) == (early, await hooked.round())
+        assert waits is not None
+        assert waits.tried is not None
+        assert "answered 429" == waits.tried.why
 
 
 @pytest.mark.parametrize(

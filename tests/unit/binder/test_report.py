@@ -151,3 +151,13 @@ def test_a_standby_that_begins_to_lead_was_not_unbound_meanwhile() -> None:
     alone.lead()
 
     assert alone.as_dict()["unbound_since_ms"] > 1
+
+
+def test_it_is_told_how_many_were_accepted_since_the_last_deliver_sm(report: Report) -> None:
+    said = []
+    for count, last_ms, accepted in ((0, None, 3), (1, 500, 4), (1, 500, 9), (2, 700, 9)):
+        report.deliveries(count, last_ms, accepted)
+        as_dict = report.as_dict()
+        said.append((as_dict["delivered"], as_dict["delivered_ms"], as_dict["accepted_since"]))
+
+    assert [(0, None, 3), (1, 500, 0), (1, 500, 5), (2, 700, 0)] == said

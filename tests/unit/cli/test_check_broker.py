@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from smsfleet.cli.check_broker import check_broker, check_workers
 from smsfleet.cli.checkup import Severity, run_checks
 from smsfleet.config.settings import load
+from smsfleet.workers.runtime import Runtime
 
 REDIS_URL = "redis://:hunter22@127.0.0.1:6379/0"
 
@@ -57,7 +58,7 @@ def test_a_broker_that_fails_is_a_finding_that_says_what_to_do(
     found = run_checks(
         {
             "broker": lambda: check_broker(app, settings),
-            "workers": lambda: check_workers(app, settings, 0.1, "1.0"),
+            "workers": lambda: check_workers(app, Runtime(settings, name="doctor"), 0.1, "1.0"),
         },
         10.0,
     )

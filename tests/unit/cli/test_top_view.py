@@ -121,7 +121,7 @@ def test_credits_and_campaigns_are_shown_when_there_are_any() -> None:
 
     assert "credits 12 1/3 used in 2026-11, minimum 5,000, forecast 14, balance -1/3" in text
     assert "campaign sale (Cabcdefghij) running, 25% of 4,000 rows" in text
-    assert "campaign Cabcdefghik paused, 50% of 4,000 rows" in text
+    assert "campaign Cabcdefghik paused, 50% of 4,000 rows (`smsfleet campaign resume Cabcdefghik`)" in text
     assert "over" not in text
 
 

@@ -46,6 +46,9 @@ def found(**changes: Any) -> list[Alert]:
     return alerts(replace(WELL, **changes))
 
 
+ON_THE_WIRE = lane("normal", in_flight=Stage(3, 99.0))
+"""Admitted so long ago."""
+
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("CreditsShort", {"credits": {"warnings": ["about 3,000 credits will be used"]}}),
     ("NoBinder", {"binder": BinderView()}),
@@ -61,7 +64,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         binder("bound", sides=(replace(SIDE, enquire_link_resp_s=91.0), replace(SIDE, mode="receiver"))),
     ),
     ("LinkSilent", binder("bound", sides=(replace(SIDE, enquire_link_resp_s=None, bound_s=91.0),))),
-    ("GatewaySilent", binder("bound", in_flight=3) | lane("normal", in_flight=Stage(3, 11.0))),
+    ("GatewaySilent", binder("bound", in_flight=3, unanswered_s=11.0) | ON_THE_WIRE),
     ("AccountPaused", standing(gateway=GatewayPause(5.0, 0x401, 30.0, 0))),
     ("Paused", standing(paused={"bulk": Pause(5.0, "wrong text")})),
     ("Paused", standing(paused={ACCOUNT: Pause(5.0, "")})),
@@ -71,9 +74,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("OldestOtp", lane("high", outbound=Stage(1, 5.1))),
     ("OldestOtp", lane("high", in_flight=Stage(1, 5.1))),
     ("ReceiptsBehind", waiting(deliveries=Stage(7, 61.0))),
+    ("NoReceipts", binder("bound", delivered_s=601.0, accepted_since=100)),
     ("DutiesLate", waiting(scheduled=Stage(1, due_s=-31.0))),
     ("DutiesLate", waiting(delayed=Stage(1, due_s=-31.0))),
     ("DutiesLate", waiting(held=Stage(0, due_s=-31.0))),
+    ("WebhooksLate", waiting(webhooks=Stage(2, due_s=-31.0))),
     ("Ambiguous", waiting(held=Stage(1))),
     ("Ambiguous", binder("bound", ambiguous={"failed": 3}, ambiguous_s=3599.0)),
     ("QueriesOff", {"queries_off": "0x03"}),
@@ -92,10 +97,17 @@ USUAL: list[dict[str, Any]] = [
     binder("bound", ambiguous={"failed": 3}, ambiguous_s=3600.0),
     binder("bound") | {"logins": LoginsView(2)},
     lane("high", queue=Stage(1, 5.0)),
-    binder("bound", in_flight=3) | lane("normal", in_flight=Stage(3, 10.0)),
-    binder("bound", in_flight=3, per_s={"answered": 0.2}) | lane("normal", in_flight=Stage(3, 99.0)),
+    binder("bound", in_flight=3, unanswered_s=10.0) | ON_THE_WIRE,
+    binder("bound", in_flight=3, unanswered_s=0.1)
+    | ON_THE_WIRE,  # it has waited for the bind, not for an answer
+    binder("bound", in_flight=3, unanswered_s=99.0, per_s={"answered": 0.2}) | ON_THE_WIRE,
     lane("bulk", queue=Stage(100_000, 5000.0)),
     waiting(deliveries=Stage(7, 60.0), scheduled=Stage(1, due_s=-30.0)),
+    waiting(webhooks=Stage(2, due_s=-30.0)),
+    binder("bound", delivered_s=600.0, accepted_since=100),
+    binder("bound", delivered_s=9999.0, accepted_since=99),
+    binder("bound", accepted_since=100),
+    binder("connecting", 1.0, delivered_s=601.0, accepted_since=100),
     {"redis": RedisView(used_octets=90, limit_octets=100)},
     {"redis": RedisView(used_octets=90)},
 ]

@@ -48,6 +48,21 @@ def test_a_body_is_framed_unchanged_with_the_next_number() -> None:
     assert b"" == session.data_to_send()
 
 
+def test_it_is_known_since_when_the_oldest_submit_sm_is_unanswered_whatever_was_asked_before() -> None:
+    session = bound_session()
+    session.query("asked", "m", now=0.5)
+    nothing = session.oldest_since
+    first, second = [session.submit(token, BODY, now=now) for token, now in (("a", 1.0), ("b", 2.0))]
+
+    since = [session.oldest_since]
+    for number in (first, second):
+        session.receive(answer(number), now=3.0)
+        since.append(session.oldest_since)
+
+    assert nothing is None
+    assert [1.0, 2.0, None] == since
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 4096])
 def test_a_response_is_matched_however_its_octets_arrive(chunk: int) -> None:
     session = bound_session(window=1)

@@ -251,3 +251,8 @@ def test_of_a_month_that_is_over_no_debit_is_foretold() -> None:
 def test_who_is_refused_learns_what_to_do(code: int, balance: Fraction | None, said: str) -> None:
     assert said in advice(code, balance)
     assert "`smsfleet resume`" in advice(code, balance)
+
+
+@pytest.mark.parametrize("balance", [None, Fraction(0), Fraction(830)])
+def test_only_a_balance_that_was_entered_is_topped_up(balance: Fraction | None) -> None:
+    assert (balance is not None) == ("`smsfleet credits topup`" in advice(0x401, balance))
