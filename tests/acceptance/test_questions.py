@@ -107,7 +107,7 @@ class Night:
             timeout=WITHIN_S,
             check=False,
         )
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr[-900:]
         return done.stdout + done.stderr
 
     def view(self, place: str) -> str:

@@ -122,6 +122,8 @@ def _forked(caller: socket.socket) -> tuple[str, list[str], str]:
         os.dup2(file, target)
         os.close(file)
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115 - as Python does
+    # A new one: the old one would seek, because what it was made for was a file.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as Python does
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
