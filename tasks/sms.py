@@ -21,7 +21,6 @@ from smsfleet.config.errors import (
     StoreUnavailable,
 )
 from smsfleet.config.logs import logger
-from smsfleet.store.client import why
 from smsfleet.store.jobs import Envelope, TakenIn
 from smsfleet.store.server import server_time_ms
 from smsfleet.tasks.app import QUEUES, SEND_SMS, app, runs_eagerly, runtime, shares_a_server
@@ -161,6 +160,8 @@ class SendSms(Task):  # type: ignore[misc]
         try:
             return _messages.make(self._publish, job_id, queue, options)
         except OperationalError as error:  # the first message of a process asks the broker, the same server
+            from smsfleet.store.client import why  # noqa: PLC0415 - an import of the tasks loads no client
+
             raise StoreUnavailable(f"Redis cannot be used now: {why(error)}") from error
 
     def _publish_after_intake(self, job_id: str, queue: str, options: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -140,13 +141,31 @@ def test_a_redis_that_goes_away_is_waited_for_and_can_be_left(redis: EmbeddedSer
     assert shown[0].startswith("main  absent")
 
 
-def test_an_error_is_told_below_with_the_terminal_as_it_was(server: EmbeddedServer, bound: Store) -> None:
+def test_a_key_of_another_type_is_named_until_it_is_mended(server: EmbeddedServer, bound: Store) -> None:
+    intake = Keys("main").intake["high"]
     with Terminal("top", "--interval", "0.5", SMSFLEET_REDIS_URL=server.url) as terminal:
         terminal.until(b"q leaves")
-        bound.run(Call(("SET", Keys("main").intake["high"], "what is no queue"), bool))
-        code = terminal.ends()
+        bound.run(Call(("SET", intake, "what is no queue"), bool))
+        terminal.until(b"what is shown is old: the key {main}:intake:high is a string")
+        bound.run(Call(("DEL", intake), int))
+        terminal.until(b"q leaves")
+        terminal.type(b"q")
 
-        assert (70, True) == (code, is_as_before(terminal))
+        assert (0, True) == (terminal.ends(), is_as_before(terminal))
+
+
+def test_an_error_is_told_below_with_the_terminal_as_it_was(server: EmbeddedServer, bound: Store) -> None:
+    may_look = ("ACL", "SETUSER", "looker", "on", ">looks", "~*", "&*", "+@all")
+    bound.run(Call(may_look, bool))
+    url = server.url.replace("//", "//looker:looks@")
+    try:
+        with Terminal("top", "--interval", "0.5", SMSFLEET_REDIS_URL=url) as terminal:
+            terminal.until(b"q leaves")
+            bound.run(Call(("ACL", "SETUSER", "looker", "-@all"), bool))
+
+            assert (os.EX_CONFIG, True) == (terminal.ends(), is_as_before(terminal))
+    finally:
+        bound.run(Call(("ACL", "DELUSER", "looker"), int))
     below = terminal.seen[terminal.seen.rfind(USUAL) :]
     assert b"smsfleet: " in below
     assert b"Traceback" not in terminal.seen
