@@ -14,7 +14,8 @@ from enum import IntEnum
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from smsfleet.config.errors import SmsfleetError, StoreUnavailable
+from smsfleet.config.errors import SmsfleetError, StoreUnavailable, WrongType
+from smsfleet.store.forms import TODO
 
 LATE = "not known: no answer within"
 REDIS_PAGE = "docs/operations.md, 'Redis is full or away'"
@@ -107,6 +108,8 @@ def _run(name: str, check: Check, tell: Callable[[tuple[str, list[Finding]]], No
             if len(findings) == MOST_FINDINGS:
                 findings.append(note("there is more of this check, not shown"))
                 break
+    except WrongType as failure:
+        findings.append(error(str(failure).removesuffix(f": {TODO}"), TODO))
     except StoreUnavailable as failure:
         findings.append(error(f"not known: {failure}", REDIS_PAGE))
     except SmsfleetError as failure:

@@ -29,6 +29,7 @@ from smsfleet.config.errors import (
     UnknownCampaign,
     UnknownJob,
     UnknownMessage,
+    WrongType,
 )
 
 EXIT_CODES: list[tuple[type[SmsfleetError], int]] = [
@@ -120,7 +121,8 @@ def main(arguments: list[str] | None = None) -> Any:
         color = False if os.environ.get("NO_COLOR") else None  # no-color.org; None: as the terminal can
         return cli.main(args=arguments, prog_name="smsfleet", standalone_mode=True, color=color)
     except SmsfleetError as error:
-        where = f" ({REDIS_PAGE})" if isinstance(error, StoreUnavailable) else ""
+        is_away = isinstance(error, StoreUnavailable) and not isinstance(error, WrongType)
+        where = f" ({REDIS_PAGE})" if is_away else ""
         click.echo(f"smsfleet: {error}{where}", err=True)
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
     except UnicodeEncodeError:

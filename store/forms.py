@@ -49,12 +49,12 @@ OF_A_CAMPAIGN: Final = {"chunk": STRING, "refused": SORTED_SET, "retried": HASH,
 
 TODO: Final = (
     "something else than smsfleet wrote it; look at it, then RENAME or DEL it, all goes on by itself"
-    " (docs/operations.md)"
+    " (docs/operations.md, 'A key of another type')"
 )
 
 TODO_OF_A_JOB: Final = (
     "something else than this version of smsfleet wrote it, and nothing more of it is sent: look at the"
-    " record, DEL it, and send the text under another id (docs/operations.md)"
+    " record, DEL it, and send the text under another id (docs/operations.md, 'A damaged job')"
 )
 
 MOST_ASKED = 2000

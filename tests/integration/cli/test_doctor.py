@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from smsfleet.cli.embedded import EmbeddedServer, free_port
 from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
+from smsfleet.store.forms import TODO
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
@@ -264,6 +266,33 @@ def test_keys_of_another_type_are_named(real_store: Store) -> None:
         "the key {main}:rate is a string, not a hash",
         "the key {main}:outbound:bulk is a hash, not a stream",
     ] == [finding.found for finding in findings if finding.severity is Severity.ERROR]
+
+
+def test_a_key_of_another_type_is_told_once_with_what_to_do(look: Look, real_store: Store) -> None:
+    command(real_store, "SET", KEYS.rate, "x")
+
+    found = look(*SKIP)
+
+    told = [finding for finding in found["findings"] if "{main}:rate" in finding["found"]]
+    assert [("redis", "the key {main}:rate is a string, not a hash", TODO)] == [
+        (finding["check"], finding["found"], finding["todo"]) for finding in told
+    ]
+    assert ["pauses", "waiting"] == [
+        finding["check"] for finding in found["findings"] if "see check `redis`" in finding["found"]
+    ]
+
+
+def test_a_command_that_meets_it_names_one_page(
+    smsfleet: Smsfleet,  # noqa: F811
+    server: EmbeddedServer,
+    real_store: Store,
+) -> None:
+    command(real_store, "SET", KEYS.rate, "x")
+
+    told = smsfleet("status", redis_url=server.url)
+
+    assert (os.EX_UNAVAILABLE, 1) == (told.exit_code, told.stderr.count("docs/operations.md"))
+    assert "'A key of another type'" in told.stderr
 
 
 def test_a_clock_that_differs_is_told(real_store: Store) -> None:
