@@ -12,7 +12,7 @@ from smsfleet.config.spans import span
 from smsfleet.store import checkup
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
-from smsfleet.store.forms import TODO
+from smsfleet.store.forms import REMEDY
 from smsfleet.store.keys import Keys
 from smsfleet.store.server import findings, server_info, server_time_ms
 
@@ -59,7 +59,7 @@ def check_redis(
 def _types(store: Store, keys: Keys) -> Iterator[Finding]:
     """Whether the keys that the whole account needs hold what smsfleet keeps in them."""
     for found in store.run(checkup.Checkup(keys).misfits()):
-        yield error(found, TODO)
+        yield error(found, REMEDY)
 
 
 def _role(info: Info) -> Iterator[Finding]:

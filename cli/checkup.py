@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from smsfleet.config.errors import SmsfleetError, StoreUnavailable, WrongType
-from smsfleet.store.forms import TODO
+from smsfleet.store.forms import REMEDY
 
 LATE = "not known: no answer within"
 REDIS_PAGE = "docs/operations.md, 'Redis is full or away'"
@@ -109,7 +109,7 @@ def _run(name: str, check: Check, tell: Callable[[tuple[str, list[Finding]]], No
                 findings.append(note("there is more of this check, not shown"))
                 break
     except WrongType as failure:
-        findings.append(error(str(failure).removesuffix(f": {TODO}"), TODO))
+        findings.append(error(str(failure).removesuffix(f": {REMEDY}"), REMEDY))
     except StoreUnavailable as failure:
         findings.append(error(f"not known: {failure}", REDIS_PAGE))
     except SmsfleetError as failure:

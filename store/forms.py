@@ -47,12 +47,12 @@ OF_ALL: Final = ("outbound:", "intake:", "watermark:", "credits:", "quota:")
 OF_A_CAMPAIGN: Final = {"chunk": STRING, "refused": SORTED_SET, "retried": HASH, "numbers": SET}
 """By the word behind `campaign:<id>:`."""
 
-TODO: Final = (
+REMEDY: Final = (
     "something else than smsfleet wrote it; look at it, then RENAME or DEL it, all goes on by itself"
     " (docs/operations.md, 'A key of another type')"
 )
 
-TODO_OF_A_JOB: Final = (
+REMEDY_OF_A_JOB: Final = (
     "something else than this version of smsfleet wrote it, and nothing more of it is sent: look at the"
     " record, DEL it, and send the text under another id (docs/operations.md, 'A damaged job')"
 )
@@ -106,18 +106,18 @@ def refusal(keys: Sequence[bytes], replies: Sequence[Any]) -> StoreError:
     """The error of a command that the server refused as of the wrong type."""
     for key, found in misfits(keys, replies):
         if is_of_the_account(key):
-            return WrongType(f"{told(key, found)}: {TODO}")
+            return WrongType(f"{told(key, found)}: {REMEDY}")
         if (name := _name(key)).startswith("job:"):
             return damaged_job(name.removeprefix("job:"), told(key, found))
-        return RecordError(f"{told(key, found)}: {TODO}")
+        return RecordError(f"{told(key, found)}: {REMEDY}")
     # Mended meanwhile, or this user may not ask.
     among = ", ".join(shown(key) for key in keys[:5])
-    return WrongType(f"a key holds another type than smsfleet keeps in it; among these: {among}; {TODO}")
+    return WrongType(f"a key holds another type than smsfleet keeps in it; among these: {among}; {REMEDY}")
 
 
 def damaged_job(job_id: str, why: str) -> RecordError:
     """The error of a job whose record cannot be read: what is wrong with it, and what to do."""
-    return RecordError(f"job {job_id!r} is damaged: {why}; {TODO_OF_A_JOB}")
+    return RecordError(f"job {job_id!r} is damaged: {why}; {REMEDY_OF_A_JOB}")
 
 
 def told(key: bytes, found: str) -> str:

@@ -242,7 +242,7 @@ class BulkStrategy:
         for item in batch:
             try:
                 outcomes |= self._outgoing.handle([item.job_id])
-            except Exception:  # noqa: BLE001
+            except Exception:  # noqa: BLE001 - the same outermost: it ends no other job
                 self._log.exception("a job failed unexpectedly: it comes again", job_id=item.job_id)
         return outcomes
 
@@ -258,7 +258,7 @@ class BulkStrategy:
     def _handle_suspect(self, item: Item) -> dict[str, Outcome]:
         try:
             return {item.job_id: self._outgoing.handle_suspect(item.job_id, item.lane)}
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - the outermost of this thread
             self._log.exception("a job failed unexpectedly: it comes again", job_id=item.job_id)
         return {}
 

@@ -23,7 +23,7 @@ from smsfleet.cli.embedded import EmbeddedServer, free_port
 from smsfleet.config.settings import load
 from smsfleet.store.calls import Call
 from smsfleet.store.client import Store
-from smsfleet.store.forms import TODO
+from smsfleet.store.forms import REMEDY
 from smsfleet.store.keys import Keys
 from smsfleet.store.lease import Lease
 from smsfleet.store.ledger import Ledger
@@ -291,7 +291,7 @@ def test_a_key_of_another_type_is_told_once_with_what_to_do(look: Look, real_sto
     found = look(*SKIP)
 
     told = [finding for finding in found["findings"] if "{main}:rate" in finding["found"]]
-    assert [("redis", "the key {main}:rate is a string, not a hash", TODO)] == [
+    assert [("redis", "the key {main}:rate is a string, not a hash", REMEDY)] == [
         (finding["check"], finding["found"], finding["todo"]) for finding in told
     ]
     assert ["pauses", "waiting"] == [
